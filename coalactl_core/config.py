@@ -1,0 +1,340 @@
+"""The experiment tree: every setting of a run, validated and frozen.
+
+A preset file holds exactly these keys. Defaults are the paper's iterated prisoner's dilemma in the shaping setting
+(Tables 2, 4 and 8). This module imports no JAX, so that mistakes in a configuration are reported at once.
+
+Numbers that a sweep varies are declared with :func:`number`: each may be a plain number or a schedule over training
+iterations, ``{0 = 1.0, 100 = 4.0}`` (piecewise constant) or ``{0 = 1e-3, 3000 = 0.0, interpolation = "linear"}``.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator, Mapping
+from typing import Annotated, Any, Literal
+
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Discriminator,
+    Field,
+    PlainSerializer,
+    Tag,
+    model_validator,
+)
+
+Method = Literal["coala-pg", "m-fos", "batch-unaware"]
+Optimizer = Literal["adam", "sgd"]
+
+
+class ConfigurationError(ValueError):
+    """A configuration that cannot run; the message names the key, the value, the rule and the remedy."""
+
+
+class Section(BaseModel):
+    """A table of the configuration: frozen, typed strictly, unknown keys refused."""
+
+    model_config = ConfigDict(frozen=True, strict=True, extra="forbid")
+
+
+# --- numbers and schedules ------------------------------------------------------------------------------------------
+
+
+class ScheduleConfig(BaseModel):
+    """A number that changes over training iterations, given by its values from some iterations on."""
+
+    model_config = ConfigDict(frozen=True)
+
+    points: tuple[tuple[int, float], ...]
+    interpolation: Literal["constant", "linear"] = "constant"
+
+    def table(self) -> dict[str, float | str]:
+        """The schedule as it is written in a configuration file."""
+        table: dict[str, float | str] = {str(start): value for start, value in self.points}
+        return table if self.interpolation == "constant" else {**table, "interpolation": self.interpolation}
+
+
+def _parse_schedule(given: object) -> object:
+    if not isinstance(given, Mapping):
+        return given
+    table = dict(given)
+    interpolation = table.pop("interpolation", "constant")
+    if interpolation not in ("constant", "linear"):
+        raise ValueError(f"interpolation is {interpolation!r}; use 'constant' or 'linear'")
+    if not all(isinstance(value, int | float) and not isinstance(value, bool) for value in table.values()):
+        raise ValueError("the values of a schedule are numbers")
+    if not all(str(start).isdigit() for start in table):
+        raise ValueError("the keys of a schedule are iterations: 0, 100, ...")
+    points = tuple(sorted((int(start), float(value)) for start, value in table.items()))
+    if not points or points[0][0] != 0:
+        raise ValueError("a schedule starts at iteration 0")
+    return ScheduleConfig(points=points, interpolation=interpolation)
+
+
+def number(*, at_least: float = -math.inf, above: float = -math.inf, at_most: float = math.inf) -> Any:
+    """The type of a number in the given range that may be a schedule and that a sweep may vary."""
+
+    def in_range(given: float | ScheduleConfig) -> float | ScheduleConfig:
+        for value in scheduled_values(given):
+            if math.isnan(value) or value < at_least or value <= above or value > at_most:
+                raise ValueError(f"{value:g} is out of range; use a number {_range_words(at_least, above, at_most)}")
+        return given
+
+    return Annotated[
+        float | ScheduleConfig,
+        BeforeValidator(_parse_schedule),
+        AfterValidator(in_range),
+        PlainSerializer(lambda given: given.table() if isinstance(given, ScheduleConfig) else given),
+    ]
+
+
+def scheduled_values(given: float | ScheduleConfig) -> tuple[float, ...]:
+    """All values that a number takes during training."""
+    return tuple(value for _, value in given.points) if isinstance(given, ScheduleConfig) else (given,)
+
+
+def _range_words(at_least: float, above: float, at_most: float) -> str:
+    words = [f"of at least {at_least:g}"] if at_least > -math.inf else []
+    words += [f"above {above:g}"] if above > -math.inf else []
+    words += [f"of at most {at_most:g}"] if at_most < math.inf else []
+    return " and ".join(words)
+
+
+Probability = number(at_least=0, at_most=1)
+Coefficient = number(at_least=0)
+Positive = number(above=0)
+
+
+# --- sections -------------------------------------------------------------------------------------------------------
+
+
+_PayoffRow = Annotated[tuple[float, float], Field(strict=False)]
+
+
+class MatrixGameConfig(Section):
+    """A symmetric two-player, two-action matrix game, repeated (App. B.1)."""
+
+    name: Literal["matrix-game"] = "matrix-game"
+    payoffs: Annotated[
+        tuple[_PayoffRow, _PayoffRow],
+        Field(strict=False, description="own payoff by own action (row) and the other's (column); 0 cooperates"),
+    ] = ((1.0, -1.0), (2.0, 0.0))
+
+
+class PluginEnvironmentConfig(BaseModel):
+    """An environment of another package: an entry point's name or ``module:Name``; other keys go to it."""
+
+    model_config = ConfigDict(frozen=True, extra="allow")
+
+    name: str
+
+
+def _environment_tag(given: object) -> str:
+    name = given.get("name", "matrix-game") if isinstance(given, Mapping) else getattr(given, "name", "matrix-game")
+    return "matrix-game" if name == "matrix-game" else "plugin"
+
+
+EnvironmentConfig = Annotated[
+    Annotated[MatrixGameConfig, Tag("matrix-game")] | Annotated[PluginEnvironmentConfig, Tag("plugin")],
+    Discriminator(_environment_tag),
+]
+
+
+class NetworkConfig(Section):
+    """The recurrent policy (App. B.3); the same for meta and naive agents."""
+
+    name: str = "hawk"
+    width: Annotated[int, Field(ge=1)] = 32
+    heads: Annotated[int, Field(ge=1)] = 2
+    depth: Annotated[int, Field(ge=1)] = 1
+    mlp_width: Annotated[int, Field(ge=1)] = 32
+
+    @model_validator(mode="after")
+    def _heads_divide_width(self) -> NetworkConfig:
+        if self.width % self.heads:
+            raise ValueError(f"network.heads: {self.heads} does not divide network.width {self.width}")
+        return self
+
+
+class AgentGroup(Section):
+    """Meta agents of one method in a pool; ``settings`` replace values of ``[meta]`` for them."""
+
+    method: Method
+    count: Annotated[int, Field(ge=1)] = 1
+    settings: dict[str, Any] = Field(default_factory=dict)
+
+
+class FixedStrategy(Section):
+    """A strategy that never learns, met with probability ``weight``."""
+
+    strategy: str
+    weight: Annotated[float, Field(gt=0, le=1)]
+
+
+class PopulationConfig(Section):
+    """Who is trained, and whom the meta agents meet (§5.1, App. B.2)."""
+
+    meta: Annotated[int, Field(ge=1)] | Annotated[tuple[AgentGroup, ...], Field(strict=False, min_length=1)] = 1
+    naive: Annotated[int, Field(ge=1)] = 10
+    p_naive: Probability = 1.0
+    stratified: bool = False
+    dynamic_naive: bool = False
+    fixed: Annotated[tuple[FixedStrategy, ...], Field(strict=False)] = ()
+
+    @property
+    def meta_agents(self) -> int:
+        """How many meta agents train."""
+        return self.meta if isinstance(self.meta, int) else sum(group.count for group in self.meta)
+
+    @property
+    def fixed_share(self) -> float:
+        """Probability of meeting a fixed strategy."""
+        return sum(strategy.weight for strategy in self.fixed)
+
+    @property
+    def has_naive(self) -> bool:
+        """Whether naive opponents can occur."""
+        return self.fixed_share < 1 and max(scheduled_values(self.p_naive)) > 0
+
+    @property
+    def has_meta(self) -> bool:
+        """Whether meta opponents can occur."""
+        return self.fixed_share < 1 and min(scheduled_values(self.p_naive)) < 1
+
+    @model_validator(mode="after")
+    def _consistent(self) -> PopulationConfig:
+        if self.fixed_share > 1 + 1e-9:
+            raise ValueError(f"population.fixed: the weights add up to {self.fixed_share:g}; at most 1 is allowed")
+        if self.has_meta and self.meta_agents < 2:
+            raise ValueError(
+                "population.p_naive: below 1 there are meta opponents, and an agent never meets itself; "
+                "use population.meta of at least 2, or p_naive = 1.0"
+            )
+        return self
+
+
+class RolloutConfig(Section):
+    """Sizes of one training iteration (Tables 2 and 5)."""
+
+    meta_batch_size: Annotated[int, Field(ge=1)] = 128
+    batch_size: Annotated[int, Field(ge=1)] = 16
+    inner_episodes: Annotated[int, Field(ge=1)] = 20
+    inner_episode_length: Annotated[int, Field(ge=1)] = 10
+
+    @property
+    def steps(self) -> int:
+        """Steps of one meta-trajectory, M·T."""
+        return self.inner_episodes * self.inner_episode_length
+
+
+class MetaConfig(Section):
+    """How meta agents learn (Tables 4 and 7)."""
+
+    method: Method = "coala-pg"
+    algorithm: Literal["ppo", "a2c"] = "ppo"
+    epochs: Annotated[int, Field(ge=1)] = 4
+    minibatches: Annotated[int, Field(ge=1)] = 2
+    clip: Positive = 0.2
+    value_clip: Positive = 0.2
+    value_coefficient: Coefficient = 0.5
+    entropy: Coefficient = 0.0
+    discount: Probability = 1.0
+    td_lambda: Probability = 1.0
+    gae_lambda: Probability = 1.0
+    reward_scale: Positive = 0.05
+    normalize_advantages: bool = False
+    value_targets: Literal["batch-unaware", "average-future"] = "batch-unaware"
+    credit: Literal["td-errors", "returns"] = "td-errors"
+    meta_opponent_weight: Coefficient = 1.0
+    optimizer: Optimizer = "adam"
+    adam_epsilon: Positive = 1e-5
+    learning_rate: Coefficient = 3e-4
+    max_grad_norm: Positive = 1.0
+
+
+class NaiveConfig(Section):
+    """How naive co-players learn between inner episodes (Table 8)."""
+
+    algorithm: Literal["a2c"] = "a2c"
+    value_coefficient: Coefficient = 0.5
+    entropy: Coefficient = 0.0
+    discount: Probability = 0.99
+    td_lambda: Probability = 1.0
+    gae_lambda: Probability = 1.0
+    reward_scale: Positive = 0.05
+    normalize_advantages: bool = True
+    optimizer: Optimizer = "adam"
+    adam_epsilon: Positive = 1e-5
+    learning_rate: Coefficient = 0.005
+    max_grad_norm: Positive = 1.0
+
+
+Chunk = Annotated[int, Field(ge=1)] | Literal["auto"]
+
+
+class ComputeConfig(Section):
+    """How the work is laid out on the device; changes no result beyond the order of summation."""
+
+    meta_batch_chunk: Chunk = "auto"
+    naive_chunk: Chunk = "auto"
+    run_chunk: Chunk = "auto"
+    rematerialize: bool = False
+    scan: Literal["auto", "sequential", "associative"] = "auto"
+
+
+class RunConfig(Section):
+    """Length, seed and bookkeeping of a run."""
+
+    iterations: Annotated[int, Field(ge=1)] = 3000
+    seed: Annotated[int, Field(ge=0, lt=2**31)] = 0
+    log_every: Annotated[int, Field(ge=1)] = 1
+    checkpoint_every: Annotated[int, Field(ge=1)] = 100
+    keep: Annotated[int, Field(ge=2)] = 2
+
+
+class Experiment(Section):
+    """Everything that determines a run of the sequence engine."""
+
+    kind: Literal["sequence"] = "sequence"
+    environment: EnvironmentConfig = MatrixGameConfig()
+    network: NetworkConfig = NetworkConfig()
+    population: PopulationConfig = PopulationConfig()
+    rollout: RolloutConfig = RolloutConfig()
+    meta: MetaConfig = MetaConfig()
+    naive: NaiveConfig = NaiveConfig()
+    compute: ComputeConfig = ComputeConfig()
+    run: RunConfig = RunConfig()
+
+    @model_validator(mode="after")
+    def _consistent(self) -> Experiment:
+        size, parts = self.rollout.meta_batch_size, self.meta.minibatches
+        if self.meta.algorithm == "ppo" and size % parts:
+            fitting = ", ".join(str(count) for count in range(1, size + 1) if size % count == 0)
+            raise ValueError(
+                f"meta.minibatches: {parts} does not divide rollout.meta_batch_size {size}; use one of {fitting}"
+            )
+        for agent, config in enumerate(self.agent_configs()):
+            for key in ("algorithm", "epochs", "minibatches", "optimizer"):
+                if getattr(config, key) != getattr(self.meta, key):
+                    raise ValueError(f"population.meta: agent {agent} has another meta.{key}; it is one for all agents")
+        return self
+
+    def agent_configs(self) -> tuple[MetaConfig, ...]:
+        """The learning settings of each meta agent, in order."""
+        return tuple(self._agent_configs())
+
+    def _agent_configs(self) -> Iterator[MetaConfig]:
+        if isinstance(self.population.meta, int):
+            yield from (self.meta,) * self.population.meta
+            return
+        for group in self.population.meta:
+            settings = {**self.meta.model_dump(), **group.settings, "method": group.method}
+            yield from (MetaConfig.model_validate(settings),) * group.count
+
+    @property
+    def steps_per_iteration(self) -> int:
+        """Environment steps of one training iteration, over all meta agents."""
+        sizes = self.rollout
+        return self.population.meta_agents * sizes.meta_batch_size * sizes.batch_size * sizes.steps

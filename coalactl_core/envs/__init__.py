@@ -1,0 +1,1 @@
+"""Environments: two players, static objects with pure methods."""

@@ -1,0 +1,46 @@
+"""What an environment is, and how one is found by name.
+
+An environment is a static, hashable object with pure methods for *one* game of two players; the engine maps them over
+its batches and resets them at inner-episode boundaries. Environments of other packages are named by an entry point in
+the group ``coalactl.environments`` or as ``module:Name``; docs/environments.md shows one.
+"""
+
+from __future__ import annotations
+
+from typing import Any, Protocol, runtime_checkable
+
+from jax import Array
+from jaxtyping import Float, Int, Key
+
+from coalactl_core.types import EnvironmentState
+
+
+@runtime_checkable
+class Environment(Protocol):
+    """A two-player game with simultaneous moves."""
+
+    @property
+    def observation_size(self) -> int:
+        """Features of one observation."""
+
+    @property
+    def num_actions(self) -> int:
+        """Actions of each player."""
+
+    @property
+    def episode_length(self) -> int:
+        """Steps of one inner episode, T."""
+
+    def reset(self, key: Key[Array, ""]) -> EnvironmentState:
+        """The state at the start of an inner episode; small integers where possible, since states are stored."""
+
+    def step(
+        self, key: Key[Array, ""], state: EnvironmentState, actions: Int[Array, "2"]
+    ) -> tuple[EnvironmentState, Float[Array, "2"], Any]:
+        """The next state, both players' rewards, and events for :meth:`describe`."""
+
+    def observe(self, state: EnvironmentState, player: int) -> Float[Array, "features"]:
+        """What a player sees; both see the game from their own side."""
+
+    def describe(self, state: EnvironmentState, actions: Int[Array, "2"], events: Any) -> dict[str, Float[Array, "2"]]:
+        """Measures of one step, for each player; the engine reports their means by inner episode."""

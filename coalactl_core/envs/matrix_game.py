@@ -1,0 +1,62 @@
+"""Repeated symmetric matrix games of two actions: the iterated prisoner's dilemma and its kin (App. B.1)."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+import jax
+import jax.numpy as jnp
+from jax import Array
+from jaxtyping import Float, Int, Key
+
+PRISONERS_DILEMMA = ((1.0, -1.0), (2.0, 0.0))
+
+
+class MatrixGame(NamedTuple):
+    """A matrix game, repeated for an inner episode.
+
+    Action 0 cooperates (c), action 1 defects (d); in kindred games, whatever stands in the second row. The state is the
+    last joint action seen from player 0's side: 0 = start, 1 = CC, 2 = CD, 3 = DC, 4 = DD. Each player observes it from
+    its own side (own action first), one-hot. Every inner episode starts in state 0, which hides the last joint action
+    of the episode before (OPEN between §5.1 and App. B; here as App. B has it).
+    """
+
+    payoffs: tuple[tuple[float, float], tuple[float, float]] = PRISONERS_DILEMMA
+    episode_length: int = 10
+
+    @property
+    def observation_size(self) -> int:
+        """One feature for the start and one for each joint action."""
+        return 5
+
+    @property
+    def num_actions(self) -> int:
+        """Cooperate and defect."""
+        return 2
+
+    def reset(self, key: Key[Array, ""]) -> Int[Array, ""]:
+        """The state before the first joint action."""
+        del key
+        return jnp.int8(0)
+
+    def step(
+        self, key: Key[Array, ""], state: Int[Array, ""], actions: Int[Array, "2"]
+    ) -> tuple[Int[Array, ""], Float[Array, "2"], None]:
+        """Pay both players and remember what they did."""
+        del key, state
+        own, other = actions[0], actions[1]
+        # As floats of the default type, so that the game is exact in float64 too.
+        payoffs = jnp.asarray(self.payoffs, dtype=float)
+        rewards = jnp.stack([payoffs[own, other], payoffs[other, own]])
+        return (1 + 2 * own + other).astype(jnp.int8), rewards, None
+
+    def observe(self, state: Int[Array, ""], player: int) -> Float[Array, "5"]:
+        """The state from the player's own side: for player 1 CD and DC change places."""
+        if player == 1:
+            state = jnp.asarray([0, 1, 3, 2, 4], dtype=jnp.int8)[state]
+        return jax.nn.one_hot(state, self.observation_size, dtype=float)
+
+    def describe(self, state: Int[Array, ""], actions: Int[Array, "2"], events: None) -> dict[str, Float[Array, "2"]]:
+        """Whether each player defected."""
+        del state, events
+        return {"defection": (actions == 1).astype(float)}

@@ -1,0 +1,1 @@
+"""Recurrent policies; the only place that imports flax."""

@@ -1,0 +1,58 @@
+"""PPO and A2C objectives, per sample; callers average them."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import jax
+import jax.numpy as jnp
+from jax import Array
+from jaxtyping import Float, Int
+
+PolicyLoss = Callable[[Array, Array, Array, Array | float], Array]
+
+
+def ppo_policy_loss(
+    log_probs: Float[Array, "*lead"],
+    old_log_probs: Float[Array, "*lead"],
+    advantages: Float[Array, "*lead"],
+    clip: float | Array,
+) -> Float[Array, "*lead"]:
+    """Clipped surrogate: −min(ρ A, clip(ρ, 1 ± ε) A), with ρ the ratio of new to old probability."""
+    ratios = jnp.exp(log_probs - old_log_probs)
+    clipped = jnp.clip(ratios, 1 - clip, 1 + clip)
+    return -jnp.minimum(ratios * advantages, clipped * advantages)
+
+
+def a2c_policy_loss(
+    log_probs: Float[Array, "*lead"],
+    old_log_probs: Float[Array, "*lead"],
+    advantages: Float[Array, "*lead"],
+    clip: float | Array,
+) -> Float[Array, "*lead"]:
+    """Score function: −log π A; takes PPO's arguments, so that either can stand in the table."""
+    del old_log_probs, clip
+    return -log_probs * advantages
+
+
+POLICY_LOSSES: dict[str, PolicyLoss] = {"ppo": ppo_policy_loss, "a2c": a2c_policy_loss}
+
+
+def clipped_value_loss(
+    values: Float[Array, "*lead"],
+    old_values: Float[Array, "*lead"],
+    targets: Float[Array, "*lead"],
+    value_clip: float | Array,
+) -> Float[Array, "*lead"]:
+    """Squared error, or that of the value held within ``value_clip`` of the old one where it is larger."""
+    held = old_values + jnp.clip(values - old_values, -value_clip, value_clip)
+    return jnp.maximum(jnp.square(values - targets), jnp.square(held - targets))
+
+
+def log_probs_and_entropy(
+    logits: Float[Array, "*lead actions"], actions: Int[Array, "*lead"]
+) -> tuple[Float[Array, "*lead"], Float[Array, "*lead"]]:
+    """Log-probabilities of the actions taken, and the entropies of the distributions, in nats."""
+    all_log_probs = jax.nn.log_softmax(logits)
+    taken = jax.nn.one_hot(actions, logits.shape[-1], dtype=logits.dtype)
+    return jnp.sum(all_log_probs * taken, -1), -jnp.sum(jnp.exp(all_log_probs) * all_log_probs, -1)

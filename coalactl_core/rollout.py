@@ -1,0 +1,205 @@
+"""The batched co-player shaping POMDP (§2.3): B environments in lockstep, and a co-player that may learn in between.
+
+At every inner-episode boundary the environments reset; a naive co-player starts its memory afresh and takes one A2C
+step on its own B trajectories. The ego agent's memory is carried through all M inner episodes.
+"""
+
+from __future__ import annotations
+
+from functools import partial
+from typing import Any, NamedTuple
+
+import jax
+import jax.numpy as jnp
+from jax import Array
+from jaxtyping import Bool, Float, Int, Key
+
+from coalactl_core.chunks import map_in_chunks
+from coalactl_core.envs.base import Environment
+from coalactl_core.naive import naive_update
+from coalactl_core.nets.policy import Policy, PolicyOutput
+from coalactl_core.optimizers import fresh_learner
+from coalactl_core.types import (
+    FIXED,
+    NAIVE,
+    EnvironmentState,
+    Experience,
+    Learner,
+    MetaEpisode,
+    NaiveHyperparameters,
+    Opponents,
+    Params,
+    PolicyCarry,
+    Trajectory,
+)
+
+
+class Game(NamedTuple):
+    """The static side of a rollout. ``learns``: whether the pool has naive co-players at all."""
+
+    environment: Environment
+    policy: Policy
+    batch_size: int
+    inner_episodes: int
+    naive_optimizer: str
+    naive_chunk: int
+    learns: bool
+
+
+class _Pair(NamedTuple):
+    """What goes on across inner episodes in one pairing; memories lead with ``batch``."""
+
+    learner: Learner
+    ego_carry: PolicyCarry
+    coplayer_carry: PolicyCarry
+
+
+class _Moment(NamedTuple):
+    """What goes on across the steps of one inner episode, for one trajectory."""
+
+    state: EnvironmentState
+    ego_carry: PolicyCarry
+    coplayer_carry: PolicyCarry
+
+
+class _Record(NamedTuple):
+    """One step of one trajectory, before what the learners and the report need is taken from it."""
+
+    state: EnvironmentState
+    actions: Int[Array, "players"]
+    rewards: Float[Array, "players"]
+    events: Any
+    log_prob: Float[Array, ""]
+    value: Float[Array, ""]
+
+
+def play_meta_episodes(
+    key: Key[Array, ""], ego_params: Params, opponents: Opponents, hyper: NaiveHyperparameters, game: Game
+) -> MetaEpisode:
+    """One agent's meta-episodes of one iteration, all opponents at once; leaves lead with ``meta_batch``.
+
+    Every (opponent, trajectory, inner episode) has a random key of its own.
+    """
+    count = opponents.kind.shape[0]
+    keys = jax.random.split(key, (game.inner_episodes, count))
+    carry = _repeat(_repeat(game.policy.initial_carry(), game.batch_size), count)
+    learners = jax.vmap(partial(fresh_learner, game.naive_optimizer))(opponents.params)
+    pairs = _Pair(learner=learners, ego_carry=carry, coplayer_carry=carry)
+    is_naive = opponents.kind == NAIVE
+
+    def inner_episode(pairs: _Pair, keys: Array) -> tuple[_Pair, tuple[Trajectory, dict[str, Array]]]:
+        coplayer_carry = _select(is_naive, carry, pairs.coplayer_carry)
+        play = jax.vmap(partial(_play_inner_episode, ego_params, game=game))
+        moment, records = play(keys, opponents, pairs._replace(coplayer_carry=coplayer_carry))
+        learners = pairs.learner
+        if game.learns:
+            learners = _learn(learners, records, is_naive, hyper, game)
+        pairs = _Pair(learner=learners, ego_carry=moment.ego_carry, coplayer_carry=moment.coplayer_carry)
+        return pairs, (_ego_trajectory(records), _outcomes(records, game))
+
+    _, (trajectory, outcomes) = jax.lax.scan(inner_episode, pairs, keys)
+    # (episodes, meta_batch, episode_steps, batch) becomes (meta_batch, steps, batch).
+    trajectory = jax.tree.map(lambda leaf: _join_steps(jnp.swapaxes(leaf, 0, 1)), trajectory)
+    return MetaEpisode(trajectory, jax.tree.map(lambda leaf: jnp.swapaxes(leaf, 0, 1), outcomes))
+
+
+def _play_inner_episode(
+    ego_params: Params, key: Key[Array, ""], opponent: Opponents, pair: _Pair, *, game: Game
+) -> tuple[_Moment, _Record]:
+    """T steps of B trajectories against one opponent; records lead with (episode_steps, batch)."""
+    reset_key, play_key = jax.random.split(key)
+    trajectory_keys = jax.random.split(play_key, (game.environment.episode_length, game.batch_size))
+    states = jax.vmap(game.environment.reset)(jax.random.split(reset_key, game.batch_size))
+    step = partial(_step, ego_params, pair.learner.params, opponent, game=game)
+
+    def advance(moment: _Moment, keys: Array) -> tuple[_Moment, _Record]:
+        return jax.vmap(step)(keys, moment)
+
+    return jax.lax.scan(advance, _Moment(states, pair.ego_carry, pair.coplayer_carry), trajectory_keys)
+
+
+def _step(
+    ego_params: Params,
+    coplayer_params: Params,
+    opponent: Opponents,
+    key: Key[Array, ""],
+    moment: _Moment,
+    *,
+    game: Game,
+) -> tuple[_Moment, _Record]:
+    """One simultaneous move in one trajectory."""
+    environment, policy = game.environment, game.policy
+    ego_key, coplayer_key, environment_key = jax.random.split(key, 3)
+    ego, ego_carry = policy.step(ego_params, environment.observe(moment.state, 0), moment.ego_carry)
+    observation = environment.observe(moment.state, 1)
+    coplayer, coplayer_carry = policy.step(coplayer_params, observation, moment.coplayer_carry)
+    logits = _coplayer_logits(coplayer, observation, opponent)
+    actions = jnp.stack([jax.random.categorical(ego_key, ego.logits), jax.random.categorical(coplayer_key, logits)])
+    state, rewards, events = environment.step(environment_key, moment.state, actions)
+    record = _Record(
+        state=moment.state,
+        actions=actions.astype(jnp.int8),
+        rewards=rewards,
+        events=events,
+        log_prob=jax.nn.log_softmax(ego.logits)[actions[0]],
+        value=ego.value,
+    )
+    return _Moment(state, ego_carry, coplayer_carry), record
+
+
+def _coplayer_logits(
+    network: PolicyOutput, observation: Float[Array, "observations"], opponent: Opponents
+) -> Float[Array, "actions"]:
+    """The network's logits, or the log-probabilities in a fixed strategy's table."""
+    if opponent.tables is None:
+        return network.logits
+    return jnp.where(opponent.kind == FIXED, jnp.log(observation @ opponent.tables), network.logits)
+
+
+def _learn(
+    learners: Learner, records: _Record, is_naive: Bool[Array, "meta_batch"], hyper: NaiveHyperparameters, game: Game
+) -> Learner:
+    """The naive co-players' updates, in chunks; other opponents stay as they are."""
+    observe = partial(game.environment.observe, player=1)
+    experience = Experience(
+        observations=jax.vmap(jax.vmap(jax.vmap(observe)))(records.state),
+        actions=records.actions[..., 1],
+        rewards=records.rewards[..., 1],
+    )
+
+    def update(pair: tuple[Learner, Experience]) -> Learner:
+        return naive_update(*pair, hyper, policy=game.policy, optimizer=game.naive_optimizer)
+
+    updated = map_in_chunks(update, (learners, experience), chunk=game.naive_chunk)
+    return _select(is_naive, updated, learners)
+
+
+def _ego_trajectory(records: _Record) -> Trajectory:
+    return Trajectory(
+        states=records.state,
+        actions=records.actions[..., 0],
+        rewards=records.rewards[..., 0],
+        log_probs=records.log_prob,
+        values=records.value,
+    )
+
+
+def _outcomes(records: _Record, game: Game) -> dict[str, Float[Array, "meta_batch players"]]:
+    """Mean measures of one inner episode: rewards and what the environment describes."""
+    describe = jax.vmap(jax.vmap(jax.vmap(game.environment.describe)))
+    measures = {"reward": records.rewards, **describe(records.state, records.actions, records.events)}
+    return {name: jnp.mean(values, (1, 2)) for name, values in measures.items()}
+
+
+def _repeat(tree: Any, count: int) -> Any:
+    return jax.tree.map(lambda leaf: jnp.broadcast_to(leaf, (count, *leaf.shape)), tree)
+
+
+def _select(mask: Bool[Array, "meta_batch"], chosen: Any, otherwise: Any) -> Any:
+    return jax.tree.map(
+        lambda new, old: jnp.where(mask.reshape(-1, *(1,) * (new.ndim - 1)), new, old), chosen, otherwise
+    )
+
+
+def _join_steps(leaf: Array) -> Array:
+    return leaf.reshape(leaf.shape[0], leaf.shape[1] * leaf.shape[2], *leaf.shape[3:])

@@ -1,0 +1,53 @@
+"""Fixed strategies: memory-one policies that never learn, as a third kind of opponent.
+
+A strategy is a function of a random key that gives the probability of cooperating (action 0) at the start and after
+CC, CD, DC and DD, own action first. Strategies of other packages are named by an entry point in the group
+``coalactl.strategies`` or as ``module:Name``. Known ones are described in Axelrod (1984) and Nowak & Sigmund (1993).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import jax
+import jax.numpy as jnp
+from jax import Array
+from jaxtyping import Float, Key
+
+from coalactl_core.config import ConfigurationError
+from coalactl_core.plugins import load_plugin
+
+Strategy = Callable[[Array], Array]
+
+
+def always(*cooperation: float) -> Strategy:
+    """The memory-one strategy with these probabilities of cooperating."""
+    return lambda _: jnp.asarray(cooperation, dtype=float)
+
+
+def random_tabular(key: Key[Array, ""]) -> Float[Array, "5"]:
+    """A memory-one strategy drawn anew for each opponent, each probability uniform on [0, 1]."""
+    return jax.random.uniform(key, (5,), dtype=float)
+
+
+STRATEGIES: dict[str, Strategy] = {
+    "tit-for-tat": always(1, 1, 0, 1, 0),
+    "win-stay-lose-shift": always(1, 1, 0, 0, 1),
+    "always-cooperate": always(1, 1, 1, 1, 1),
+    "always-defect": always(0, 0, 0, 0, 0),
+    "random-tabular": random_tabular,
+}
+
+
+def find_strategy(name: str) -> Strategy:
+    """The strategy of this name.
+
+    Raises:
+        ConfigurationError: it is unknown or gives no five probabilities.
+    """
+    if name in STRATEGIES:
+        return STRATEGIES[name]
+    strategy = load_plugin("population.fixed", name, group="coalactl.strategies", builtin=STRATEGIES)
+    if not callable(strategy) or jax.eval_shape(strategy, jax.random.key(0)).shape != (5,):
+        raise ConfigurationError(f"population.fixed: {name!r} is no function from a key to five probabilities")
+    return strategy

@@ -1,0 +1,204 @@
+"""Training: an experiment becomes an engine, an engine's states advance by iterations."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import cached_property, partial
+from typing import NamedTuple
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+from jax import Array
+from jaxtyping import Int
+
+from coalactl_core.chunks import map_in_chunks
+from coalactl_core.config import Experiment
+from coalactl_core.envs.registry import build_environment
+from coalactl_core.hyperparameters import at_iteration, hyperparameters_of
+from coalactl_core.learners import MetaLearner, score_function_learner
+from coalactl_core.metrics import summarize
+from coalactl_core.nets.policy import build_policy
+from coalactl_core.population import Population, build_population, naive_set, sample_opponents
+from coalactl_core.rollout import Game, play_meta_episodes
+from coalactl_core.types import KIND_NAMES, Hyperparameters, MetaEpisode, Metrics, Opponents, Params, TrainState
+from coalactl_core.update import Updater
+
+# Iterations whose metrics one call can hold; a call on a fast device lasts about two seconds.
+CALL_CAPACITY = 64
+
+
+class Pieces(NamedTuple):
+    """The static parts of the program of one experiment."""
+
+    game: Game
+    population: Population
+    learner: MetaLearner
+
+
+class Summary(NamedTuple):
+    """Where each run stands."""
+
+    step: Int[np.ndarray, "runs"]
+    parameters: Params
+
+
+def train_step(state: TrainState, pieces: Pieces) -> tuple[TrainState, Metrics]:
+    """One training iteration of one run (App. B.2): every meta agent updates simultaneously."""
+    key, shuffle, draw, play, learn = jax.random.split(state.key, 5)
+    game, population, learner = pieces
+    hyper = at_iteration(state.hyperparameters, state.step)
+    naive = naive_set(shuffle, state.naive, state.meta.params, population)
+
+    def meet(agent: Array, key: Array) -> Opponents:
+        return sample_opponents(key, agent, state.meta.params, naive, hyper.population, population)
+
+    def play_all(agent: tuple[Array, Params, Opponents]) -> MetaEpisode:
+        key, params, opponents = agent
+        return play_meta_episodes(key, params, opponents, hyper.naive, game)
+
+    opponents = jax.vmap(meet)(jnp.arange(population.meta), jax.random.split(draw, population.meta))
+    # One agent after the other: their working sets do not share a cache.
+    episodes = jax.lax.map(play_all, (jax.random.split(play, population.meta), state.meta.params, opponents))
+    meta, losses = learner.update(learn, state.meta, episodes, opponents, hyper.meta)
+    metrics = summarize(state.step, episodes, opponents, losses, population.kinds)
+    return state._replace(key=key, step=state.step + 1, meta=meta, naive=naive), metrics
+
+
+@dataclass(frozen=True)
+class Engine:
+    """A compiled program for every experiment with the same static choices; build with :func:`build_engine`."""
+
+    experiment: Experiment
+    pieces: Pieces
+    run_chunk: int
+    call_capacity: int = CALL_CAPACITY
+
+    def init(self, seeds: Sequence[int], experiments: Sequence[Experiment] | None = None) -> TrainState:
+        """Fresh runs, one for each seed, on a leading ``runs`` axis.
+
+        ``experiments`` gives each run numbers of its own; by default all have the engine's.
+        """
+        hyper = hyperparameters_of(experiments or [self.experiment] * len(seeds))
+        return jax.jit(jax.vmap(self._init_run))(jnp.asarray(seeds, jnp.uint32), hyper)
+
+    def advance(self, state: TrainState, count: int) -> tuple[TrainState, Metrics]:
+        """``count`` iterations of every run, at most ``call_capacity``.
+
+        Metrics lead with (runs, capacity), of which the first ``count`` iterations are valid. ``state`` is consumed.
+        Neither the count nor any hyperparameter recompiles.
+        """
+        if not 0 <= count <= self.call_capacity:
+            raise ValueError(f"count {count} is not in 0..{self.call_capacity}")
+        return self._compiled_advance(state, jnp.int32(count))
+
+    def compile(self, state: TrainState) -> None:
+        """Compile :meth:`advance` for states like this one without running an iteration's work."""
+        jax.block_until_ready(self._compiled_advance(jax.tree.map(jnp.copy, state), jnp.int32(0)))
+
+    def summary(self, state: TrainState) -> Summary:
+        """Iterations done and the meta agents' parameters, on the host."""
+        return Summary(step=np.asarray(state.step), parameters=jax.tree.map(np.asarray, state.meta.params))
+
+    def with_parameters(self, state: TrainState, parameters: Params) -> TrainState:
+        """The state with other meta parameters, leading with (runs, agents), and fresh optimisers."""
+        learners = jax.jit(jax.vmap(jax.vmap(self.pieces.learner.init)))(parameters)
+        return state._replace(meta=learners)
+
+    @property
+    def kinds(self) -> tuple[str, ...]:
+        """Names of the opponent kinds that can occur, in the order of the metrics' ``kinds`` axis."""
+        return tuple(KIND_NAMES[kind] for kind in self.pieces.population.kinds)
+
+    @property
+    def steps_per_iteration(self) -> int:
+        """Environment steps of one iteration, over all meta agents of one run."""
+        return self.experiment.steps_per_iteration
+
+    @property
+    def parameter_count(self) -> int:
+        """Trainable parameters of one agent."""
+        shapes = jax.eval_shape(self.pieces.game.policy.init, jax.random.key(0))
+        return sum(leaf.size for leaf in jax.tree.leaves(shapes))
+
+    @cached_property
+    def _compiled_advance(self) -> jax.stages.Wrapped:
+        return jax.jit(partial(_advance, engine=self), donate_argnums=0)
+
+    def _init_run(self, seed: Int[Array, ""], hyper: Hyperparameters) -> TrainState:
+        key, meta_key, naive_key = jax.random.split(jax.random.key(seed), 3)
+        population, policy = self.pieces.population, self.pieces.game.policy
+        params = jax.vmap(policy.init)(jax.random.split(meta_key, population.meta))
+        return TrainState(
+            key=key,
+            step=jnp.int32(0),
+            hyperparameters=hyper,
+            meta=jax.vmap(self.pieces.learner.init)(params),
+            naive=jax.vmap(policy.init)(jax.random.split(naive_key, population.naive)),
+        )
+
+
+def build_engine(experiment: Experiment) -> Engine:
+    """The engine of an experiment.
+
+    Raises:
+        ConfigurationError: a plugin is unknown, or parts of the configuration do not fit each other.
+    """
+    sizes, meta, compute = experiment.rollout, experiment.meta, experiment.compute
+    on_cpu = jax.default_backend() == "cpu"
+    environment = build_environment(experiment)
+    population = build_population(experiment.population, sizes.meta_batch_size, environment)
+    scan = ("sequential" if on_cpu else "associative") if compute.scan == "auto" else compute.scan
+    policy = build_policy(
+        experiment.network,
+        observation_size=environment.observation_size,
+        num_actions=environment.num_actions,
+        scan=scan,
+    )
+    game = Game(
+        environment=environment,
+        policy=policy,
+        batch_size=sizes.batch_size,
+        inner_episodes=sizes.inner_episodes,
+        naive_optimizer=experiment.naive.optimizer,
+        naive_chunk=_chunk(compute.naive_chunk, on_cpu, 2, sizes.meta_batch_size),
+        learns=population.has_naive,
+    )
+    passes = (meta.epochs, meta.minibatches) if meta.algorithm == "ppo" else (1, 1)
+    updater = Updater(
+        environment=environment,
+        policy=policy,
+        algorithm=meta.algorithm,
+        optimizer=meta.optimizer,
+        epochs=passes[0],
+        minibatches=passes[1],
+        chunk=_chunk(compute.meta_batch_chunk, on_cpu, 2, sizes.meta_batch_size),
+        rematerialize=compute.rematerialize,
+    )
+    learner = score_function_learner(updater, population.kinds)
+    run_chunk = _chunk(compute.run_chunk, on_cpu, 1, 2**20)
+    return Engine(experiment=experiment, pieces=Pieces(game, population, learner), run_chunk=run_chunk)
+
+
+def _chunk(given: int | str, on_cpu: bool, cpu_choice: int, whole: int) -> int:
+    """A chunk size as configured; "auto" takes what fits a CPU's cache, and everything at once elsewhere."""
+    if isinstance(given, int):
+        return given
+    return cpu_choice if on_cpu else whole
+
+
+def _advance(state: TrainState, count: Int[Array, ""], *, engine: Engine) -> tuple[TrainState, Metrics]:
+    """A loop over iterations whose length is data, with metrics written into a buffer of fixed size."""
+    step_all = partial(map_in_chunks, partial(train_step, pieces=engine.pieces), chunk=engine.run_chunk)
+    shapes = jax.eval_shape(step_all, state)[1]
+    buffer = jax.tree.map(
+        lambda leaf: jnp.zeros((leaf.shape[0], engine.call_capacity, *leaf.shape[1:]), leaf.dtype), shapes
+    )
+
+    def iterate(index: Array, carry: tuple[TrainState, Metrics]) -> tuple[TrainState, Metrics]:
+        state, buffer = carry
+        state, metrics = step_all(state)
+        return state, jax.tree.map(lambda rows, row: rows.at[:, index].set(row), buffer, metrics)
+
+    return jax.lax.fori_loop(0, count, iterate, (state, buffer))

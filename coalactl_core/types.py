@@ -1,0 +1,169 @@
+"""The vocabulary of the engine: names of axes and the records that its parts exchange.
+
+Axes, in this order where several meet: ``runs`` (seeds and grid points), ``agents`` (meta agents of one run),
+``meta_batch`` (opponents of one agent in one iteration), ``steps`` (of one meta-trajectory, M·T) or ``episode_steps``
+(of one inner episode, T), ``batch`` (the B trajectories that a naive co-player learns from), ``players`` (0 is the ego
+agent, 1 the co-player). Most functions are written for one run, one agent or one opponent and mapped by their callers.
+"""
+
+from __future__ import annotations
+
+from typing import Any, NamedTuple
+
+import optax
+from jax import Array
+from jaxtyping import Bool, Float, Int, Key, PyTree, Shaped
+
+Params = PyTree[Float[Array, "..."]]
+PolicyCarry = Any
+EnvironmentState = PyTree[Shaped[Array, "..."]]
+Scalar = Float[Array, ""]
+
+# Kinds of opponents, as they stand in Opponents.kind.
+NAIVE, META, FIXED = 0, 1, 2
+KIND_NAMES = ("naive", "meta", "fixed")
+
+
+class Schedule(NamedTuple):
+    """A number over training iterations: ``values[k]`` from iteration ``starts[k]`` on, or linear in between."""
+
+    starts: Int[Array, "*lead points"]
+    values: Float[Array, "*lead points"]
+    linear: Bool[Array, "*lead"]
+
+
+class CreditAssignment(NamedTuple):
+    """How an estimator spreads rewards over the batch that a naive co-player learns from; a row of the table."""
+
+    average_future_episodes: Any
+    normalize_current_episode: Any
+    sum_over_batch: Any
+
+
+class MetaHyperparameters(NamedTuple):
+    """Numbers of one meta agent's learning; leaves are schedules until :func:`hyperparameters.at` evaluates them."""
+
+    credit_assignment: CreditAssignment
+    credit_from_returns: Any
+    value_targets_average_future: Any
+    normalize_advantages: Any
+    clip: Any
+    value_clip: Any
+    value_coefficient: Any
+    entropy: Any
+    discount: Any
+    td_lambda: Any
+    gae_lambda: Any
+    reward_scale: Any
+    meta_opponent_weight: Any
+    adam_epsilon: Any
+    learning_rate: Any
+    max_grad_norm: Any
+
+
+class NaiveHyperparameters(NamedTuple):
+    """Numbers of the naive co-players' learning."""
+
+    normalize_advantages: Any
+    value_coefficient: Any
+    entropy: Any
+    discount: Any
+    td_lambda: Any
+    gae_lambda: Any
+    reward_scale: Any
+    adam_epsilon: Any
+    learning_rate: Any
+    max_grad_norm: Any
+
+
+class PopulationHyperparameters(NamedTuple):
+    """Numbers of the draw of opponents."""
+
+    p_naive: Any
+    fixed_weights: Float[Array, "strategies"]
+
+
+class Hyperparameters(NamedTuple):
+    """All numbers that a sweep may vary; data to the compiled program. ``meta`` leaves lead with ``agents``."""
+
+    meta: MetaHyperparameters
+    naive: NaiveHyperparameters
+    population: PopulationHyperparameters
+
+
+class Learner(NamedTuple):
+    """Parameters and optimiser state of one agent that learns."""
+
+    params: Params
+    opt_state: optax.OptState
+
+
+class TrainState(NamedTuple):
+    """Everything that one run is, between iterations."""
+
+    key: Key[Array, "*runs"]
+    step: Int[Array, "*runs"]
+    hyperparameters: Hyperparameters
+    meta: Learner
+    naive: Params
+
+
+class Opponents(NamedTuple):
+    """The opponents of one agent in one iteration.
+
+    ``number`` counts within the kind: naive initialisation, meta agent or fixed strategy. ``params`` are the network
+    parameters at the start of the meta-episode; ``tables`` are the action probabilities of fixed strategies by
+    observation (None in a pool without them).
+    """
+
+    kind: Int[Array, "*meta_batch"]
+    number: Int[Array, "*meta_batch"]
+    params: Params
+    tables: Float[Array, "*meta_batch observations actions"] | None
+
+
+class Trajectory(NamedTuple):
+    """What the ego agent saw, did and earned; ``states`` are the environment's compact states before each step.
+
+    Rewards are in the environment's scale; ``log_probs`` and ``values`` are those of the acting policy.
+    """
+
+    states: EnvironmentState
+    actions: Int[Array, "*lead steps batch"]
+    rewards: Float[Array, "*lead steps batch"]
+    log_probs: Float[Array, "*lead steps batch"]
+    values: Float[Array, "*lead steps batch"]
+
+
+class MetaEpisode(NamedTuple):
+    """One meta-episode: B meta-trajectories against one opponent, and what to report of it.
+
+    ``outcomes`` holds means over the batch and the steps of each inner episode, for both players.
+    """
+
+    trajectory: Trajectory
+    outcomes: dict[str, Float[Array, "*lead inner_episodes players"]]
+
+
+class Experience(NamedTuple):
+    """The inner episodes that a naive co-player learns from in one update."""
+
+    observations: Float[Array, "*opponents episode_steps batch features"]
+    actions: Int[Array, "*opponents episode_steps batch"]
+    rewards: Float[Array, "*opponents episode_steps batch"]
+
+
+class Targets(NamedTuple):
+    """What a score-function learner regresses on and reinforces."""
+
+    advantages: Float[Array, "*lead steps batch"]
+    value_targets: Float[Array, "*lead steps batch"]
+    weight: Float[Array, "*lead"]
+
+
+class Metrics(NamedTuple):
+    """Measurements of training iterations; NaN where there is nothing to report."""
+
+    iteration: Int[Array, "*lead"]
+    scalars: dict[str, Float[Array, "*lead agents"]]
+    episodes: dict[str, Float[Array, "*lead agents kinds inner_episodes"]]

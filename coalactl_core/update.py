@@ -1,0 +1,128 @@
+"""Epochs, minibatches of whole meta-episodes, and gradients accumulated over chunks of the meta-batch (App. B.2)."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from functools import partial
+from typing import NamedTuple
+
+import jax
+import jax.numpy as jnp
+from jax import Array
+from jaxtyping import Float, Key
+
+from coalactl_core.envs.base import Environment
+from coalactl_core.nets.policy import Policy
+from coalactl_core.objectives import POLICY_LOSSES, clipped_value_loss, log_probs_and_entropy
+from coalactl_core.optimizers import apply_gradients
+from coalactl_core.types import Learner, MetaHyperparameters, Params, Targets, Trajectory
+
+
+class Updater(NamedTuple):
+    """The static side of an update. One chunk holds ``chunk`` meta-episodes; each minibatch is split into chunks."""
+
+    environment: Environment
+    policy: Policy
+    algorithm: str
+    optimizer: str
+    epochs: int
+    minibatches: int
+    chunk: int
+    rematerialize: bool
+
+
+class LearningBatch(NamedTuple):
+    """Meta-episodes with what to learn from them; leaves lead with ``meta_batch``."""
+
+    trajectory: Trajectory
+    targets: Targets
+
+
+class Losses(NamedTuple):
+    """Means over the samples of one pass; ``grad_norm`` is that before clipping."""
+
+    policy_loss: Float[Array, "*lead"]
+    value_loss: Float[Array, "*lead"]
+    entropy: Float[Array, "*lead"]
+    kl: Float[Array, "*lead"]
+    clip_fraction: Float[Array, "*lead"]
+    grad_norm: Float[Array, "*lead"]
+
+
+def update_agent(
+    key: Key[Array, ""], learner: Learner, batch: LearningBatch, hyper: MetaHyperparameters, updater: Updater
+) -> tuple[Learner, Losses]:
+    """All optimiser steps of one iteration of one agent; losses are means over them."""
+    size = batch.targets.weight.shape[0]
+    orders = jax.vmap(lambda key: jax.random.permutation(key, size))(jax.random.split(key, updater.epochs))
+    minibatches = orders.reshape(updater.epochs * updater.minibatches, size // updater.minibatches)
+
+    def step(learner: Learner, members: Array) -> tuple[Learner, Losses]:
+        minibatch = jax.tree.map(lambda leaf: leaf[members], batch)
+        gradients, losses = minibatch_gradient(learner.params, minibatch, hyper, updater)
+        learner, grad_norm = apply_gradients(updater.optimizer, learner, gradients, hyper)
+        return learner, losses._replace(grad_norm=grad_norm)
+
+    learner, losses = jax.lax.scan(step, learner, minibatches)
+    return learner, jax.tree.map(jnp.mean, losses)
+
+
+def minibatch_gradient(
+    params: Params, minibatch: LearningBatch, hyper: MetaHyperparameters, updater: Updater
+) -> tuple[Params, Losses]:
+    """Gradient of the mean loss over a minibatch, summed over its chunks."""
+    size = minibatch.targets.weight.shape[0]
+    chunk = fitting_chunk(size, updater.chunk)
+    chunks = jax.tree.map(lambda leaf: leaf.reshape(size // chunk, chunk, *leaf.shape[1:]), minibatch)
+    gradient = jax.grad(chunk_loss, has_aux=True)
+
+    def accumulate(total: tuple[Params, Losses], chunk: LearningBatch) -> tuple[tuple[Params, Losses], None]:
+        return jax.tree.map(jnp.add, total, gradient(params, chunk, hyper, updater)), None
+
+    first = gradient(params, jax.tree.map(lambda leaf: leaf[0], chunks), hyper, updater)
+    rest = jax.tree.map(lambda leaf: leaf[1:], chunks)
+    total, _ = jax.lax.scan(accumulate, first, rest)
+    return jax.tree.map(lambda leaf: leaf * (chunk / size), total)
+
+
+def chunk_loss(
+    params: Params, batch: LearningBatch, hyper: MetaHyperparameters, updater: Updater
+) -> tuple[Float[Array, ""], Losses]:
+    """Mean loss over meta-episodes, steps and batch; each meta-episode's policy loss counts with its weight."""
+    trajectory, targets = batch
+    one_episode: Callable[[Trajectory], tuple[Array, Array, Array]] = partial(_evaluate, params, updater=updater)
+    if updater.rematerialize:
+        one_episode = jax.checkpoint(one_episode)
+    log_probs, values, entropy = jax.vmap(one_episode)(trajectory)
+    policy_losses = POLICY_LOSSES[updater.algorithm](log_probs, trajectory.log_probs, targets.advantages, hyper.clip)
+    policy_loss = jnp.mean(targets.weight[:, None, None] * policy_losses)
+    value_loss = jnp.mean(clipped_value_loss(values, trajectory.values, targets.value_targets, hyper.value_clip))
+    loss = policy_loss + hyper.value_coefficient * value_loss - hyper.entropy * jnp.mean(entropy)
+    log_ratios = log_probs - trajectory.log_probs
+    return loss, Losses(
+        policy_loss=policy_loss,
+        value_loss=value_loss,
+        entropy=jnp.mean(entropy),
+        # The low-variance estimate of KL(old ‖ new) that is never negative.
+        kl=jnp.mean(jnp.expm1(log_ratios) - log_ratios),
+        clip_fraction=jnp.mean(jnp.abs(jnp.expm1(log_ratios)) > hyper.clip, dtype=loss.dtype),
+        grad_norm=jnp.zeros_like(loss),
+    )
+
+
+def fitting_chunk(size: int, wish: int) -> int:
+    """The largest divisor of ``size`` that is at most ``wish``."""
+    return max(chunk for chunk in range(1, size + 1) if size % chunk == 0 and chunk <= max(wish, 1))
+
+
+def _evaluate(params: Params, trajectory: Trajectory, updater: Updater) -> tuple[Array, Array, Array]:
+    """Log-probabilities, values and entropies along one meta-episode, sequences unrolled from their start."""
+    batch = trajectory.actions.shape[1]
+    carry = jax.tree.map(lambda leaf: jnp.broadcast_to(leaf, (batch, *leaf.shape)), updater.policy.initial_carry())
+    observations = jax.vmap(jax.vmap(partial(updater.environment.observe, player=0)))(trajectory.states)
+    unroll = jax.vmap(
+        lambda observations, carry: updater.policy.unroll(params, observations, carry, None)[0], (1, 0), 1
+    )
+    output = unroll(observations, carry)
+    log_probs, entropy = log_probs_and_entropy(output.logits, trajectory.actions)
+    return log_probs, output.value, entropy
