@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import cached_property, partial
 from typing import NamedTuple
@@ -11,6 +11,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 from jax import Array
+from jax.flatten_util import ravel_pytree
 from jaxtyping import Int
 
 from coalactl_core.chunks import map_in_chunks
@@ -19,10 +20,19 @@ from coalactl_core.envs.registry import build_environment
 from coalactl_core.hyperparameters import at_iteration, hyperparameters_of
 from coalactl_core.learners import MetaLearner, score_function_learner
 from coalactl_core.metrics import summarize
-from coalactl_core.nets.policy import build_policy
+from coalactl_core.nets.policy import build_policy, packed
 from coalactl_core.population import Population, build_population, naive_set, sample_opponents
 from coalactl_core.rollout import Game, play_meta_episodes
-from coalactl_core.types import KIND_NAMES, Hyperparameters, MetaEpisode, Metrics, Opponents, Params, TrainState
+from coalactl_core.types import (
+    KIND_NAMES,
+    Hyperparameters,
+    Learner,
+    MetaEpisode,
+    Metrics,
+    Opponents,
+    Params,
+    TrainState,
+)
 from coalactl_core.update import Updater
 
 # Iterations whose metrics one call can hold; a call on a fast device lasts about two seconds.
@@ -72,6 +82,7 @@ class Engine:
 
     experiment: Experiment
     pieces: Pieces
+    unpack: Callable[[Array], Params]
     run_chunk: int
     call_capacity: int = CALL_CAPACITY
 
@@ -98,13 +109,17 @@ class Engine:
         jax.block_until_ready(self._compiled_advance(jax.tree.map(jnp.copy, state), jnp.int32(0)))
 
     def summary(self, state: TrainState) -> Summary:
-        """Iterations done and the meta agents' parameters, on the host."""
-        return Summary(step=np.asarray(state.step), parameters=jax.tree.map(np.asarray, state.meta.params))
+        """Iterations done and the meta agents' parameters, on the host, leading with (runs, agents)."""
+        parameters = jax.jit(jax.vmap(jax.vmap(self.unpack)))(state.meta.params)
+        return Summary(step=np.asarray(state.step), parameters=jax.tree.map(np.asarray, parameters))
 
     def with_parameters(self, state: TrainState, parameters: Params) -> TrainState:
         """The state with other meta parameters, leading with (runs, agents), and fresh optimisers."""
-        learners = jax.jit(jax.vmap(jax.vmap(self.pieces.learner.init)))(parameters)
-        return state._replace(meta=learners)
+
+        def fresh(parameters: Params) -> Learner:
+            return self.pieces.learner.init(ravel_pytree(parameters)[0])
+
+        return state._replace(meta=jax.jit(jax.vmap(jax.vmap(fresh)))(parameters))
 
     @property
     def kinds(self) -> tuple[str, ...]:
@@ -119,8 +134,7 @@ class Engine:
     @property
     def parameter_count(self) -> int:
         """Trainable parameters of one agent."""
-        shapes = jax.eval_shape(self.pieces.game.policy.init, jax.random.key(0))
-        return sum(leaf.size for leaf in jax.tree.leaves(shapes))
+        return jax.eval_shape(self.pieces.game.policy.init, jax.random.key(0)).size
 
     @cached_property
     def _compiled_advance(self) -> jax.stages.Wrapped:
@@ -150,11 +164,13 @@ def build_engine(experiment: Experiment) -> Engine:
     environment = build_environment(experiment)
     population = build_population(experiment.population, sizes.meta_batch_size, environment)
     scan = ("sequential" if on_cpu else "associative") if compute.scan == "auto" else compute.scan
-    policy = build_policy(
-        experiment.network,
-        observation_size=environment.observation_size,
-        num_actions=environment.num_actions,
-        scan=scan,
+    policy, unpack = packed(
+        build_policy(
+            experiment.network,
+            observation_size=environment.observation_size,
+            num_actions=environment.num_actions,
+            scan=scan,
+        )
     )
     game = Game(
         environment=environment,
@@ -178,7 +194,7 @@ def build_engine(experiment: Experiment) -> Engine:
     )
     learner = score_function_learner(updater, population.kinds)
     run_chunk = _chunk(compute.run_chunk, on_cpu, 1, 2**20)
-    return Engine(experiment=experiment, pieces=Pieces(game, population, learner), run_chunk=run_chunk)
+    return Engine(experiment=experiment, pieces=Pieces(game, population, learner), unpack=unpack, run_chunk=run_chunk)
 
 
 def _chunk(given: int | str, on_cpu: bool, cpu_choice: int, whole: int) -> int:

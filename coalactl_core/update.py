@@ -79,9 +79,8 @@ def minibatch_gradient(
     def accumulate(total: tuple[Params, Losses], chunk: LearningBatch) -> tuple[tuple[Params, Losses], None]:
         return jax.tree.map(jnp.add, total, gradient(params, chunk, hyper, updater)), None
 
-    first = gradient(params, jax.tree.map(lambda leaf: leaf[0], chunks), hyper, updater)
-    rest = jax.tree.map(lambda leaf: leaf[1:], chunks)
-    total, _ = jax.lax.scan(accumulate, first, rest)
+    losses = Losses(*(jnp.zeros_like(minibatch.targets.weight[0]) for _ in Losses._fields))
+    total, _ = jax.lax.scan(accumulate, (jax.tree.map(jnp.zeros_like, params), losses), chunks)
     return jax.tree.map(lambda leaf: leaf * (chunk / size), total)
 
 
