@@ -86,10 +86,11 @@ def play_meta_episodes(
     learners = jax.vmap(partial(fresh_learner, game.naive_optimizer))(opponents.params)
     pairs = _Pair(learner=learners, ego_carry=carry, coplayer_carry=carry)
     is_naive = opponents.kind == NAIVE
+    acting_params = game.policy.prepare(ego_params)
 
     def inner_episode(pairs: _Pair, keys: Array) -> tuple[_Pair, tuple[Trajectory, dict[str, Array]]]:
         coplayer_carry = _select(is_naive, carry, pairs.coplayer_carry)
-        play = jax.vmap(partial(_play_inner_episode, ego_params, game=game))
+        play = jax.vmap(partial(_play_inner_episode, acting_params, game=game))
         moment, records = play(keys, opponents, pairs._replace(coplayer_carry=coplayer_carry))
         learners = pairs.learner
         if game.learns:
@@ -110,7 +111,8 @@ def _play_inner_episode(
     reset_key, play_key = jax.random.split(key)
     trajectory_keys = jax.random.split(play_key, (game.environment.episode_length, game.batch_size))
     states = jax.vmap(game.environment.reset)(jax.random.split(reset_key, game.batch_size))
-    step = partial(_step, ego_params, pair.learner.params, opponent, game=game)
+    coplayer_params = game.policy.prepare(pair.learner.params)
+    step = partial(_step, ego_params, coplayer_params, opponent, game=game)
 
     def advance(moment: _Moment, keys: Array) -> tuple[_Moment, _Record]:
         return jax.vmap(step)(keys, moment)

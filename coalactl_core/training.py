@@ -19,6 +19,7 @@ from coalactl_core.config import Experiment
 from coalactl_core.envs.registry import build_environment
 from coalactl_core.hyperparameters import at_iteration, hyperparameters_of
 from coalactl_core.learners import MetaLearner, score_function_learner
+from coalactl_core.memory import estimate_bytes
 from coalactl_core.metrics import summarize
 from coalactl_core.nets.policy import build_policy, packed
 from coalactl_core.population import Population, build_population, naive_set, sample_opponents
@@ -84,6 +85,7 @@ class Engine:
     pieces: Pieces
     unpack: Callable[[Array], Params]
     run_chunk: int
+    learning_chunk: int
     call_capacity: int = CALL_CAPACITY
 
     def init(self, seeds: Sequence[int], experiments: Sequence[Experiment] | None = None) -> TrainState:
@@ -92,7 +94,9 @@ class Engine:
         ``experiments`` gives each run numbers of its own; by default all have the engine's.
         """
         hyper = hyperparameters_of(experiments or [self.experiment] * len(seeds))
-        return jax.jit(jax.vmap(self._init_run))(jnp.asarray(seeds, jnp.uint32), hyper)
+        # Run once: compiling it quickly counts more than the code that comes out.
+        init = jax.jit(jax.vmap(self._init_run), compiler_options={"xla_backend_optimization_level": 0})
+        return init(jnp.asarray(seeds, jnp.uint32), hyper)
 
     def advance(self, state: TrainState, count: int) -> tuple[TrainState, Metrics]:
         """``count`` iterations of every run, at most ``call_capacity``.
@@ -121,6 +125,15 @@ class Engine:
 
         return state._replace(meta=jax.jit(jax.vmap(jax.vmap(fresh)))(parameters))
 
+    def memory_estimate(self, runs: int) -> int:
+        """Resident bytes of a process that trains this many runs, roughly."""
+        return estimate_bytes(
+            self.experiment,
+            runs_at_once=min(runs, self.run_chunk),
+            learning_chunk=self.learning_chunk,
+            naive_chunk=self.pieces.game.naive_chunk,
+        )
+
     @property
     def kinds(self) -> tuple[str, ...]:
         """Names of the opponent kinds that can occur, in the order of the metrics' ``kinds`` axis."""
@@ -141,15 +154,15 @@ class Engine:
         return jax.jit(partial(_advance, engine=self), donate_argnums=0)
 
     def _init_run(self, seed: Int[Array, ""], hyper: Hyperparameters) -> TrainState:
-        key, meta_key, naive_key = jax.random.split(jax.random.key(seed), 3)
+        key, params_key = jax.random.split(jax.random.key(seed))
         population, policy = self.pieces.population, self.pieces.game.policy
-        params = jax.vmap(policy.init)(jax.random.split(meta_key, population.meta))
+        params = jax.vmap(policy.init)(jax.random.split(params_key, population.meta + population.naive))
         return TrainState(
             key=key,
             step=jnp.int32(0),
             hyperparameters=hyper,
-            meta=jax.vmap(self.pieces.learner.init)(params),
-            naive=jax.vmap(policy.init)(jax.random.split(naive_key, population.naive)),
+            meta=jax.vmap(self.pieces.learner.init)(params[: population.meta]),
+            naive=params[population.meta :],
         )
 
 
@@ -194,7 +207,13 @@ def build_engine(experiment: Experiment) -> Engine:
     )
     learner = score_function_learner(updater, population.kinds)
     run_chunk = _chunk(compute.run_chunk, on_cpu, 1, 2**20)
-    return Engine(experiment=experiment, pieces=Pieces(game, population, learner), unpack=unpack, run_chunk=run_chunk)
+    return Engine(
+        experiment=experiment,
+        pieces=Pieces(game, population, learner),
+        unpack=unpack,
+        run_chunk=run_chunk,
+        learning_chunk=updater.chunk,
+    )
 
 
 def _chunk(given: int | str, on_cpu: bool, cpu_choice: int, whole: int) -> int:
@@ -206,7 +225,8 @@ def _chunk(given: int | str, on_cpu: bool, cpu_choice: int, whole: int) -> int:
 
 def _advance(state: TrainState, count: Int[Array, ""], *, engine: Engine) -> tuple[TrainState, Metrics]:
     """A loop over iterations whose length is data, with metrics written into a buffer of fixed size."""
-    step_all = partial(map_in_chunks, partial(train_step, pieces=engine.pieces), chunk=engine.run_chunk)
+    # Under jit, so that it is traced once for the shapes and the loop together.
+    step_all = jax.jit(partial(map_in_chunks, partial(train_step, pieces=engine.pieces), chunk=engine.run_chunk))
     shapes = jax.eval_shape(step_all, state)[1]
     buffer = jax.tree.map(
         lambda leaf: jnp.zeros((leaf.shape[0], engine.call_capacity, *leaf.shape[1:]), leaf.dtype), shapes

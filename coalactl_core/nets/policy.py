@@ -33,14 +33,16 @@ class Policy(NamedTuple):
     """A recurrent actor-critic for one sequence, as pure functions.
 
     ``init(key)`` gives parameters, ``initial_carry()`` the memory of a fresh start.
-    ``step(params, observation, carry)`` acts; ``unroll(params, observations, carry, resets)`` gives the same outputs
-    for a whole sequence, starting afresh at each step where ``resets`` is true (None: nowhere inside).
+    ``step(prepare(params), observation, carry)`` acts; ``unroll(params, observations, carry, resets)`` gives the same
+    outputs for a whole sequence, starting afresh at each step where ``resets`` is true (None: nowhere inside).
+    ``prepare`` is for work that acting needs only once for many steps.
     """
 
     init: Callable[[Array], Params]
     initial_carry: Callable[[], PolicyCarry]
     step: Callable[[Params, Array, PolicyCarry], tuple[PolicyOutput, PolicyCarry]]
     unroll: Callable[[Params, Array, PolicyCarry, Array | None], tuple[PolicyOutput, PolicyCarry]]
+    prepare: Callable[[Params], Params] = lambda params: params
 
 
 def build_policy(config: NetworkConfig, *, observation_size: int, num_actions: int, scan: str) -> Policy:
@@ -91,8 +93,8 @@ def packed(policy: Policy) -> tuple[Policy, Callable[[Array], Params]]:
     return (
         policy._replace(
             init=lambda key: jax.flatten_util.ravel_pytree(policy.init(key))[0],
-            step=lambda params, *rest: policy.step(unpack(params), *rest),
             unroll=lambda params, *rest: policy.unroll(unpack(params), *rest),
+            prepare=lambda params: policy.prepare(unpack(params)),
         ),
         unpack,
     )
