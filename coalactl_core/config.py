@@ -73,12 +73,18 @@ def _parse_schedule(given: object) -> object:
     return ScheduleConfig(points=points, interpolation=interpolation)
 
 
-def number(*, at_least: float = -math.inf, above: float = -math.inf, at_most: float = math.inf) -> Any:
-    """The type of a number in the given range that may be a schedule and that a sweep may vary."""
+def number(
+    *, at_least: float = -math.inf, above: float = -math.inf, at_most: float = math.inf, infinite: bool = False
+) -> Any:
+    """The type of a number in the given range that may be a schedule and that a sweep may vary.
+
+    ``infinite``: whether ``inf`` is allowed, for limits that it turns off.
+    """
 
     def in_range(given: float | ScheduleConfig) -> float | ScheduleConfig:
         for value in scheduled_values(given):
-            if math.isnan(value) or value < at_least or value <= above or value > at_most:
+            in_bounds = at_least <= value <= at_most and value > above
+            if not in_bounds or (math.isinf(value) and not infinite):
                 raise ValueError(f"{value:g} is out of range; use a number {_range_words(at_least, above, at_most)}")
         return given
 
@@ -99,12 +105,13 @@ def _range_words(at_least: float, above: float, at_most: float) -> str:
     words = [f"of at least {at_least:g}"] if at_least > -math.inf else []
     words += [f"above {above:g}"] if above > -math.inf else []
     words += [f"of at most {at_most:g}"] if at_most < math.inf else []
-    return " and ".join(words)
+    return " and ".join(words) or "that is finite"
 
 
-Probability = number(at_least=0, at_most=1)
-Coefficient = number(at_least=0)
-Positive = number(above=0)
+Probability = number(at_least=0.0, at_most=1.0)
+Coefficient = number(at_least=0.0)
+Positive = number(above=0.0)
+Limit = number(above=0.0, infinite=True)
 
 
 # --- sections -------------------------------------------------------------------------------------------------------
@@ -164,6 +171,12 @@ class AgentGroup(Section):
     method: Method
     count: Annotated[int, Field(ge=1)] = 1
     settings: dict[str, Any] = Field(default_factory=dict)
+
+    @model_validator(mode="after")
+    def _method_is_the_groups(self) -> AgentGroup:
+        if "method" in self.settings:
+            raise ValueError("population.meta: settings hold no method; it is the group's")
+        return self
 
 
 class FixedStrategy(Section):
@@ -236,8 +249,8 @@ class MetaConfig(Section):
     algorithm: Literal["ppo", "a2c"] = "ppo"
     epochs: Annotated[int, Field(ge=1)] = 4
     minibatches: Annotated[int, Field(ge=1)] = 2
-    clip: Positive = 0.2
-    value_clip: Positive = 0.2
+    clip: Limit = 0.2
+    value_clip: Limit = 0.2
     value_coefficient: Coefficient = 0.5
     entropy: Coefficient = 0.0
     discount: Probability = 1.0
@@ -251,7 +264,7 @@ class MetaConfig(Section):
     optimizer: Optimizer = "adam"
     adam_epsilon: Positive = 1e-5
     learning_rate: Coefficient = 3e-4
-    max_grad_norm: Positive = 1.0
+    max_grad_norm: Limit = 1.0
 
 
 class NaiveConfig(Section):
@@ -268,7 +281,7 @@ class NaiveConfig(Section):
     optimizer: Optimizer = "adam"
     adam_epsilon: Positive = 1e-5
     learning_rate: Coefficient = 0.005
-    max_grad_norm: Positive = 1.0
+    max_grad_norm: Limit = 1.0
 
 
 Chunk = Annotated[int, Field(ge=1)] | Literal["auto"]
@@ -332,6 +345,23 @@ class Experiment(Section):
         for group in self.population.meta:
             settings = {**self.meta.model_dump(), **group.settings, "method": group.method}
             yield from (MetaConfig.model_validate(settings),) * group.count
+
+    @property
+    def static_choices(self) -> dict[str, Any]:
+        """What the compiled program depends on: shapes and choices, but no number that is data to it."""
+        population, meta = self.population, self.meta
+        return {
+            "environment": self.environment.model_dump(),
+            "network": self.network.model_dump(),
+            "rollout": self.rollout.model_dump(),
+            "compute": self.compute.model_dump(),
+            "population": (population.meta_agents, population.naive, population.has_naive, population.has_meta),
+            "population.fixed": tuple(fixed.strategy for fixed in population.fixed),
+            "population.stratified": population.stratified,
+            "population.dynamic_naive": population.dynamic_naive,
+            "meta": (meta.algorithm, meta.epochs, meta.minibatches, meta.optimizer),
+            "naive": (self.naive.algorithm, self.naive.optimizer),
+        }
 
     @property
     def steps_per_iteration(self) -> int:

@@ -88,7 +88,9 @@ def _report(
 ) -> LossReport:
     errors = targets.value_targets - episodes.trajectory.values
     report = losses._asdict()
-    report["explained_variance"] = 1 - jnp.var(errors) / jnp.var(targets.value_targets)
+    variance = jnp.var(targets.value_targets)
+    # Where all returns are equal, as in mutual defection, there is nothing to explain.
+    report["explained_variance"] = jnp.where(variance > 0, 1 - jnp.var(errors) / variance, jnp.nan)
     for kind in kinds:
         of_kind = jnp.broadcast_to((opponents.kind == kind)[:, None, None], targets.advantages.shape)
         report[f"advantage_scale_{KIND_NAMES[kind]}"] = jnp.std(targets.advantages, where=of_kind)

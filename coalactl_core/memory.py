@@ -14,7 +14,7 @@ BYTES_PER_STORED_STEP = 60
 
 
 def estimate_bytes(experiment: Experiment, *, runs_at_once: int, learning_chunk: int, naive_chunk: int) -> int:
-    """Resident bytes of a process that trains the experiment, roughly (see docs/run-directory.md for measurements)."""
+    """Resident bytes of a process that trains the experiment, roughly."""
     sizes, network = experiment.rollout, experiment.network
     row = ARRAYS_PER_ROW * FLOAT_BYTES * max(network.width, network.mlp_width) * network.depth
     learning_rows = learning_chunk * sizes.batch_size * sizes.steps

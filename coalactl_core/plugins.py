@@ -21,7 +21,7 @@ def load_plugin(key: str, name: str, *, group: str, builtin: Iterable[str]) -> A
         return _from_module(key, name)
     found = {entry.name: entry for entry in entry_points(group=group)}
     if name in found:
-        return found[name].load()
+        return _from_module(key, found[name].value)
     known = sorted({*builtin, *found})
     nearest = get_close_matches(name, known, n=1)
     hint = f"did you mean {nearest[0]!r}? " if nearest else ""

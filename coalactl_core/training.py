@@ -15,7 +15,7 @@ from jax.flatten_util import ravel_pytree
 from jaxtyping import Int
 
 from coalactl_core.chunks import map_in_chunks
-from coalactl_core.config import Experiment
+from coalactl_core.config import ConfigurationError, Experiment
 from coalactl_core.envs.registry import build_environment
 from coalactl_core.hyperparameters import at_iteration, hyperparameters_of
 from coalactl_core.learners import MetaLearner, score_function_learner
@@ -92,11 +92,14 @@ class Engine:
         """Fresh runs, one for each seed, on a leading ``runs`` axis.
 
         ``experiments`` gives each run numbers of its own; by default all have the engine's.
+
+        Raises:
+            ConfigurationError: an experiment differs from the engine's in more than numbers.
         """
-        hyper = hyperparameters_of(experiments or [self.experiment] * len(seeds))
-        # Run once: compiling it quickly counts more than the code that comes out.
-        init = jax.jit(jax.vmap(self._init_run), compiler_options={"xla_backend_optimization_level": 0})
-        return init(jnp.asarray(seeds, jnp.uint32), hyper)
+        experiments = experiments or [self.experiment] * len(seeds)
+        for experiment in experiments:
+            self._check_choices(experiment)
+        return self._compiled_init(jnp.asarray(seeds, jnp.uint32), hyperparameters_of(experiments))
 
     def advance(self, state: TrainState, count: int) -> tuple[TrainState, Metrics]:
         """``count`` iterations of every run, at most ``call_capacity``.
@@ -114,8 +117,8 @@ class Engine:
 
     def summary(self, state: TrainState) -> Summary:
         """Iterations done and the meta agents' parameters, on the host, leading with (runs, agents)."""
-        parameters = jax.jit(jax.vmap(jax.vmap(self.unpack)))(state.meta.params)
-        return Summary(step=np.asarray(state.step), parameters=jax.tree.map(np.asarray, parameters))
+        parameters = jax.tree.map(np.asarray, self._compiled_unpack(state.meta.params))
+        return Summary(step=np.asarray(state.step), parameters=parameters)
 
     def with_parameters(self, state: TrainState, parameters: Params) -> TrainState:
         """The state with other meta parameters, leading with (runs, agents), and fresh optimisers."""
@@ -152,6 +155,24 @@ class Engine:
     @cached_property
     def _compiled_advance(self) -> jax.stages.Wrapped:
         return jax.jit(partial(_advance, engine=self), donate_argnums=0)
+
+    @cached_property
+    def _compiled_init(self) -> jax.stages.Wrapped:
+        # Run once: compiling it quickly counts more than the code that comes out.
+        return jax.jit(jax.vmap(self._init_run), compiler_options={"xla_backend_optimization_level": 0})
+
+    @cached_property
+    def _compiled_unpack(self) -> jax.stages.Wrapped:
+        return jax.jit(jax.vmap(jax.vmap(self.unpack)))
+
+    def _check_choices(self, experiment: Experiment) -> None:
+        ours, theirs = self.experiment.static_choices, experiment.static_choices
+        differing = [key for key in ours if ours[key] != theirs[key]]
+        if differing:
+            raise ConfigurationError(
+                f"{differing[0]}: {theirs[differing[0]]} differs from the engine's {ours[differing[0]]}; "
+                "runs of one program share all but numbers"
+            )
 
     def _init_run(self, seed: Int[Array, ""], hyper: Hyperparameters) -> TrainState:
         key, params_key = jax.random.split(jax.random.key(seed))
@@ -235,6 +256,7 @@ def _advance(state: TrainState, count: Int[Array, ""], *, engine: Engine) -> tup
     def iterate(index: Array, carry: tuple[TrainState, Metrics]) -> tuple[TrainState, Metrics]:
         state, buffer = carry
         state, metrics = step_all(state)
-        return state, jax.tree.map(lambda rows, row: rows.at[:, index].set(row), buffer, metrics)
+        write = partial(jax.lax.dynamic_update_index_in_dim, index=index, axis=1)
+        return state, jax.tree.map(write, buffer, metrics)
 
     return jax.lax.fori_loop(0, count, iterate, (state, buffer))

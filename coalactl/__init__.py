@@ -1,0 +1,5 @@
+"""The tool around the engine: presets, run directories, checkpoints, metric files and what a user sees."""
+
+from __future__ import annotations
+
+__version__ = "0.1.0"

@@ -1,0 +1,98 @@
+"""The ``coalactl`` command: its subcommands, and how failures end: one line on stderr and an exit code."""
+
+from __future__ import annotations
+
+import os
+import sys
+import traceback
+from collections.abc import Sequence
+from typing import Annotated
+
+import typer
+from typer.exceptions import Abort, TyperException
+
+from coalactl.commands import presets, runs
+from coalactl.commands.doctor import doctor
+from coalactl.commands.train import train
+from coalactl.errors import ExitCode, UserError
+from coalactl.output import emit, note
+
+app = typer.Typer(
+    name="coalactl",
+    help="Multi-agent reinforcement learning with agents that are aware of each other's learning.",
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    rich_markup_mode=None,
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
+app.command()(train)
+app.add_typer(presets.app, name="presets")
+app.add_typer(runs.app, name="runs")
+app.command()(doctor)
+
+
+@app.callback(invoke_without_command=True)
+def about(
+    context: typer.Context,
+    version: Annotated[bool, typer.Option("--version", help="Print the version.")] = False,
+) -> None:
+    """Multi-agent reinforcement learning with agents that are aware of each other's learning."""
+    if version:
+        from coalactl import __version__
+
+        emit(f"coalactl {__version__}")
+    elif context.invoked_subcommand is None:
+        emit(context.get_help())
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Runs the command line and returns the exit code; every failure ends in one line."""
+    # Environments, networks and strategies may be named as module:Name from where the user is.
+    sys.path.append(os.getcwd())
+    try:
+        result = app(args=None if arguments is None else list(arguments), prog_name="coalactl", standalone_mode=False)
+        sys.stdout.flush()
+    except TyperException as error:
+        return _fail(_usage_line(error), error.exit_code)
+    except UserError as error:
+        return _fail(" ".join(str(error).split()), error.code)
+    except (Abort, KeyboardInterrupt):
+        return _fail("interrupted", ExitCode.INTERRUPTED)
+    except BrokenPipeError:
+        # The reader of our output has gone (`| head`); Python would complain once more when it flushes at the end.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return ExitCode.OK
+    except Exception as error:  # noqa: BLE001  The last resort: whatever it is, the user gets one line and the log the traceback.
+        return _fail(_unexpected(error), ExitCode.FAILED)
+    return result if isinstance(result, int) else ExitCode.OK
+
+
+def _fail(line: str, code: int) -> int:
+    note(f"coalactl: {line}")
+    return int(code)
+
+
+def _usage_line(error: TyperException) -> str:
+    context = getattr(error, "ctx", None)
+    where = context.command_path if context is not None else "coalactl"
+    return f"{' '.join(error.format_message().split())} (see '{where} --help')"
+
+
+def _unexpected(error: Exception) -> str:
+    """One line about an error that nobody foresaw; its traceback goes to the log of the run, or of the user."""
+    from coalactl.environment import cache_directory, log_place, log_to
+
+    place = log_place()
+    if place is None:
+        log_to(cache_directory() / "log.txt")
+        place = log_place()
+    what = " ".join(str(error).split())[:200]
+    line = f"unexpected error: {type(error).__name__}: {what}"
+    try:
+        if place is None:
+            raise OSError("no place for a log")
+        with place.open("a", encoding="utf-8") as file:
+            file.write("".join(traceback.format_exception(error)))
+    except OSError:
+        return f"{line}; no log could be written"
+    return f"{line}; the traceback is in {place}"

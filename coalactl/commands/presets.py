@@ -1,0 +1,58 @@
+"""``coalactl presets``: the experiments that come with the package."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from coalactl.output import emit, emit_json, note
+
+app = typer.Typer(help="The experiments that come with the package.")
+
+
+@app.command("ls")
+def ls(as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False) -> None:
+    """List the presets."""
+    from coalactl.presets import shipped_presets
+
+    found = shipped_presets()
+    if as_json:
+        rows = [{"name": each.name, "description": each.description, "path": str(each.path)} for each in found]
+        emit_json(rows)
+        return
+    width = max((len(preset.name) for preset in found), default=0)
+    for preset in found:
+        emit(f"{preset.name:<{width}}  {preset.description}")
+
+
+@app.command()
+def show(name: Annotated[str, typer.Argument(help="A preset's name.")]) -> None:
+    """Print a preset."""
+    from coalactl.presets import find_preset, read_text
+
+    sys.stdout.write(read_text(find_preset(name)))
+
+
+@app.command()
+def cp(
+    name: Annotated[str, typer.Argument(help="A preset's name.")],
+    destination: Annotated[Path, typer.Argument(metavar="[DEST]", help="A file or directory.")] = Path("."),
+) -> None:
+    """Copy a preset to edit it; train it by its path."""
+    from coalactl.presets import copy_preset, find_preset
+
+    target = copy_preset(find_preset(name), destination)
+    emit(f"{target}")
+    given = target if target.is_absolute() or target.suffix == ".toml" else f"./{target}"
+    note(f"train it with: coalactl train {given}")
+
+
+@app.command()
+def schema() -> None:
+    """Print the JSON schema of an experiment."""
+    from coalactl.configuration import schema as experiment_schema
+
+    emit_json(experiment_schema())

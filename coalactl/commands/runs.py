@@ -1,0 +1,108 @@
+"""``coalactl runs``: what has been trained and how it went."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from coalactl.errors import UserError
+from coalactl.output import emit, emit_json
+
+if TYPE_CHECKING:
+    from coalactl.runs.directory import RunDirectory
+
+app = typer.Typer(help="What has been trained and how it went.")
+
+_Json = Annotated[bool, typer.Option("--json", help="Print JSON.")]
+
+
+@app.command("ls")
+def ls(
+    root: Annotated[Path, typer.Argument(metavar="[DIR]", help="Where to look.")] = Path("runs"),
+    as_json: _Json = False,
+) -> None:
+    """List the runs, newest first: status, setting, progress and last reward."""
+    from coalactl.runs.directory import find_runs
+
+    if not root.exists() and root != Path("runs"):
+        raise UserError(f"{root}: no such directory")
+    if root.exists() and not root.is_dir():
+        raise UserError(f"{root}: not a directory")
+    rows = [_row(run) for run in find_runs(root)]
+    if as_json:
+        emit_json(rows)
+        return
+    if not rows:
+        emit(f"no runs below {root}; train one with: coalactl train")
+        return
+    _print_table(rows)
+
+
+@app.command()
+def show(
+    path: Annotated[Path, typer.Argument(metavar="RUN", help="A run directory or a pack.")], as_json: _Json = False
+) -> None:
+    """Show what a run came to so far."""
+    from coalactl.runs.directory import RunDirectory, is_pack
+    from coalactl.runs.pack import Pack
+    from coalactl.summary import summarize
+
+    runs = Pack.open(path).runs if is_pack(path) else (RunDirectory.open(path),)
+    summaries = [summarize(run) for run in runs]
+    rows = [_row(run) for run in runs]
+    if as_json:
+        objects = [{**row, **summary._asdict()} for row, summary in zip(rows, summaries, strict=True)]
+        emit_json({"runs": objects} if is_pack(path) else objects[0])
+        return
+    for row in rows:
+        emit(f"{row['run_dir']}: {row['status']}, {row['setting']}, {row['progress']} iterations")
+    if not any(summary.iterations for summary in summaries):
+        emit(f"no metrics yet; go on with: coalactl train --resume {path}")
+        return
+    from coalactl.training.outcome import show as show_tables
+
+    show_tables(runs, path, summaries)
+
+
+def _row(run: RunDirectory) -> dict[str, Any]:
+    """One run in a list; a damaged status is a status too."""
+    try:
+        status = run.read_status()
+    except UserError:
+        return {"run_dir": str(run.path), "status": "damaged status", "setting": "", "progress": "", "last": {}}
+    state: str = status.state
+    if state == "running" and run.holder() is None:
+        state = "stopped"  # Its process was killed: the state could not be told.
+    return {
+        "run_dir": str(run.path),
+        "status": state,
+        "setting": f"{status.preset} {status.method} seed {status.seed}".strip(),
+        "preset": status.preset,
+        "method": status.method,
+        "seed": status.seed,
+        "progress": f"{status.iteration}/{status.iterations}",
+        "iteration": status.iteration,
+        "iterations": status.iterations,
+        "seconds": status.seconds,
+        "updated": status.updated,
+        "last": dict(status.last),
+    }
+
+
+def _print_table(rows: list[dict[str, Any]]) -> None:
+    """Plain columns, never cut: names are there to be copied."""
+    headings = ("run", "status", "setting", "progress", "last reward", "updated")
+    cells = [
+        (row["run_dir"], row["status"], row["setting"], row["progress"], _rewards(row["last"]), row.get("updated", ""))
+        for row in rows
+    ]
+    widths = [max(len(line[column]) for line in [headings, *cells]) for column in range(len(headings))]
+    for line in [headings, *cells]:
+        emit("  ".join(f"{cell:<{width}}" for cell, width in zip(line, widths, strict=True)).rstrip())
+
+
+def _rewards(last: dict[str, float | None]) -> str:
+    own = {name: value for name, value in last.items() if name.startswith("reward_") and value is not None}
+    return ", ".join(f"{value:.2f} {name.removeprefix('reward_').replace('_', ' ')}" for name, value in own.items())

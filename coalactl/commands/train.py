@@ -1,0 +1,83 @@
+"""``coalactl train``: trains an experiment, or goes on with one."""
+
+from __future__ import annotations
+
+from enum import StrEnum
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from coalactl.errors import ExitCode
+
+
+class Method(StrEnum):
+    """The methods, as ``coalactl_core.config`` names them; here without loading it."""
+
+    COALA_PG = "coala-pg"
+    M_FOS = "m-fos"
+    BATCH_UNAWARE = "batch-unaware"
+
+
+# A command's options are its arguments: there are as many as there are.
+def train(  # noqa: PLR0913, PLR0917
+    preset: Annotated[
+        str | None, typer.Argument(metavar="[PRESET|FILE]", help="A preset's name or a TOML file.", show_default=False)
+    ] = None,
+    method: Annotated[Method | None, typer.Option(help="The method of all meta agents.")] = None,
+    assignments: Annotated[
+        list[str] | None,
+        typer.Option("--set", metavar="KEY=VALUE", help="Set a value, for instance meta.learning_rate=1e-3; repeat."),
+    ] = None,
+    seed: Annotated[int | None, typer.Option(metavar="S", min=0, max=2**31 - 1, help="The random seed.")] = None,
+    seeds: Annotated[
+        int | None,
+        typer.Option(metavar="N", min=1, max=10_000, help="Train so many seeds in one program, from --seed on."),
+    ] = None,
+    iterations: Annotated[int | None, typer.Option(metavar="N", min=1, help="How many training iterations.")] = None,
+    out: Annotated[
+        Path | None,
+        typer.Option(metavar="DIR", help="The new run directory.", show_default="runs/PRESET-METHOD-sSEED-UTC"),
+    ] = None,
+    resume: Annotated[Path | None, typer.Option(metavar="DIR", help="Go on with the run or pack in DIR.")] = None,
+    init_from: Annotated[
+        Path | None, typer.Option(metavar="RUN", help="Start at the trained parameters of another run.")
+    ] = None,
+    dry_run: Annotated[
+        bool, typer.Option("--dry-run", help="Show the configuration, the source of each value, sizes; train nothing.")
+    ] = False,
+    as_json: Annotated[bool, typer.Option("--json", help="Print the result as one JSON object.")] = False,
+    quiet: Annotated[bool, typer.Option("--quiet", "-q", help="No progress and no table.")] = False,
+) -> None:
+    """Train meta agents; without arguments the preset ipd-shaping-quick."""
+    from coalactl.overrides import parse_overrides
+    from coalactl.presets import find_preset
+    from coalactl.training.request import OPTION_KEYS, TrainRequest, checked
+
+    overrides: dict[str, tuple[Any, str]] = {
+        key: (value, "--set") for key, value in parse_overrides(assignments or []).items()
+    }
+    options = {"--method": method.value if method else None, "--seed": seed, "--iterations": iterations}
+    for option, value in options.items():
+        if value is not None:
+            overrides[OPTION_KEYS[option]] = (value, option)
+    if preset is not None:
+        find_preset(preset)
+    request = checked(
+        TrainRequest(
+            preset=preset,
+            overrides=overrides,
+            seeds=seeds,
+            out=out,
+            resume=resume,
+            init_from=init_from,
+            dry_run=dry_run,
+            json=as_json,
+            quiet=quiet,
+        )
+    )
+    from coalactl.training.launch import train as launch
+
+    code = launch(request)
+    if code is not ExitCode.OK:
+        raise typer.Exit(code)

@@ -1,0 +1,267 @@
+"""From a preset and the command line to one validated experiment, in which every value knows where it came from.
+
+Later layers win: defaults, preset, the preset's tables for the method (``[for.m-fos.meta]``), the command line. Every
+mistake is one line: the key, what was given, what is allowed, the nearest valid name.
+"""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Iterable, Mapping, Sequence
+from copy import deepcopy
+from functools import cache
+from typing import Any, NamedTuple
+
+from pydantic import BaseModel, ValidationError
+
+from coalactl.complaints import one_line
+from coalactl.errors import UserError
+from coalactl_core.config import Experiment, MatrixGameConfig, MetaConfig
+
+# What may change when a run is resumed: how long, and what is kept; nothing that a number depends on.
+CHANGEABLE = ("run.iterations", "run.log_every", "run.checkpoint_every", "run.keep")
+FOR_METHODS = "for"
+
+
+class Resolved(NamedTuple):
+    """An experiment and the source of every value, by dotted key."""
+
+    experiment: Experiment
+    sources: dict[str, str]
+
+    @property
+    def values(self) -> dict[str, Any]:
+        """Every value by dotted key, as configuration files write them."""
+        return flatten(plain(self.experiment))
+
+
+def resolve(tables: Mapping[str, Any], label: str, overrides: Mapping[str, tuple[Any, str]]) -> Resolved:
+    """Layers the tables of a preset, its tables for the method, and overrides (key to value and source)."""
+    own = {section: value for section, value in tables.items() if section != FOR_METHODS}
+    values = {key: (value, label) for key, value in _checked(own, label).items()}
+    methods = _methods(values, overrides)
+    by_method = _tables_for(tables, methods, label)
+    for key, value in by_method.items():
+        values[key] = (value, f"{label} for {methods[0]}")
+    _check_keys(overrides, values, overrides)
+    values.update(overrides)
+    _apply_method(values)
+    _give_groups_their_settings(values, tables, label, set(overrides))
+    experiment = validate(_nested({key: value for key, (value, _) in values.items()}))
+    sources = {key: values[key][1] if key in values else "default" for key in flatten(plain(experiment))}
+    return Resolved(experiment, sources)
+
+
+def validate(tree: Mapping[str, Any], file: str = "") -> Experiment:
+    """The experiment of a tree of tables; :class:`UserError` with one line when it is not valid."""
+    try:
+        return Experiment.model_validate(tree)
+    except ValidationError as error:
+        where = f"{file}: " if file else ""
+        raise UserError(where + one_line(error, tree, schema())) from error
+
+
+def plain(experiment: Experiment) -> dict[str, Any]:
+    """The experiment as tables of plain values, as a configuration file holds them."""
+    tree: dict[str, Any] = _without_none(experiment.model_dump())
+    return tree
+
+
+@cache
+def schema() -> dict[str, Any]:
+    """JSON schema of the experiment tree."""
+    return Experiment.model_json_schema()
+
+
+def differences(old: Experiment, new: Experiment) -> list[str]:
+    """Lines ``key: old -> new`` for the values that differ and may not change when a run is resumed."""
+    before, after = flatten(plain(old)), flatten(plain(new))
+    changed = [key for key in {**before, **after} if before.get(key) != after.get(key) and key not in CHANGEABLE]
+    return [f"{key}: {before.get(key, 'none')} in the run, {after.get(key, 'none')} given" for key in changed]
+
+
+def flatten(tree: Mapping[str, Any]) -> dict[str, Any]:
+    """``{"meta": {"clip": 0.2}}`` to ``{"meta.clip": 0.2}``: two levels; schedules and lists are values."""
+    flat: dict[str, Any] = {}
+    for section, table in tree.items():
+        if isinstance(table, Mapping):
+            flat.update({f"{section}.{key}": value for key, value in table.items()})
+        else:
+            flat[section] = table
+    return flat
+
+
+def method_name(experiment: Experiment) -> str:
+    """The method of the meta agents; several are joined by ``+``."""
+    return "+".join(dict.fromkeys(config.method for config in experiment.agent_configs()))
+
+
+def unknown_key(given: str, known: Iterable[str]) -> str:
+    """``meta.learningrate: there is no such key; did you mean 'meta.learning_rate'?``."""
+    names = list(known)
+    inside = [name for name in names if name.startswith(f"{given}.")]
+    if inside:
+        return f"{given}: it is a table; set one of its keys, for instance {inside[0]}"
+    last = given.rpartition(".")[2]
+    same_name = [name for name in names if name.rpartition(".")[2] == last]
+    if same_name:
+        close = same_name
+    else:
+        close = difflib.get_close_matches(given, names, n=1, cutoff=0.6)
+        if not close:
+            ends = {name.rpartition(".")[2]: name for name in names}
+            close = [ends[end] for end in difflib.get_close_matches(last, list(ends), n=1, cutoff=0.6)]
+    hint = f"did you mean {' or '.join(repr(name) for name in close)}?" if close else f"use {_sections(names)}"
+    return f"{given}: there is no such key; {hint}"
+
+
+# --- layers ---------------------------------------------------------------------------------------------------------
+
+
+def _checked(tables: Mapping[str, Any], label: str) -> dict[str, Any]:
+    """The flat values of a file whose sections and keys are all known."""
+    for section, table in tables.items():
+        is_section = section in _section_keys()
+        if section not in Experiment.model_fields:
+            raise UserError(f"{label}: {unknown_key(section, Experiment.model_fields)}")
+        if is_section and not isinstance(table, Mapping):
+            raise UserError(f"{label}: {section}: {table!r} given; it is a table, [{section}]")
+    flat = flatten(tables)
+    _check_keys(flat, {key: (value, label) for key, value in flat.items()}, {}, where=f"{label}: ")
+    return flat
+
+
+def _check_keys(
+    keys: Iterable[str],
+    below: Mapping[str, tuple[Any, str]],
+    above: Mapping[str, tuple[Any, str]],
+    where: str = "",
+) -> None:
+    """Refuses unknown keys; an environment of another package has keys of its own."""
+    environment = {**below, **above}.get("environment.name", ("matrix-game", ""))[0]
+    for key in keys:
+        own_key = key.startswith("environment.") and environment != "matrix-game"
+        if key not in known_keys() and not own_key:
+            raise UserError(where + unknown_key(key, known_keys()))
+
+
+def _methods(values: Mapping[str, tuple[Any, str]], overrides: Mapping[str, tuple[Any, str]]) -> list[str]:
+    """The methods of the meta agents, before validation."""
+    layered = {**values, **overrides}
+    groups = layered.get("population.meta", (1, ""))[0]
+    if isinstance(groups, list):
+        named = [group.get("method") for group in groups if isinstance(group, Mapping)]
+        return list(dict.fromkeys(str(method) for method in named)) or [""]
+    return [str(layered.get("meta.method", (MetaConfig().method, ""))[0])]
+
+
+def _tables_for(tables: Mapping[str, Any], methods: Sequence[str], label: str) -> dict[str, Any]:
+    """The values that the preset has for the method; where methods are mixed, ``meta`` goes to the groups instead."""
+    for_methods = tables.get(FOR_METHODS, {})
+    if not isinstance(for_methods, Mapping) or not all(isinstance(table, Mapping) for table in for_methods.values()):
+        raise UserError(f"{label}: for: it holds tables by method, for instance [for.m-fos.meta]")
+    allowed = _allowed_methods()
+    for method, sections in for_methods.items():
+        if method not in allowed:
+            raise UserError(f"{label}: for.{method}: there is no such method; use {', '.join(allowed)}")
+        _checked(sections, f"{label}: for.{method}")
+    if len(methods) == 1:
+        return flatten(for_methods.get(methods[0], {}))
+    for method in methods:
+        others = [section for section in for_methods.get(method, {}) if section != "meta"]
+        if others:
+            raise UserError(
+                f"{label}: for.{method}.{others[0]}: the pool mixes methods; only [meta] may differ by method"
+            )
+    return {}
+
+
+def _apply_method(values: Mapping[str, tuple[Any, str]]) -> None:
+    """``--method`` is for all agents; a list of groups names its own methods."""
+    source = values.get("meta.method", ("", ""))[1]
+    if source.startswith("--") and isinstance(values.get("population.meta", (1, ""))[0], list):
+        raise UserError(
+            f"{source}: population.meta lists groups with methods of their own; "
+            "give a number of agents (--set population.meta=2) or other groups"
+        )
+
+
+def _give_groups_their_settings(
+    values: dict[str, tuple[Any, str]], tables: Mapping[str, Any], label: str, overridden: set[str]
+) -> None:
+    """Puts ``[for.METHOD.meta]`` into the settings of the groups of that method; the command line stays above it."""
+    groups, source = values.get("population.meta", (1, ""))
+    if not isinstance(groups, list) or not all(isinstance(group, Mapping) for group in groups):
+        return
+    groups = deepcopy(groups)
+    for index, group in enumerate(groups):
+        given = group.get("settings", {})
+        if not isinstance(given, Mapping):
+            raise UserError(f"{label}: population.meta.{index}.settings: {given!r} given; it is a table")
+        for key in given:
+            if key not in MetaConfig.model_fields:
+                raise UserError(f"population.meta.{index}.settings." + unknown_key(key, MetaConfig.model_fields))
+        _validate_settings(given, f"population.meta.{index}.settings")
+        by_method = tables.get(FOR_METHODS, {}).get(group.get("method"), {}).get("meta", {})
+        kept = {key: value for key, value in by_method.items() if f"meta.{key}" not in overridden}
+        if kept or given:
+            group["settings"] = {**kept, **given}
+    values["population.meta"] = (groups, source)
+
+
+def _validate_settings(settings: Mapping[str, Any], prefix: str) -> None:
+    try:
+        MetaConfig.model_validate(settings)
+    except ValidationError as error:
+        raise UserError(one_line(error, settings, MetaConfig.model_json_schema(), prefix)) from error
+
+
+# --- the tree -------------------------------------------------------------------------------------------------------
+
+
+@cache
+def known_keys() -> tuple[str, ...]:
+    """Every dotted key of the experiment tree."""
+    keys = [name for name in Experiment.model_fields if name not in _section_keys()]
+    keys += [f"{section}.{key}" for section, names in _section_keys().items() for key in names]
+    return tuple(keys)
+
+
+@cache
+def _section_keys() -> dict[str, tuple[str, ...]]:
+    sections: dict[str, tuple[str, ...]] = {"environment": tuple(MatrixGameConfig.model_fields)}
+    for name, field in Experiment.model_fields.items():
+        if isinstance(field.annotation, type) and issubclass(field.annotation, BaseModel):
+            sections[name] = tuple(field.annotation.model_fields)
+    return sections
+
+
+def _allowed_methods() -> tuple[str, ...]:
+    return tuple(_schema_enum("MetaConfig", "method"))
+
+
+def _schema_enum(definition: str, key: str) -> list[str]:
+    return list(schema()["$defs"][definition]["properties"][key]["enum"])
+
+
+def _sections(names: Sequence[str]) -> str:
+    return "one of " + ", ".join(dict.fromkeys(name.partition(".")[0] for name in names))
+
+
+def _nested(flat: Mapping[str, Any]) -> dict[str, Any]:
+    tree: dict[str, Any] = {}
+    for key, value in flat.items():
+        section, dot, name = key.partition(".")
+        if dot:
+            tree.setdefault(section, {})[name] = value
+        else:
+            tree[section] = value
+    return tree
+
+
+def _without_none(value: Any) -> Any:
+    if isinstance(value, Mapping):
+        return {key: _without_none(entry) for key, entry in value.items() if entry is not None}
+    if isinstance(value, list | tuple):
+        return [_without_none(entry) for entry in value]
+    return value

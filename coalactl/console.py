@@ -1,0 +1,289 @@
+"""What a user sees: a live view on a terminal, plain lines elsewhere, and the table at the end.
+
+Progress goes to stderr, results to stdout. Rich respects ``NO_COLOR`` and terminals without cursor movement.
+"""
+
+from __future__ import annotations
+
+import logging
+import math
+import time
+from collections.abc import Sequence
+from itertools import pairwise
+
+from rich.console import Console, Group, RenderableType
+from rich.live import Live
+from rich.progress_bar import ProgressBar
+from rich.table import Table
+from rich.text import Text
+
+from coalactl.summary import KINDS, Measure, measure_of
+from coalactl.training.progress import Progress, View
+
+_TITLE = "untrained: iteration 0; trained: mean over the last tenth of the iterations"
+_LINE_EVERY = 5.0
+_SPARK_WIDTH = 32
+_BLOCKS = "▁▂▃▄▅▆▇█"
+_SPINNER = "⠋⠙⠹⠸⠼⠴⠦⠧⠇⠏"
+
+_log = logging.getLogger(__name__)
+
+
+def choose_view(title: str, *, quiet: bool) -> View:
+    """The view for this terminal, or none."""
+    if quiet:
+        return QuietView()
+    console = Console(stderr=True, highlight=False)
+    return (
+        LiveView(console, title) if console.is_terminal and not console.is_dumb_terminal else LineView(console, title)
+    )
+
+
+class QuietView:
+    """Shows nothing; warnings are in the log."""
+
+    def phase(self, name: str) -> None:
+        """Shows nothing."""
+
+    def progress(self, progress: Progress) -> None:
+        """Shows nothing."""
+
+    def message(self, text: str) -> None:
+        """Shows nothing."""
+        _log.warning(text)
+
+    def close(self) -> None:
+        """Shows nothing."""
+
+
+class LineView:
+    """A plain line every few seconds, for logs and pipes."""
+
+    def __init__(self, console: Console, title: str) -> None:
+        self._console = console
+        self._shown = -math.inf
+        self._print(title)
+
+    def phase(self, name: str) -> None:
+        """One line for each phase."""
+        self._print(name)
+
+    def progress(self, progress: Progress) -> None:
+        """One line, not more often than every few seconds, and the last."""
+        now = time.monotonic()
+        if now - self._shown > _LINE_EVERY or progress.iteration == progress.iterations:
+            self._shown = now
+            self._print("  ".join([_counts(progress), *_latest(progress)]))
+
+    def message(self, text: str) -> None:
+        """The line."""
+        self._print(text)
+
+    def close(self) -> None:
+        """Nothing is left to show."""
+
+    def _print(self, line: str) -> None:
+        self._console.print(line, markup=False, soft_wrap=True)
+
+
+class LiveView:
+    """A few lines that change in place."""
+
+    def __init__(self, console: Console, title: str) -> None:
+        self._console = console
+        self._title = title
+        self._phase = ""
+        self._since = time.monotonic()
+        self._progress: Progress | None = None
+        self._live = Live(console=console, get_renderable=self._render, refresh_per_second=8, transient=True)
+        self._live.start()
+
+    def phase(self, name: str) -> None:
+        """The phase, with a clock of its own."""
+        self._phase, self._since = name, time.monotonic()
+
+    def progress(self, progress: Progress) -> None:
+        """The numbers to show from now on."""
+        self._progress = progress
+
+    def message(self, text: str) -> None:
+        """A line above the display."""
+        self._console.print(text, markup=False, soft_wrap=True)
+
+    def close(self) -> None:
+        """Leaves the terminal as it was."""
+        self._live.stop()
+
+    def _render(self) -> RenderableType:
+        ascii_only = self._console.options.ascii_only
+        spent = time.monotonic() - self._since
+        spinner = "*" if ascii_only else _SPINNER[int(spent * 8) % len(_SPINNER)]
+        title = Text(self._title, style="bold")
+        if self._progress is None:
+            return Group(title, Text(f"{spinner} {self._phase}  {duration(spent)}"))
+        progress = self._progress
+        line = Table.grid(padding=(0, 1))
+        line.add_row(
+            spinner,
+            Text(self._phase),
+            ProgressBar(progress.iterations, progress.iteration, width=30),
+            f"{progress.iteration}/{progress.iterations}",
+        )
+        return Group(title, line, Text(_pace(progress)), _measures(progress, ascii_only))
+
+
+# --- tables ---------------------------------------------------------------------------------------------------------
+
+
+def result_table(untrained: dict[str, float | None], trained: dict[str, float | None]) -> Table:
+    """Rewards a step and other measures of agent and co-player, trained beside untrained."""
+    table = Table(title=_TITLE, title_justify="left", title_style="italic")
+    table.add_column("against")
+    table.add_column("measure")
+    for who in ("agent", "co-player"):
+        table.add_column(f"{who}\nuntrained", justify="right")
+        table.add_column(f"{who}\ntrained", justify="right", style="bold")
+    for kind in KINDS:
+        rows = _rows_of(kind, trained)
+        for index, (label, own, other) in enumerate(rows):
+            cells = [_number(values.get(column)) for column in (own, other) for values in (untrained, trained)]
+            table.add_row(kind if index == 0 else "", label, *cells, end_section=index == len(rows) - 1)
+    return table
+
+
+def pack_table(seeds: Sequence[int], trained: Sequence[dict[str, float | None]]) -> Table:
+    """A row a seed, and their mean."""
+    names = dict.fromkeys(name for run in trained for name in run)
+    measures = {name: measure_of(name) for name in names}
+    columns = {name: measure for name, measure in measures.items() if measure and _is_headline(measure)}
+    table = Table(title="means over the last tenth of the iterations", title_justify="left", title_style="italic")
+    table.add_column("seed", justify="right")
+    for measure in columns.values():
+        table.add_column(_heading(measure), justify="right")
+    for seed, run in zip(seeds, trained, strict=True):
+        table.add_row(str(seed), *[_number(run.get(name)) for name in columns])
+    table.add_section()
+    means = []
+    for name in columns:
+        values = [value for run in trained if (value := run.get(name)) is not None]
+        means.append(_number(sum(values) / len(values) if values else None))
+    table.add_row("mean", *means, style="bold")
+    return table
+
+
+def _rows_of(kind: str, columns: dict[str, float | None]) -> list[tuple[str, str, str]]:
+    """(label, the agent's column, the co-player's column) of the measures against a kind."""
+    rows: list[tuple[str, str, str]] = []
+    places = {"first": "first inner episode", "last": "last inner episode"}
+    for column in columns:
+        measure = measure_of(column)
+        if measure is None or measure.kind != kind or measure.name.startswith("coplayer_"):
+            continue
+        if measure.name == "reward":
+            rows.insert(0, ("reward a step", column, f"coplayer_{column}"))
+        elif measure.place:
+            rows.append((f"{measure.name}, {places[measure.place]}", column, f"coplayer_{column}"))
+    return rows
+
+
+def _is_headline(measure: Measure) -> bool:
+    own = not measure.name.startswith("coplayer_")
+    return measure.name.endswith("reward") or (own and bool(measure.place) and measure.kind == "naive")
+
+
+def _heading(measure: Measure) -> str:
+    name = measure.name.removeprefix("coplayer_").replace("_", " ")
+    who = "co-player's " if measure.name.startswith("coplayer_") else ""
+    place = f" {measure.place}" if measure.place else ""
+    return f"{who}{name}{place}\nvs {measure.kind}"
+
+
+# --- words ----------------------------------------------------------------------------------------------------------
+
+
+def duration(seconds: float) -> str:
+    """``0:07``, ``12:30`` or ``3:05:00``."""
+    minutes, rest = divmod(round(seconds), 60)
+    hours, minutes = divmod(minutes, 60)
+    return f"{hours}:{minutes:02}:{rest:02}" if hours else f"{minutes}:{rest:02}"
+
+
+def quantity(value: float) -> str:
+    """``950``, ``13.2 k``, ``1.2 M``."""
+    for unit, size in (("G", 1e9), ("M", 1e6), ("k", 1e3)):
+        if value >= size:
+            return f"{value / size:.1f} {unit}"
+    return f"{value:.0f}"
+
+
+def size(count: float) -> str:
+    """``12 kB``, ``1.3 GB``."""
+    for unit, one in (("GB", 1e9), ("MB", 1e6), ("kB", 1e3)):
+        if count >= one:
+            return f"{count / one:.1f} {unit}"
+    return f"{count:.0f} B"
+
+
+def sparkline(values: Sequence[float], width: int = _SPARK_WIDTH) -> str:
+    """A curve of at most ``width`` characters, each the mean of its share of the values."""
+    known = [value for value in values if math.isfinite(value)]
+    if not known:
+        return ""
+    width = min(width, len(known))
+    bounds = [len(known) * place // width for place in range(width + 1)]
+    means = [sum(known[start:end]) / (end - start) for start, end in pairwise(bounds)]
+    low, high = min(means), max(means)
+    scale = (len(_BLOCKS) - 1) / (high - low) if high > low else 0.0
+    return "".join(_BLOCKS[round((mean - low) * scale)] for mean in means)
+
+
+def _counts(progress: Progress) -> str:
+    return f"iteration {progress.iteration}/{progress.iterations}  {_pace(progress)}"
+
+
+def _pace(progress: Progress) -> str:
+    remaining = "" if progress.remaining is None else f"  remaining {duration(progress.remaining)}"
+    return f"{quantity(progress.steps_per_second)} steps/s  elapsed {duration(progress.elapsed)}{remaining}"
+
+
+def _latest(progress: Progress) -> list[str]:
+    """``reward vs naive 0.31 (co-player -0.11)``, ``defection vs naive 0.45 -> 0.80``."""
+    last = {name: recent(values) for name, values in progress.history.items()}
+    parts = []
+    for kind in KINDS:
+        for label, own, other in _rows_of(kind, dict(last)):
+            if own.startswith("reward"):
+                parts.append(f"reward vs {kind} {_number(last[own])} (co-player {_number(last.get(other))})")
+            elif "_first_" in own:
+                end = last.get(own.replace("_first_", "_last_"))
+                name = label.partition(",")[0]
+                parts.append(f"{name} vs {kind} {_number(last[own])} -> {_number(end)}")
+    return parts
+
+
+def _measures(progress: Progress, ascii_only: bool) -> Table:
+    table = Table.grid(padding=(0, 2))
+    last = {name: recent(values) for name, values in progress.history.items()}
+    for kind in KINDS:
+        for label, own, other in _rows_of(kind, dict(last)):
+            if own.startswith("reward"):
+                spark = "" if ascii_only else sparkline(progress.history[own])
+                co_player = f"co-player {_number(last.get(other))}"
+                table.add_row(f"reward against {kind}", _number(last[own]), co_player, Text(spark, style="green"))
+            elif "_first_" in own:
+                end = last.get(own.replace("_first_", "_last_"))
+                name = label.partition(",")[0]
+                table.add_row(
+                    f"{name} against {kind}", _number(last[own]), f"to {_number(end)}", "first to last episode"
+                )
+    return table
+
+
+def recent(values: Sequence[float]) -> float | None:
+    """The mean of the last few known values."""
+    known = [value for value in values[-5:] if math.isfinite(value)]
+    return sum(known) / len(known) if known else None
+
+
+def _number(value: float | None) -> str:
+    return "-" if value is None or not math.isfinite(value) else f"{value:.2f}"

@@ -1,0 +1,71 @@
+"""Where the tool keeps what is not a run's: compiled programs and the log of what went wrong outside of a run."""
+
+from __future__ import annotations
+
+import logging
+import os
+from pathlib import Path
+
+CACHE_VARIABLE = "COALACTL_CACHE_DIR"
+_FORMAT = "%(asctime)s %(levelname)s %(name)s: %(message)s"
+
+
+def cache_directory() -> Path:
+    """``$COALACTL_CACHE_DIR``, or ``coalactl`` in the user's cache directory."""
+    if given := os.environ.get(CACHE_VARIABLE):
+        return Path(given).expanduser()
+    import platformdirs
+
+    return Path(platformdirs.user_cache_dir("coalactl"))
+
+
+def compile_cache_directory() -> Path:
+    """Where compiled programs are kept, so that the same experiment compiles once on a machine."""
+    given = os.environ.get("JAX_COMPILATION_CACHE_DIR")
+    return Path(given) if given else cache_directory() / "xla"
+
+
+def prepare_jax() -> None:
+    """Loads JAX with the compile cache on, before the first compilation; does without one that cannot be used."""
+    # XLA's own lines on stderr (about features of the processor that made a cache entry) are of no use to a user.
+    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+    import jax
+
+    if log_place() is None:  # JAX warns of cache entries that it cannot read; there may be no run yet to log that in.
+        log_to(cache_directory() / "log.txt")
+    folder = compile_cache_directory()
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        logging.getLogger(__name__).warning("no compile cache: %s: %s", folder, error.strerror)
+        return
+    jax.config.update("jax_compilation_cache_dir", str(folder))
+    jax.config.update("jax_persistent_cache_min_compile_time_secs", 0.0)
+    jax.config.update("jax_persistent_cache_min_entry_size_bytes", -1)
+    # Of a cache entry that cannot be read JAX warns and compiles anew.
+    jax.config.update("jax_raise_persistent_cache_errors", False)
+
+
+def log_to(path: Path) -> logging.Handler | None:
+    """Sends everything that is logged or warned of to a file from now on, and nothing of it to the terminal."""
+    logging.captureWarnings(True)
+    logging.raiseExceptions = False  # A log that cannot be written (disk full) must not end the training.
+    root = logging.getLogger()
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        handler = logging.FileHandler(path, encoding="utf-8", delay=True)
+    except OSError:
+        return None
+    handler.setFormatter(logging.Formatter(_FORMAT))
+    for old in [old for old in root.handlers if isinstance(old, logging.FileHandler)]:
+        root.removeHandler(old)
+        old.close()
+    root.addHandler(handler)
+    logging.getLogger("coalactl").setLevel(logging.INFO)
+    return handler
+
+
+def log_place() -> Path | None:
+    """The file that :func:`log_to` writes to."""
+    files = [handler for handler in logging.getLogger().handlers if isinstance(handler, logging.FileHandler)]
+    return Path(files[-1].baseFilename) if files else None

@@ -1,0 +1,35 @@
+"""Plain text to the user: data on stdout, everything else on stderr."""
+
+from __future__ import annotations
+
+import json
+import math
+import sys
+from collections.abc import Mapping
+from typing import Any
+
+
+def emit(text: str) -> None:
+    """A line of what was asked for."""
+    sys.stdout.write(f"{text}\n")
+
+
+def emit_json(content: Any) -> None:
+    """JSON as what was asked for; JSON has no word for numbers that are not finite: nan is null, inf a string."""
+    emit(json.dumps(_finite(content), indent=2, allow_nan=False))
+
+
+def _finite(content: Any) -> Any:
+    if isinstance(content, Mapping):
+        return {key: _finite(value) for key, value in content.items()}
+    if isinstance(content, list | tuple):
+        return [_finite(value) for value in content]
+    if isinstance(content, float) and not math.isfinite(content):
+        return None if math.isnan(content) else str(content)
+    return content
+
+
+def note(text: str) -> None:
+    """A line about what is going on."""
+    sys.stderr.write(f"{text}\n")
+    sys.stderr.flush()

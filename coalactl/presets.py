@@ -1,0 +1,106 @@
+"""Presets: experiments as TOML files, shipped with the package and found from any directory.
+
+A preset's first line is a comment that says what it is for. ``PRESET`` on the command line is the name of a shipped
+preset, or a path: whatever ends in ``.toml`` or has a directory separator.
+"""
+
+from __future__ import annotations
+
+import difflib
+import os
+import tomllib
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from coalactl.errors import ExitCode, UserError
+
+DEFAULT_PRESET = "ipd-shaping-quick"
+
+
+class Preset(NamedTuple):
+    """A named configuration file."""
+
+    name: str
+    path: Path
+    shipped: bool
+
+    @property
+    def description(self) -> str:
+        """The comment in the first line."""
+        with self.path.open(encoding="utf-8") as file:
+            first = file.readline().strip()
+        return first.lstrip("# ") if first.startswith("#") else ""
+
+    @property
+    def label(self) -> str:
+        """How the file is named to the user."""
+        return f"preset {self.name}" if self.shipped else str(self.path)
+
+
+def find_preset(given: str) -> Preset:
+    """The shipped preset of that name, or the file at that path."""
+    if given.endswith(".toml") or os.sep in given or (os.altsep and os.altsep in given):
+        return Preset(name=Path(given).stem, path=_checked_file(Path(given)), shipped=False)
+    shipped = {preset.name: preset for preset in shipped_presets()}
+    if given not in shipped:
+        hint = nearest(given, list(shipped))
+        raise UserError(f"preset {given!r} does not exist{hint}; 'coalactl presets ls' lists all")
+    return shipped[given]
+
+
+def shipped_presets() -> list[Preset]:
+    """All presets that come with the package, by name."""
+    return [Preset(path.stem, path, shipped=True) for path in sorted(preset_directory().glob("*.toml"))]
+
+
+def preset_directory() -> Path:
+    """Where the shipped presets are: beside this module when installed, else at the top of the source tree."""
+    packaged = Path(__file__).parent / "_presets"
+    return packaged if packaged.is_dir() else Path(__file__).parents[1] / "presets"
+
+
+def read_preset(preset: Preset) -> dict[str, Any]:
+    """The tables of a preset."""
+    try:
+        return tomllib.loads(read_text(preset))
+    except tomllib.TOMLDecodeError as error:
+        raise UserError(f"{preset.path}: not valid TOML: {error}") from error
+
+
+def read_text(preset: Preset) -> str:
+    """A preset as it is written."""
+    try:
+        return preset.path.read_text(encoding="utf-8")
+    except UnicodeDecodeError as error:
+        raise UserError(f"{preset.path}: not a text file in UTF-8 (byte {error.start})") from error
+    except OSError as error:
+        raise UserError(f"{preset.path}: cannot be read: {error.strerror}") from error
+
+
+def copy_preset(preset: Preset, destination: Path) -> Path:
+    """Copies a preset to a file or into a directory; never over an existing file."""
+    text = read_text(preset)
+    target = destination / preset.path.name if destination.is_dir() else destination
+    try:
+        with target.open("x", encoding="utf-8") as file:
+            file.write(text)
+    except FileExistsError as error:
+        raise UserError(f"{target}: exists already; give another name", ExitCode.USAGE) from error
+    except OSError as error:
+        raise UserError(f"{target}: cannot be written: {error.strerror}") from error
+    return target
+
+
+def nearest(given: str, names: Sequence[str]) -> str:
+    """``; did you mean 'NAME'?`` when one of the names is close to what was given."""
+    close = difflib.get_close_matches(given, names, n=1, cutoff=0.5)
+    return f"; did you mean {close[0]!r}?" if close else ""
+
+
+def _checked_file(path: Path) -> Path:
+    if not path.exists():
+        raise UserError(f"{path}: no such file")
+    if not path.is_file():
+        raise UserError(f"{path}: not a file; a preset is a TOML file")
+    return path

@@ -1,0 +1,225 @@
+"""A run directory: one run's configuration, provenance, status, metrics and checkpoints.
+
+From the moment ``config.toml`` exists the run exists; everything else that a start writes is on disk before it. The
+directory can be moved: no file in it holds its path. This module loads neither JAX nor pandas.
+"""
+
+from __future__ import annotations
+
+import math
+import os
+import tomllib
+from collections.abc import Iterator, Mapping
+from contextlib import AbstractContextManager
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any, Literal, NamedTuple, get_args
+
+import tomli_w
+
+from coalactl.errors import ExitCode, UserError
+from coalactl.runs.files import (
+    read_json,
+    reason,
+    remove_temporary_files,
+    sync,
+    write_failures,
+    write_json,
+    write_text,
+)
+from coalactl.runs.locking import Holder, hold_lock, read_holder
+
+State = Literal["running", "finished", "interrupted", "preempted", "diverged", "failed"]
+
+_FOLDERS = ("metrics", "episodes", "checkpoints", "manifests")
+_PACK_FILE = "pack.json"
+_SEARCH_DEPTH = 4
+
+
+class Status(NamedTuple):
+    """How far a run is, for ``runs ls`` and for a resume that finds it finished."""
+
+    state: State = "running"
+    iteration: int = 0
+    iterations: int = 0
+    seconds: float = 0.0
+    """Training time over all attempts."""
+    updated: str = ""
+    """UTC, ISO 8601; set when the status is written."""
+    preset: str = ""
+    method: str = ""
+    seed: int = 0
+    last: Mapping[str, float | None] = {}
+    """The last headline rewards; None where there is nothing to report."""
+
+
+class RunDirectory:
+    """The path of a run and the names of what is in it."""
+
+    def __init__(self, path: Path | str) -> None:
+        self.path = Path(path)
+        self.config_file = self.path / "config.toml"
+        self.provenance_file = self.path / "provenance.json"
+        self.status_file = self.path / "status.json"
+        self.log_file = self.path / "log.txt"
+        self.lock_file = self.path / "lock"
+        self.metrics_dir = self.path / "metrics"
+        self.episodes_dir = self.path / "episodes"
+        self.checkpoints_dir = self.path / "checkpoints"
+        self.manifests_dir = self.path / "manifests"
+
+    @classmethod
+    def create(cls, path: Path | str, config: Mapping[str, Any], provenance: Mapping[str, Any]) -> RunDirectory:
+        """Make a new run; raises :class:`UserError` if there is one already or the place cannot be written to."""
+        run = cls(path)
+        make_folder(run.path)
+        with run.lock():
+            check_free(run.path, known=(*_FOLDERS, "provenance.json", "status.json", "log.txt"))
+            with write_failures(run.path):
+                for folder in _FOLDERS:
+                    (run.path / folder).mkdir(exist_ok=True)
+                run.log_file.touch()
+                run.write_provenance(provenance)
+                run.write_status(Status(iterations=int(config.get("run", {}).get("iterations", 0))))
+                sync(run.path.parent)
+                run.write_config(config)
+        return run
+
+    @classmethod
+    def open(cls, path: Path | str) -> RunDirectory:
+        """An existing run; raises :class:`UserError` if there is none at the path."""
+        run = cls(path)
+        if not run.path.exists():
+            raise UserError(f"{path}: there is no such run directory; `coalactl runs ls` lists the runs")
+        if not run.path.is_dir():
+            raise UserError(f"{path} is not a run directory but a file")
+        if is_pack(run.path):
+            raise UserError(f"{path} is a pack of runs; name one of its runs, {run.path / 'seed-S'}")
+        if not is_run(run.path):
+            raise UserError(f"{path} is not a run directory: it has no config.toml")
+        return run
+
+    def read_config(self) -> dict[str, Any]:
+        """The complete, resolved configuration as plain data."""
+        try:
+            return tomllib.loads(self.config_file.read_text(encoding="utf-8"))
+        except (OSError, ValueError) as error:
+            raise UserError(f"{self.config_file} cannot be read: {reason(error)}") from error
+
+    def write_config(self, config: Mapping[str, Any]) -> None:
+        """Write the configuration; what is None is left out, TOML has no word for it."""
+        with write_failures(self.config_file):
+            write_text(self.config_file, tomli_w.dumps(_plain(config)))
+
+    def read_status(self) -> Status:
+        """The status last written; raises :class:`UserError` (damaged) if it is not one."""
+        content = read_json(self.status_file)
+        known = {name: value for name, value in content.items() if name in Status._fields}
+        status = Status(**known)
+        counts = (status.iteration, status.iterations, status.seconds)
+        if status.state not in get_args(State) or not all(isinstance(count, int | float) for count in counts):
+            raise UserError(f"{self.status_file} is damaged: it holds no status of a run", ExitCode.DAMAGED)
+        return status
+
+    def write_status(self, status: Status) -> None:
+        """Write the status with the time of writing."""
+        content = status._replace(
+            updated=utc_now(), last={name: _finite_or_none(value) for name, value in status.last.items()}
+        )
+        with write_failures(self.status_file):
+            write_json(self.status_file, content._asdict())
+
+    def read_provenance(self) -> dict[str, Any]:
+        """What :mod:`coalactl.runs.provenance` collected at the start and at each resume."""
+        return read_json(self.provenance_file)
+
+    def write_provenance(self, provenance: Mapping[str, Any]) -> None:
+        """Write what made this run."""
+        with write_failures(self.provenance_file):
+            write_json(self.provenance_file, provenance)
+
+    def lock(self) -> AbstractContextManager[None]:
+        """Be the one writer while the context lasts; raises :class:`UserError` (conflict) naming the other one."""
+        return hold_lock(self.lock_file)
+
+    def holder(self) -> Holder | None:
+        """The process that writes to this run now, as far as can be told from here; readers need no lock."""
+        return read_holder(self.lock_file)
+
+    def remove_temporary_files(self) -> None:
+        """Clear away half-written files of a writer that was killed; for the holder of the lock."""
+        for folder in (self.path, self.metrics_dir, self.episodes_dir, self.manifests_dir):
+            remove_temporary_files(folder)
+
+    def __repr__(self) -> str:
+        return f"RunDirectory({str(self.path)!r})"
+
+
+def find_runs(root: Path | str) -> list[RunDirectory]:
+    """All runs below a folder, those of packs among them, the newest first."""
+    runs = [RunDirectory(path) for path in _search(Path(root), _SEARCH_DEPTH)]
+    return sorted(runs, key=lambda run: (run.config_file.stat().st_mtime_ns, str(run.path)), reverse=True)
+
+
+def is_run(path: Path) -> bool:
+    """Whether a run exists at the path."""
+    return (path / "config.toml").is_file()
+
+
+def is_pack(path: Path) -> bool:
+    """Whether the path holds one run for each of several seeds."""
+    return (path / _PACK_FILE).is_file()
+
+
+def make_folder(path: Path) -> None:
+    """Make the folder of a new run; raises :class:`UserError` if that is impossible at this place."""
+    try:
+        path.mkdir(parents=True, exist_ok=True)
+    except (FileExistsError, NotADirectoryError) as error:
+        raise UserError(f"{path}: a file is in the way; choose another --out") from error
+    except OSError as error:
+        raise UserError(f"{path} cannot be made: {reason(error)}; choose another --out") from error
+    if not os.access(path, os.W_OK | os.X_OK):
+        raise UserError(f"{path} is not writable; choose another --out")
+
+
+def check_free(path: Path, known: tuple[str, ...]) -> None:
+    """Raise :class:`UserError` if the folder holds a run, a pack or more than leftovers of a start that was killed."""
+    if is_run(path) or is_pack(path):
+        raise UserError(
+            f"{path} already holds a run; go on with it by `coalactl train --resume {path}`, or choose another --out",
+            ExitCode.RUN_CONFLICT,
+        )
+    remove_temporary_files(path)
+    strangers = sorted(entry.name for entry in path.iterdir() if entry.name not in (*known, "lock"))
+    if strangers:
+        raise UserError(f"{path} is not empty (it holds {strangers[0]}); choose another --out")
+
+
+def utc_now() -> str:
+    """The time as the files of a run give it."""
+    return datetime.now(UTC).isoformat(timespec="seconds")
+
+
+def _search(folder: Path, depth: int) -> Iterator[Path]:
+    if is_run(folder):
+        yield folder
+        return
+    try:
+        below = sorted(entry for entry in folder.iterdir() if entry.is_dir() and not entry.is_symlink())
+    except OSError:  # missing, a file, or not ours to read: there are no runs to list
+        return
+    for entry in below if depth else ():
+        yield from _search(entry, depth - 1)
+
+
+def _plain(value: Any) -> Any:
+    if isinstance(value, Mapping):
+        return {str(key): _plain(item) for key, item in value.items() if item is not None}
+    if isinstance(value, list | tuple):
+        return [_plain(item) for item in value]
+    return value
+
+
+def _finite_or_none(value: float | None) -> float | None:
+    return value if value is not None and math.isfinite(value) else None

@@ -1,0 +1,192 @@
+"""Metric rows as closed Parquet files that pandas reads while the run goes on.
+
+``metrics/`` has one row an iteration and agent, ``episodes/`` the long form. A part ``START-END.parquet`` holds the
+rows of the iterations from START up to, not including, END. Parts are written once, in order, each in one step. One
+that takes the place of others (when rows are dropped, or many parts merged) is written before they are removed, so a
+reader that ignores parts within another one's range sees every row once, whenever the writer was killed.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable
+from pathlib import Path
+from typing import NamedTuple
+
+import pandas as pd
+import pyarrow as pa
+import pyarrow.compute as pc
+import pyarrow.parquet as pq
+
+from coalactl.errors import ExitCode, UserError
+from coalactl.runs.directory import RunDirectory
+from coalactl.runs.files import reason, remove_temporary_files, replacing, write_failures
+
+MOST_PARTS = 50
+
+_READ_ATTEMPTS = 10
+
+
+class MetricFiles:
+    """The writer of a run's metric parts; one for each attempt, and only by the holder of the run's lock."""
+
+    def __init__(self, run: RunDirectory) -> None:
+        self._tables = (_PartFolder(run.metrics_dir), _PartFolder(run.episodes_dir))
+
+    def append(self, iterations: pd.DataFrame, episodes: pd.DataFrame) -> None:
+        """Take rows of later iterations than all before; nothing is written yet."""
+        for table, rows in zip(self._tables, (iterations, episodes), strict=True):
+            table.append(rows)
+
+    def flush(self) -> None:
+        """Write the rows taken since the last flush; raises :class:`UserError` when the write fails."""
+        for table in self._tables:
+            table.flush()
+
+    def keep_before(self, step: int) -> None:
+        """Drop the rows of iteration ``step`` and later, as a resume from that step does, and lose none before it."""
+        for table in self._tables:
+            table.keep_before(step)
+
+    def compact(self, most: int = MOST_PARTS) -> None:
+        """Merge the smaller parts when there are more than ``most``."""
+        for table in self._tables:
+            table.compact(most)
+
+
+def read_metrics(run: RunDirectory) -> pd.DataFrame:
+    """One row an iteration and agent, sorted by them; may be called while the run goes on."""
+    return _read_folder(run.metrics_dir)
+
+
+def read_episodes(run: RunDirectory) -> pd.DataFrame:
+    """The long form, sorted by iteration and agent; may be called while the run goes on."""
+    return _read_folder(run.episodes_dir)
+
+
+class Part(NamedTuple):
+    """One closed file and the iterations it covers."""
+
+    start: int
+    end: int
+    path: Path
+
+
+class _PartFolder:
+    """The parts of one table and the rows that are still to be written."""
+
+    def __init__(self, folder: Path) -> None:
+        self._folder = folder
+        self._pending: list[pd.DataFrame] = []
+        self._next = max((part.end for part in _parts(folder)), default=0)
+
+    def append(self, rows: pd.DataFrame) -> None:
+        if rows.empty:
+            return
+        if int(rows["iteration"].min()) < self._next:
+            raise ValueError(f"{self._folder.name}: rows before iteration {self._next} are written already")
+        self._pending.append(rows)
+        self._next = int(rows["iteration"].max()) + 1
+
+    def flush(self) -> None:
+        if not self._pending:
+            return
+        rows = pd.concat(self._pending, ignore_index=True)
+        self._write(int(rows["iteration"].min()), self._next, pa.Table.from_pandas(rows, preserve_index=False))
+        self._pending = []
+
+    def keep_before(self, step: int) -> None:
+        self._pending = []
+        with write_failures(self._folder):
+            remove_temporary_files(self._folder)
+            self._remove_covered()
+            for part in _parts(self._folder):
+                if part.start < step < part.end:
+                    self._cut(part, step)
+                elif part.start >= step:
+                    part.path.unlink()
+        self._next = step
+
+    def compact(self, most: int) -> None:
+        parts = _uncovered(_parts(self._folder))
+        if len(parts) <= most:
+            return
+        merged = _small_end(parts)
+        with write_failures(self._folder):
+            tables = [_read_part(part.path) for part in merged]
+            table = pa.concat_tables(tables, promote_options="permissive")
+            self._write(merged[0].start, merged[-1].end, table)
+            self._remove_covered()
+
+    def _cut(self, part: Part, step: int) -> None:
+        table = _read_part(part.path)
+        kept = table.filter(pc.less(table["iteration"], step))
+        if kept.num_rows:
+            self._write(part.start, step, kept)
+        part.path.unlink()
+
+    def _write(self, start: int, end: int, table: pa.Table) -> None:
+        path = self._folder / f"{start:09d}-{end:09d}.parquet"
+        with write_failures(path), replacing(path) as temporary:
+            pq.write_table(table, temporary, compression="zstd", write_page_checksum=True)
+
+    def _remove_covered(self) -> None:
+        parts = _parts(self._folder)
+        for part in set(parts) - set(_uncovered(parts)):
+            part.path.unlink()
+
+
+def _read_folder(folder: Path) -> pd.DataFrame:
+    tables = _read_parts(folder)
+    if not tables:
+        return pd.DataFrame({"iteration": pd.Series(dtype="int64"), "agent": pd.Series(dtype="int64")})
+    rows: pd.DataFrame = pa.concat_tables(tables, promote_options="permissive").to_pandas()
+    return rows.sort_values(["iteration", "agent"], kind="stable", ignore_index=True)
+
+
+def _read_parts(folder: Path) -> list[pa.Table]:
+    """Read the parts, again if the writer has added or merged some meanwhile."""
+    for _ in range(_READ_ATTEMPTS):
+        parts = _parts(folder)
+        try:
+            tables = [_read_part(part.path) for part in _uncovered(parts)]
+        except FileNotFoundError:
+            continue
+        if parts == _parts(folder):
+            return tables
+    raise UserError(f"{folder} changes faster than it can be read; try again", ExitCode.FAILED)
+
+
+def _read_part(path: Path) -> pa.Table:
+    try:
+        return pq.read_table(path, page_checksum_verification=True, partitioning=None)
+    except FileNotFoundError:
+        raise
+    except (OSError, pa.ArrowException) as error:
+        raise UserError(f"{path} is damaged: {reason(error)}", ExitCode.DAMAGED) from error
+
+
+def _parts(folder: Path) -> list[Part]:
+    names = ((re.fullmatch(r"(\d+)-(\d+)\.parquet", path.name), path) for path in folder.glob("*.parquet"))
+    return sorted(Part(start=int(name[1]), end=int(name[2]), path=path) for name, path in names if name)
+
+
+def _uncovered(parts: Iterable[Part]) -> list[Part]:
+    """The parts that are not within another one, in order."""
+    kept: list[Part] = []
+    for part in sorted(parts, key=lambda part: (part.start, -part.end)):
+        if not kept or part.end > kept[-1].end:
+            kept.append(part)
+    return kept
+
+
+def _small_end(parts: list[Part]) -> list[Part]:
+    """The newest parts to merge: back to one that is larger than all after it.
+
+    Merging only like with like writes each row about log(n) times in a run of n parts, not n times.
+    """
+    first, covered = len(parts) - 1, parts[-1].end - parts[-1].start
+    while first > 0 and (first > len(parts) - 2 or parts[first - 1].end - parts[first - 1].start <= covered):
+        first -= 1
+        covered += parts[first].end - parts[first].start
+    return parts[first:]

@@ -1,0 +1,116 @@
+"""What made a run: versions, source revision, machine, flags and the command, for each attempt.
+
+Absolute paths are cut to their last part: they are of no use on another machine, and a run directory holds none.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import platform
+import re
+import shutil
+import socket
+import subprocess
+import sys
+from collections.abc import Iterable, Mapping, Sequence
+from importlib.metadata import PackageNotFoundError, distribution, version
+from pathlib import Path
+from typing import Any
+
+import coalactl
+from coalactl.runs.directory import utc_now
+
+_PACKAGES = (
+    "coalactl",
+    "jax",
+    "jaxlib",
+    "numpy",
+    "flax",
+    "optax",
+    "orbax-checkpoint",
+    "pandas",
+    "pyarrow",
+    "pydantic",
+)
+_THREAD_VARIABLES = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "NPROC", "SLURM_CPUS_PER_TASK")
+_FLAG_VARIABLES = ("XLA_FLAGS", "LIBTPU_INIT_ARGS", "CUDA_VISIBLE_DEVICES", "TF_CUDNN_DETERMINISTIC")
+
+
+def collect(command: Sequence[str], devices: Iterable[object] = ()) -> dict[str, Any]:
+    """The provenance of a run that starts now; ``devices`` are told by the caller, who has loaded JAX."""
+    attempt = describe_attempt(command, devices)
+    return {**attempt, "attempts": [attempt]}
+
+
+def add_attempt(provenance: Mapping[str, Any], attempt: Mapping[str, Any]) -> dict[str, Any]:
+    """The provenance of a run that goes on: the first attempt's, with this one in the list of attempts."""
+    return {**provenance, "attempts": [*provenance.get("attempts", []), dict(attempt)]}
+
+
+def describe_attempt(command: Sequence[str], devices: Iterable[object] = ()) -> dict[str, Any]:
+    """Everything outside of the configuration that this process's results may depend on."""
+    return {
+        "started": utc_now(),
+        "command": [_shorten(word) for word in command],
+        "host": socket.gethostname(),
+        "python": platform.python_version(),
+        "packages": _versions(),
+        "source": _source(),
+        "platform": {"system": platform.system(), "release": platform.release(), "machine": platform.machine()},
+        "cores": {"machine": os.cpu_count(), "usable": _usable_cores()},
+        "devices": [str(device) for device in devices],
+        "threads": _environment(_THREAD_VARIABLES),
+        "flags": _environment((*_FLAG_VARIABLES, *(name for name in os.environ if name.startswith("JAX_")))),
+    }
+
+
+def _versions() -> dict[str, str]:
+    versions = {}
+    for package in _PACKAGES:
+        try:
+            versions[package] = version(package)
+        except PackageNotFoundError:
+            continue
+    return versions
+
+
+def _usable_cores() -> int | None:
+    return len(os.sched_getaffinity(0)) if sys.platform == "linux" else os.cpu_count()
+
+
+def _environment(names: Iterable[str]) -> dict[str, str]:
+    return {name: _shorten(os.environ[name]) for name in sorted(names) if name in os.environ}
+
+
+def _source() -> dict[str, Any] | None:
+    """The revision of the code: from git in a checkout, from pip where it has installed one; None if unknown."""
+    package = Path(coalactl.__file__).parent
+    # The package must be tracked: an installed copy may lie below some other project's checkout.
+    if _git(package, "ls-files", "--error-unmatch", "__init__.py") is not None:
+        revision = _git(package, "rev-parse", "HEAD")
+        if revision is not None:
+            return {"revision": revision, "modified": bool(_git(package, "status", "--porcelain", "-uno"))}
+    try:
+        origin = json.loads(distribution("coalactl").read_text("direct_url.json") or "{}")
+    except (PackageNotFoundError, ValueError):
+        return None
+    revision = origin.get("vcs_info", {}).get("commit_id")
+    return {"revision": revision, "modified": False} if revision else None
+
+
+def _git(folder: Path, *arguments: str) -> str | None:
+    git = shutil.which("git")
+    if git is None:
+        return None
+    try:
+        command = [git, "-C", str(folder), *arguments]
+        done = subprocess.run(command, capture_output=True, text=True, timeout=10, check=False)  # noqa: S603 (our words)
+    except (OSError, subprocess.TimeoutExpired):
+        return None
+    return done.stdout.strip() if done.returncode == 0 else None
+
+
+def _shorten(text: str) -> str:
+    """Cut absolute paths in a word to their last part: ``--out=/home/me/x`` becomes ``--out=.../x``."""
+    return re.sub(r"(?<![^\s=:,;])(?:~?/)(?:[^/\s=:,;]+/)*", ".../", text)

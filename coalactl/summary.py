@@ -1,0 +1,89 @@
+"""What a run came to, read from its files: the untrained agent beside the mean of the last tenth of the iterations."""
+
+from __future__ import annotations
+
+import math
+import re
+from collections.abc import Sequence
+from typing import Any, NamedTuple
+
+import pandas as pd
+
+from coalactl.runs.directory import RunDirectory
+from coalactl.runs.metric_files import read_metrics
+
+KINDS = ("naive", "meta", "fixed")
+LAST_SHARE = 0.1
+_MEASURE = re.compile(rf"(?P<measure>.+?)(?:_(?P<place>first|last))?_vs_(?P<kind>{'|'.join(KINDS)})")
+
+
+class RunSummary(NamedTuple):
+    """Means over meta agents: of iteration 0, played by the untrained agents, and of the last 10% of iterations."""
+
+    iterations: int
+    steps: int
+    seconds: float
+    untrained: dict[str, float | None]
+    trained: dict[str, float | None]
+
+
+class Measure(NamedTuple):
+    """A column of the metric files: ``defection_first_vs_naive`` is (defection, first, naive)."""
+
+    name: str
+    place: str
+    kind: str
+
+
+def summarize(run: RunDirectory) -> RunSummary:
+    """The summary of a run so far."""
+    rows = read_metrics(run)
+    if rows.empty:
+        return RunSummary(0, 0, 0.0, {}, {})
+    done = int(rows["iteration"].max()) + 1
+    window = rows[rows["iteration"] >= done - max(1, math.ceil(done * LAST_SHARE))]
+    return RunSummary(
+        iterations=done,
+        steps=int(rows["steps"].max()),
+        seconds=float(rows["seconds"].max()),
+        untrained=_means(rows[rows["iteration"] == 0]),
+        trained=_means(window),
+    )
+
+
+def measure_of(column: str) -> Measure | None:
+    """What a column measures, if it is a measure against a kind of opponent."""
+    found = _MEASURE.fullmatch(column)
+    return Measure(found["measure"], found["place"] or "", found["kind"]) if found else None
+
+
+def json_object(run: RunDirectory, summary: RunSummary, parameters_digest: str) -> dict[str, Any]:
+    """What ``train --json`` prints of one run."""
+    trained = summary.trained
+    own = _own_measure(list(trained))
+    others = ("reward_vs_fixed", "coplayer_reward_vs_fixed")
+    fixed: dict[str, Any] = {name: trained[name] for name in others if name in trained}
+    return {
+        "run_dir": str(run.path),
+        "iterations": summary.iterations,
+        "steps": summary.steps,
+        "seconds": summary.seconds,
+        "reward_vs_naive": trained.get("reward_vs_naive"),
+        "coplayer_reward_vs_naive": trained.get("coplayer_reward_vs_naive"),
+        "reward_vs_meta": trained.get("reward_vs_meta"),
+        **fixed,
+        "defection_first": trained.get(f"{own}_first_vs_naive"),
+        "defection_last": trained.get(f"{own}_last_vs_naive"),
+        "parameters_digest": parameters_digest,
+    }
+
+
+def _own_measure(columns: Sequence[str]) -> str:
+    """``defection``, where the environment has it."""
+    return "defection" if any(column.startswith("defection_") for column in columns) else ""
+
+
+def _means(rows: pd.DataFrame) -> dict[str, float | None]:
+    columns = [column for column in rows.columns if measure_of(str(column))]
+    means = rows[columns].mean(skipna=True).astype(float)
+    return {str(name): None if math.isnan(value) else float(value) for name, value in means.items()}

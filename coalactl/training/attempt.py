@@ -1,0 +1,120 @@
+"""One attempt at training: the session with its view and signals, and what is told at its end."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Sequence
+from contextlib import AbstractContextManager
+from pathlib import Path
+from typing import TYPE_CHECKING, NamedTuple
+
+from coalactl.configuration import method_name
+from coalactl.console import choose_view
+from coalactl.errors import ExitCode, UserError
+from coalactl.output import note
+from coalactl.runs.directory import RunDirectory, Status
+from coalactl.runs.pack import Pack
+from coalactl.training.outcome import report
+from coalactl.training.request import TrainRequest
+from coalactl.training.signals import StopSignals
+from coalactl_core.config import ConfigurationError, Experiment
+
+if TYPE_CHECKING:
+    from coalactl.training.store import RunStore
+    from coalactl_core.training import Engine
+    from coalactl_core.types import TrainState
+
+_log = logging.getLogger(__name__)
+
+
+class Runs(NamedTuple):
+    """One run, or the runs of a pack, with the configuration of each."""
+
+    path: Path
+    runs: tuple[RunDirectory, ...]
+    experiments: tuple[Experiment, ...]
+    pack: Pack | None
+
+    def lock(self) -> AbstractContextManager[None]:
+        """Be the one writer."""
+        return self.pack.lock() if self.pack else self.runs[0].lock()
+
+
+class Beginning(NamedTuple):
+    """Where an attempt begins: iterations done and their training time."""
+
+    iteration: int
+    seconds: float
+
+
+def run_attempt(
+    runs: Runs,
+    engine: Engine,
+    stores: Sequence[RunStore],
+    state: TrainState,
+    beginning: Beginning,
+    request: TrainRequest,
+    stop: StopSignals,
+) -> ExitCode:
+    """Trains from a beginning to the end, a signal or a failure, and tells how it went."""
+    from coalactl.training.session import Session
+
+    view = choose_view(_title(runs, stores), quiet=request.quiet)
+    stop.on_first(lambda name: view.message(f"{name}: finishing the running call and saving; once more leaves at once"))
+    try:
+        code = Session(engine, stores, state, view, stop).run(beginning.iteration, beginning.seconds)
+    except UserError as error:
+        _note_failure(stores, error)
+        raise
+    finally:
+        view.close()
+    if code is not ExitCode.OK:
+        if not request.quiet:
+            note(f"stopped and saved; go on with: coalactl train --resume {runs.path}")
+        return code
+    return report(runs.runs, runs.path, request)
+
+
+def _note_failure(stores: Sequence[RunStore], error: UserError) -> None:
+    """The status of runs that were ended by a failed write; it cannot always be written either."""
+    _log.error("%s", error)
+    for store in stores:
+        if store.diverged is None and store.status.state == "running":
+            try:
+                store.run.write_status(store.status._replace(state="failed"))
+            except UserError:  # The same full disk; the error that is being raised tells the user.
+                return
+
+
+def engine_for(experiment: Experiment) -> Engine:
+    """The engine of an experiment; what does not fit together is the user's error."""
+    from coalactl_core.training import build_engine
+
+    try:
+        return build_engine(experiment)
+    except ConfigurationError as error:
+        raise UserError(str(error)) from error
+
+
+def stores_of(runs: Runs, preset: str) -> list[RunStore]:
+    """The files of each run."""
+    from coalactl.training.store import RunStore
+
+    stores = []
+    for run, experiment in zip(runs.runs, runs.experiments, strict=True):
+        status = Status(preset=preset, method=method_name(experiment), seed=experiment.run.seed)
+        stores.append(RunStore(run, experiment, status))
+    return stores
+
+
+def _title(runs: Runs, stores: Sequence[RunStore]) -> str:
+    seeds = [store.status.seed for store in stores]
+    named = f"seed {seeds[0]}" if len(seeds) == 1 else f"seeds {seeds[0]} to {seeds[-1]}"
+    status = stores[0].status
+    return f"{status.preset or runs.path.name}  {status.method}  {named}  in {runs.path}"
+
+
+def warn(text: str) -> None:
+    """One line to the user and the log."""
+    _log.warning(text)
+    note(text)

@@ -1,0 +1,85 @@
+"""``train --dry-run``: the resolved configuration with the source of each value, and what the training would take."""
+
+from __future__ import annotations
+
+import json as json_format
+from collections.abc import Mapping
+from typing import Any
+
+import jax
+
+from coalactl.configuration import Resolved, plain
+from coalactl.console import quantity, size
+from coalactl.output import emit, emit_json
+from coalactl.presets import Preset
+from coalactl_core.training import Engine
+
+# Bytes that a compressed Parquet file takes for a value, and what a file costs at least.
+_BYTES_PER_VALUE = 4
+
+
+def describe(engine: Engine, resolved: Resolved, preset: Preset, runs: int, *, json: bool) -> None:
+    """Prints what a training would do; nothing is written and nothing compiled."""
+    iterations = resolved.experiment.run.iterations
+    needs: dict[str, Any] = {
+        "parameters_per_agent": engine.parameter_count,
+        "steps_per_iteration": engine.steps_per_iteration,
+        "steps": engine.steps_per_iteration * iterations * runs,
+        "memory_bytes": engine.memory_estimate(runs),
+        "disk_bytes": disk_estimate(engine, runs),
+    }
+    if json:
+        tree = plain(resolved.experiment)
+        emit_json({"preset": preset.name, "runs": runs, "config": tree, "sources": resolved.sources, **needs})
+        return
+    emit(explain(resolved))
+    emit(f"preset:       {preset.name} ({preset.path})")
+    emit(f"runs:         {runs}")
+    emit(f"parameters:   {needs['parameters_per_agent']} of each agent")
+    emit(f"steps:        {quantity(needs['steps_per_iteration'])} an iteration, {quantity(needs['steps'])} in all")
+    emit(f"memory:       about {size(needs['memory_bytes'])}")
+    emit(f"disk:         about {size(needs['disk_bytes'])}")
+
+
+def explain(resolved: Resolved) -> str:
+    """The configuration as TOML, each value with its source in a comment beside it."""
+    sections: dict[str, list[tuple[str, str]]] = {}
+    for key, value in resolved.values.items():
+        section, dot, name = key.partition(".")
+        line = f"{name if dot else key} = {toml_value(value)}"
+        sections.setdefault(section if dot else "", []).append((line, resolved.sources[key]))
+    width = min(60, max(len(line) for lines in sections.values() for line, _ in lines))
+    text = []
+    for section, lines in sections.items():
+        text += [f"[{section}]"] if section else []
+        text += [f"{line:<{width}}  # {source}" for line, source in lines]
+        text.append("")
+    return "\n".join(text)
+
+
+def toml_value(value: Any) -> str:
+    """A value as TOML writes it in one line."""
+    if isinstance(value, bool):
+        return str(value).lower()
+    if isinstance(value, str):
+        return json_format.dumps(value, ensure_ascii=False)
+    if isinstance(value, Mapping):
+        return "{ " + ", ".join(f"{key} = {toml_value(entry)}" for key, entry in value.items()) + " }"
+    if isinstance(value, list):
+        return "[" + ", ".join(toml_value(entry) for entry in value) + "]"
+    return repr(value)
+
+
+def disk_estimate(engine: Engine, runs: int) -> int:
+    """Checkpoints that are kept, one that is being written, and the metric files; in bytes, rough."""
+    experiment = engine.experiment
+    state = jax.eval_shape(lambda: engine.init([0]))
+    state_bytes = sum(leaf.size * _item_size(leaf) for leaf in jax.tree.leaves(state))
+    rows = experiment.run.iterations // experiment.run.log_every + 1
+    agents, kinds = experiment.population.meta_agents, len(engine.kinds)
+    values = agents * (20 + 12 * kinds) + agents * kinds * 4 * experiment.rollout.inner_episodes
+    return runs * ((experiment.run.keep + 1) * state_bytes + rows * values * _BYTES_PER_VALUE)
+
+
+def _item_size(leaf: jax.ShapeDtypeStruct) -> int:
+    return 8 if jax.numpy.issubdtype(leaf.dtype, jax.dtypes.prng_key) else leaf.dtype.itemsize

@@ -1,0 +1,113 @@
+"""Starting and resuming: from a request to a session, and what is told at the end."""
+
+from __future__ import annotations
+
+import logging
+import sys
+from collections.abc import Sequence
+from contextlib import ExitStack
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from coalactl.configuration import Resolved, method_name, plain, resolve, validate
+from coalactl.environment import log_to, prepare_jax
+from coalactl.errors import ExitCode
+from coalactl.output import note
+from coalactl.presets import DEFAULT_PRESET, Preset, find_preset, read_preset
+from coalactl.runs.directory import RunDirectory
+from coalactl.runs.pack import Pack
+from coalactl.training.attempt import Beginning, Runs, engine_for, run_attempt, stores_of
+from coalactl.training.request import TrainRequest
+from coalactl.training.resuming import resume
+from coalactl.training.signals import StopSignals
+from coalactl_core.config import Experiment
+
+if TYPE_CHECKING:
+    from coalactl_core.training import Engine
+
+_log = logging.getLogger(__name__)
+
+
+def train(request: TrainRequest) -> ExitCode:
+    """Does what the request asks; raises :class:`UserError`."""
+    with StopSignals() as stop:
+        return _start(request, stop) if request.resume is None else resume(request.resume, request, stop)
+
+
+def _start(request: TrainRequest, stop: StopSignals) -> ExitCode:
+    preset = find_preset(request.preset or DEFAULT_PRESET)
+    resolved = resolve(read_preset(preset), preset.label, request.overrides)
+    if request.preset is None and not request.quiet:
+        note(f"no preset given: taking {preset.name}")
+    with stop.leaving_at_once():
+        prepare_jax()
+        from coalactl.training.describe import describe
+
+        engine = engine_for(resolved.experiment)
+    resolved = resolved._replace(experiment=engine.experiment)
+    seeds = [resolved.experiment.run.seed + place for place in range(request.seeds or 1)]
+    experiments = tuple(_with_seed(resolved.experiment, seed) for seed in seeds)
+    if request.dry_run:
+        describe(engine, resolved, preset, len(seeds), json=request.json)
+        return ExitCode.OK
+    path = request.out or _default_path(preset, resolved, seeds)
+    return _start_at(path, engine, experiments, preset, request, stop)
+
+
+def _start_at(
+    path: Path,
+    engine: Engine,
+    experiments: tuple[Experiment, ...],
+    preset: Preset,
+    request: TrainRequest,
+    stop: StopSignals,
+) -> ExitCode:
+    from coalactl.training.initial import initial_parameters
+    from coalactl.training.store import lane
+
+    with stop.leaving_at_once():
+        state = engine.init([experiment.run.seed for experiment in experiments])
+        if request.init_from is not None:
+            state = initial_parameters(request.init_from, engine, state)
+    runs = _create(path, experiments, preset, request)
+    with ExitStack() as context:
+        context.enter_context(runs.lock())
+        log_to(runs.runs[0].log_file)
+        stores = stores_of(runs, preset.name)
+        for place, store in enumerate(stores):
+            store.tell("running", 0, 0.0, {})
+            if request.init_from is not None:  # Nothing in the run's own files but this says where it started.
+                store.save(lane(state, place), 0)
+        return run_attempt(runs, engine, stores, state, Beginning(0, 0.0), request, stop)
+
+
+def _create(path: Path, experiments: tuple[Experiment, ...], preset: Preset, request: TrainRequest) -> Runs:
+    import jax
+
+    from coalactl.runs.provenance import collect
+
+    provenance = collect(["coalactl", *sys.argv[1:]], jax.devices())
+    provenance["preset"] = preset.name
+    if request.init_from is not None:
+        provenance["init_from"] = request.init_from.name
+    if request.seeds is None:
+        run = RunDirectory.create(path, plain(experiments[0]), provenance)
+        return Runs(path, (run,), experiments, None)
+    pack = Pack.create(path, {each.run.seed: plain(each) for each in experiments}, provenance)
+    return Runs(path, pack.runs, experiments, pack)
+
+
+def _default_path(preset: Preset, resolved: Resolved, seeds: Sequence[int]) -> Path:
+    """``runs/PRESET-METHOD-sSEED-UTC``, with a number behind it where that exists."""
+    named = f"s{seeds[0]}" if len(seeds) == 1 else f"s{seeds[0]}-s{seeds[-1]}"
+    time = datetime.now(UTC).strftime("%Y%m%dT%H%M%SZ")
+    base = f"{preset.name}-{method_name(resolved.experiment)}-{named}-{time}"
+    names = [base, *(f"{base}-{number}" for number in range(2, 1000))]
+    return next(path for name in names if not (path := Path("runs") / name).exists())
+
+
+def _with_seed(experiment: Experiment, seed: int) -> Experiment:
+    tree = plain(experiment)
+    tree["run"]["seed"] = seed
+    return validate(tree)

@@ -1,0 +1,85 @@
+"""What is told when a training is done: the table or the JSON object, where the files are, what to type next."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from rich.console import Console
+
+from coalactl.configuration import validate
+from coalactl.console import duration, pack_table, quantity, result_table
+from coalactl.errors import ExitCode
+from coalactl.output import emit_json
+from coalactl.runs.directory import RunDirectory
+from coalactl.summary import RunSummary, json_object, summarize
+from coalactl.training.request import TrainRequest
+
+
+def report(runs: Sequence[RunDirectory], path: Path, request: TrainRequest) -> ExitCode:
+    """Prints what finished runs came to, as the request asks."""
+    summaries = [summarize(run) for run in runs]
+    if request.json:
+        digests = _digests(runs)
+        objects = [json_object(*each) for each in zip(runs, summaries, digests, strict=True)]
+        is_pack = path != runs[0].path
+        emit_json({"runs": objects} if is_pack else objects[0])
+    elif not request.quiet:
+        show(runs, path, summaries)
+    return ExitCode.OK
+
+
+def show(runs: Sequence[RunDirectory], path: Path, summaries: Sequence[RunSummary]) -> None:
+    """The table at the end of a run or pack, and what to type next."""
+    console = Console(highlight=False)
+    first = summaries[0]
+    if len(runs) == 1:
+        console.print(result_table(first.untrained, first.trained))
+    else:
+        seeds = [run.read_config()["run"]["seed"] for run in runs]
+        console.print(pack_table(seeds, [summary.trained for summary in summaries]))
+    steps = sum(summary.steps for summary in summaries)
+    done = f"{first.iterations} iterations, {quantity(steps)} environment steps, {duration(first.seconds)} of training"
+    lines = [
+        done,
+        f"files:       {path}",
+        f"look again:  coalactl runs show {path}",
+        f"train on:    coalactl train --resume {path} --iterations {2 * first.iterations}",
+        f"read:        python -c \"import pandas; print(pandas.read_parquet('{runs[0].metrics_dir}').tail())\"",
+    ]
+    for line in lines:
+        console.print(line, markup=False, soft_wrap=True)
+
+
+def parameters_digest(parameters: Any) -> str:
+    """SHA-256 over names, shapes, dtypes and bytes of a pytree of arrays."""
+    import jax
+    import numpy as np
+
+    digest = hashlib.sha256()
+    leaves, _ = jax.tree_util.tree_flatten_with_path(parameters)
+    named = {jax.tree_util.keystr(place): np.asarray(leaf) for place, leaf in leaves}
+    for name, leaf in sorted(named.items()):
+        digest.update(f"{name} {leaf.shape} {leaf.dtype}\n".encode())
+        digest.update(np.ascontiguousarray(leaf).tobytes())
+    return digest.hexdigest()
+
+
+def _digests(runs: Sequence[RunDirectory]) -> list[str]:
+    """The digests of the final parameters, from the checkpoints."""
+    import jax
+
+    from coalactl.runs.checkpoints import restore
+    from coalactl.training.store import lane
+    from coalactl_core.training import build_engine
+
+    engine = build_engine(validate(runs[0].read_config(), file=str(runs[0].config_file)))
+    template = jax.eval_shape(lambda: lane(engine.init([0]), 0))
+    digests = []
+    for run in runs:
+        _, state = restore(run, template)
+        single = jax.tree.map(lambda leaf: leaf[None], state)
+        digests.append(parameters_digest(lane(engine.summary(single).parameters, 0)))
+    return digests

@@ -1,0 +1,50 @@
+"""What the user asked ``coalactl train`` for; free of JAX and pydantic, so that slips are told at once."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from coalactl.errors import UserError
+
+# Of every configuration key that has an option of its own: the option.
+OPTION_KEYS = {"--method": "meta.method", "--seed": "run.seed", "--iterations": "run.iterations"}
+
+
+class TrainRequest(NamedTuple):
+    """The command line of ``train``; ``overrides`` holds value and option by configuration key."""
+
+    preset: str | None
+    overrides: dict[str, tuple[Any, str]]
+    seeds: int | None
+    out: Path | None
+    resume: Path | None
+    init_from: Path | None
+    dry_run: bool
+    json: bool
+    quiet: bool
+
+
+def checked(request: TrainRequest) -> TrainRequest:
+    """The request, if its options fit each other and its paths can be what they should be."""
+    if request.resume is not None:
+        for option, given in (("--out", request.out), ("--init-from", request.init_from)):
+            if given is not None:
+                raise UserError(f"{option}: it does not go with --resume, which continues a run as it is")
+        if request.dry_run:
+            raise UserError("--dry-run: it does not go with --resume; the run's own config.toml says what it does")
+        _check_run(request.resume, "--resume")
+    if request.init_from is not None:
+        _check_run(request.init_from, "--init-from")
+    if request.out is not None and request.out.exists() and not request.out.is_dir():
+        raise UserError(f"--out {request.out}: it is a file; give a directory that does not exist yet")
+    return request
+
+
+def _check_run(path: Path, option: str) -> None:
+    if not path.exists():
+        raise UserError(f"{option} {path}: no such directory; 'coalactl runs ls' lists the runs here")
+    if not path.is_dir():
+        raise UserError(f"{option} {path}: not a directory; a run is a directory with a config.toml")
+    if not (path / "config.toml").exists() and not (path / "pack.json").exists():
+        raise UserError(f"{option} {path}: not a run: there is no config.toml in it")

@@ -1,0 +1,139 @@
+"""Going on with a run or a pack: what may change, where it stands, and what an earlier attempt left behind."""
+
+from __future__ import annotations
+
+import logging
+import sys
+from collections.abc import Sequence
+from contextlib import ExitStack
+from pathlib import Path
+
+from coalactl.configuration import differences, plain, resolve, validate
+from coalactl.environment import log_to, prepare_jax
+from coalactl.errors import ExitCode, UserError
+from coalactl.output import note
+from coalactl.presets import find_preset, read_preset
+from coalactl.runs.directory import RunDirectory, Status, is_pack
+from coalactl.runs.pack import Pack
+from coalactl.training.attempt import Beginning, Runs, engine_for, run_attempt, stores_of, warn
+from coalactl.training.outcome import report
+from coalactl.training.request import TrainRequest
+from coalactl.training.signals import StopSignals
+from coalactl_core.config import Experiment
+
+_log = logging.getLogger(__name__)
+
+
+def resume(path: Path, request: TrainRequest, stop: StopSignals) -> ExitCode:
+    """Goes on with the run or pack at the path; a finished one tells its summary again."""
+    runs = _open(path)
+    runs = _changed(runs, request)
+    with ExitStack() as context:
+        context.enter_context(runs.lock())
+        log_to(runs.runs[0].log_file)
+        statuses = [_status(run) for run in runs.runs]
+        wanted = runs.experiments[0].run.iterations
+        if all(status.state == "finished" and status.iteration == wanted for status in statuses):
+            _write_configurations(runs)
+            if not request.quiet:
+                note(f"{runs.path}: finished already, {wanted} iterations")
+            prepare_jax()
+            return report(runs.runs, runs.path, request)
+        return _go_on(runs, statuses, request, stop)
+
+
+def _go_on(runs: Runs, statuses: Sequence[Status], request: TrainRequest, stop: StopSignals) -> ExitCode:
+    with stop.leaving_at_once():
+        prepare_jax()
+        import jax
+
+        from coalactl.runs.provenance import add_attempt, describe_attempt
+        from coalactl.training.store import lane, restore_newest, stack
+
+        engine = engine_for(runs.experiments[0])
+        state = engine.init([experiment.run.seed for experiment in runs.experiments])
+    stores = stores_of(runs, statuses[0].preset)
+    alive = [place for place, status in enumerate(statuses) if status.state != "diverged"] or list(range(len(stores)))
+    for place in set(range(len(stores))) - set(alive):
+        stores[place].diverged = "in an earlier attempt"
+    restored = restore_newest([runs.runs[place] for place in alive], lane(state, 0), warn)
+    step, seconds = 0, 0.0
+    if restored is not None:
+        step = restored[0]
+        lanes = [lane(state, place) for place in range(len(stores))]
+        for place, given in zip(alive, restored[1], strict=True):
+            lanes[place] = given
+        state = stack(lanes)
+    elif "init_from" in runs.runs[0].read_provenance():
+        raise UserError(
+            f"{runs.path}: the parameters it started from (--init-from) are gone; start it anew", ExitCode.DAMAGED
+        )
+    if step > runs.experiments[0].run.iterations:
+        raise UserError(
+            f"run.iterations: {runs.experiments[0].run.iterations} given; "
+            f"{runs.path} has done {step} already, use at least that"
+        )
+    _write_configurations(runs)
+    attempt = {**describe_attempt(["coalactl", *sys.argv[1:]], jax.devices()), "from_iteration": step}
+    for run in runs.runs:
+        run.write_provenance(add_attempt(run.read_provenance(), attempt))
+    for place in alive:
+        seconds = max(seconds, stores[place].drop_after(step))
+    _log.info("resumed at iteration %d", step)
+    return run_attempt(runs, engine, stores, state, Beginning(step, seconds), request, stop)
+
+
+def _open(path: Path) -> Runs:
+    if is_pack(path):
+        pack = Pack.open(path)
+        return Runs(path, pack.runs, tuple(_experiment(run) for run in pack.runs), pack)
+    run = RunDirectory.open(path)
+    return Runs(path, (run,), (_experiment(run),), None)
+
+
+def _experiment(run: RunDirectory) -> Experiment:
+    return validate(run.read_config(), file=str(run.config_file))
+
+
+def _changed(runs: Runs, request: TrainRequest) -> Runs:
+    """The runs with what may change on resume changed; refuses everything else that differs."""
+    own = runs.experiments[0]
+    given = dict(request.overrides)
+    if request.seeds is not None and request.seeds != len(runs.runs):
+        raise _conflict(runs, [f"--seeds: {len(runs.runs)} in the run, {request.seeds} given"])
+    if request.preset is not None:
+        preset = find_preset(request.preset)
+        asked = resolve(read_preset(preset), preset.label, {"run.seed": (own.run.seed, "the run"), **given})
+    else:
+        asked = resolve(plain(own), "the run's config.toml", given)
+    if found := differences(own, asked.experiment):
+        raise _conflict(runs, found)
+    settings = {key.partition(".")[2]: value for key, (value, _) in given.items() if key.startswith("run.")}
+    experiments = []
+    for experiment in runs.experiments:
+        tree = plain(experiment)
+        tree["run"].update({**settings, "seed": experiment.run.seed})
+        experiments.append(validate(tree))
+    return runs._replace(experiments=tuple(experiments))
+
+
+def _conflict(runs: Runs, found: Sequence[str]) -> UserError:
+    return UserError(
+        f"{runs.path} belongs to another configuration: {'; '.join(found)}; "
+        "only run.iterations, log_every, checkpoint_every and keep may change",
+        ExitCode.RUN_CONFLICT,
+    )
+
+
+def _write_configurations(runs: Runs) -> None:
+    for run, experiment in zip(runs.runs, runs.experiments, strict=True):
+        if run.read_config() != plain(experiment):
+            run.write_config(plain(experiment))
+
+
+def _status(run: RunDirectory) -> Status:
+    try:
+        return run.read_status()
+    except UserError as error:  # The status only tells; the checkpoints are what counts.
+        warn(str(error))
+        return Status(preset="", method="", seed=0)

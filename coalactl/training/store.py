@@ -1,0 +1,97 @@
+"""One run of the program on disk: its rows, its checkpoints and its status, in the order that survives a kill."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import jax
+import numpy as np
+
+from coalactl.errors import ExitCode, UserError
+from coalactl.runs.checkpoints import discard_incomplete, prune, restore, save, steps
+from coalactl.runs.directory import RunDirectory, State, Status
+from coalactl.runs.metric_files import MetricFiles, read_metrics
+from coalactl.training.rows import episode_rows, scalar_rows
+from coalactl_core.config import Experiment
+from coalactl_core.types import Metrics, TrainState
+
+_log = logging.getLogger(__name__)
+
+
+class RunStore:
+    """The files of one run while it trains; ``diverged`` tells why it takes no more part in the training."""
+
+    def __init__(self, run: RunDirectory, experiment: Experiment, status: Status) -> None:
+        self.run = run
+        self.settings = experiment.run
+        self.steps_per_iteration = experiment.steps_per_iteration
+        self.status = status
+        self.diverged: str | None = None
+        self._files = MetricFiles(run)
+
+    def drop_after(self, step: int) -> float:
+        """Drops what an earlier attempt left behind the checkpoint; the training time until there, in seconds."""
+        self.run.remove_temporary_files()
+        discard_incomplete(self.run)
+        self._files.keep_before(step)
+        rows = read_metrics(self.run)
+        return float(rows["seconds"].iloc[-1]) if len(rows) else 0.0
+
+    def append(self, metrics: Metrics, place: int, count: int, kinds: Sequence[str], seconds: np.ndarray) -> None:
+        """Takes the rows of one call of the engine, in which this run is at ``place`` of the runs axis."""
+        chosen = np.flatnonzero(metrics.iteration[place, :count] % self.settings.log_every == 0)
+        if len(chosen):
+            scalars = scalar_rows(metrics, place, chosen, self.steps_per_iteration, seconds)
+            self._files.append(scalars, episode_rows(metrics, place, chosen, kinds))
+
+    def save(self, state: TrainState, step: int) -> None:
+        """A checkpoint: rows first, then the state, then older checkpoints go."""
+        self._files.flush()
+        save(self.run, step, state)
+        prune(self.run, self.settings.keep)
+        self._files.compact()
+        _log.info("%s: checkpoint at iteration %d", self.run.path.name, step)
+
+    def flush(self) -> None:
+        """Has all rows on disk."""
+        self._files.flush()
+
+    def tell(self, state: State, iteration: int, seconds: float, last: dict[str, float | None]) -> None:
+        """Writes the status."""
+        self.status = self.status._replace(
+            state=state, iteration=iteration, iterations=self.settings.iterations, seconds=round(seconds, 3), last=last
+        )
+        self.run.write_status(self.status)
+
+
+def restore_newest(
+    runs: Sequence[RunDirectory], template: TrainState, tell: Callable[[str], None]
+) -> tuple[int, list[TrainState]] | None:
+    """The newest step at which the checkpoints of all the runs are whole, and their states; None before the first.
+
+    Raises :class:`UserError` (damaged) when there were common checkpoints and none is whole.
+    """
+    common = set.intersection(*(set(steps(run)) for run in runs))
+    failure: UserError | None = None
+    for step in sorted(common, reverse=True):
+        try:
+            return step, [restore(run, template, step, on_damage=tell)[1] for run in runs]
+        except UserError as error:
+            if error.code is not ExitCode.DAMAGED:
+                raise
+            failure = error
+    if failure is not None:
+        raise failure
+    return None
+
+
+def lane(state: Any, place: int) -> Any:
+    """One run's part of a pytree with a leading ``runs`` axis."""
+    return jax.tree.map(lambda leaf: leaf[place], state)
+
+
+def stack(lanes: Sequence[Any]) -> Any:
+    """Runs side by side on a leading axis."""
+    return jax.tree.map(lambda *leaves: jax.numpy.stack(leaves), *lanes)

@@ -1,0 +1,71 @@
+"""The command line in this process, with programs that are compiled once for all tests of equal static choices."""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+import logging
+import os
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from command_line import Command, Result
+
+from coalactl.cli import main
+
+
+@pytest.fixture(scope="session")
+def cache_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Compiled programs of this session, shared with the subprocesses of its tests and with the other workers."""
+    base = tmp_path_factory.getbasetemp()
+    return (base.parent if "PYTEST_XDIST_WORKER" in os.environ else base) / "compiled"
+
+
+@pytest.fixture(autouse=True)
+def _surroundings(tmp_path: Path, cache_folder: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """An empty working directory, a cache of the tests' own, and logging as it was before."""
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("COALACTL_CACHE_DIR", str(cache_folder))
+    monkeypatch.setenv("NO_COLOR", "1")
+    yield
+    logging.captureWarnings(False)
+    root = logging.getLogger()
+    for handler in [handler for handler in root.handlers if type(handler) is logging.FileHandler]:
+        root.removeHandler(handler)
+        handler.close()
+
+
+@pytest.fixture
+def coalactl(capsys: pytest.CaptureFixture[str]) -> Command:
+    """Runs a command line; ``coalactl("presets", "ls")``."""
+
+    def run(*arguments: str | Path) -> Result:
+        capsys.readouterr()
+        code = main([str(argument) for argument in arguments])
+        return Result(code, *capsys.readouterr())
+
+    return run
+
+
+_engines: dict[str, Any] = {}
+
+
+@pytest.fixture
+def train(coalactl: Command, monkeypatch: pytest.MonkeyPatch) -> Command:
+    """``coalactl train`` at tiny sizes; engines are kept, since tracing and compiling is nearly all the time."""
+    from coalactl.configuration import plain
+    from coalactl_core import training
+
+    build = training.build_engine
+
+    def kept(experiment: Any) -> Any:
+        tree = {key: value for key, value in plain(experiment).items() if key != "run"}
+        first = _engines.setdefault(json.dumps(tree), build(experiment))
+        engine = dataclasses.replace(first, experiment=experiment)
+        object.__setattr__(engine, "_compiled_advance", first._compiled_advance)
+        return engine
+
+    monkeypatch.setattr(training, "build_engine", kept)
+    return lambda *arguments: coalactl("train", *arguments)

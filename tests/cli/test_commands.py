@@ -1,0 +1,158 @@
+"""The other commands, what starting the tool loads, and how it looks."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+import time
+import tomllib
+from io import StringIO
+from pathlib import Path
+
+import pytest
+from command_line import TINY, Command
+from rich.console import Console
+
+from coalactl.console import LiveView, duration, quantity, result_table, size, sparkline
+from coalactl.presets import shipped_presets
+from coalactl.training.progress import Progress
+
+
+@pytest.mark.parametrize("preset", shipped_presets(), ids=lambda preset: preset.name)
+def test_every_shipped_preset_starts(train: Command, preset) -> None:
+    result = train(preset.name, *TINY, "--iterations", "1", "--out", "run", "--json")
+    assert result.code == 0, result.err
+    assert result.json["iterations"] == 1
+
+
+def test_presets_are_listed_shown_and_copied(coalactl: Command, train: Command) -> None:
+    listed = coalactl("presets", "ls")
+    assert listed.out.splitlines()[0].startswith("ipd-meta-only")
+    names = [row["name"] for row in coalactl("presets", "ls", "--json").json]
+    assert names == [preset.name for preset in shipped_presets()]
+    shown = coalactl("presets", "show", "ipd-mixed").out
+    assert tomllib.loads(shown)["population"]["meta"] == 4
+    copied = coalactl("presets", "cp", "ipd-mixed", "mine.toml")
+    assert copied.out == "mine.toml\n"
+    assert Path("mine.toml").read_text() == shown
+    assert "coalactl train mine.toml" in copied.err
+    assert coalactl("presets", "cp", "ipd-mixed").out == "ipd-mixed.toml\n"
+    assert train("mine.toml", *TINY, "--dry-run").code == 0
+
+
+def test_the_schema_describes_every_section(coalactl: Command) -> None:
+    schema = coalactl("presets", "schema").json
+    assert {"meta", "naive", "population", "rollout", "run", "network", "environment"} <= set(schema["properties"])
+
+
+def test_no_runs_is_no_error(coalactl: Command) -> None:
+    result = coalactl("runs", "ls")
+    assert (result.code, "coalactl train" in result.out) == (0, True)
+    assert coalactl("runs", "ls", "--json").json == []
+
+
+def test_doctor_finds_this_installation_well(coalactl: Command) -> None:
+    result = coalactl("doctor", "--json")
+    assert result.code == 0, result.out
+    found = result.json
+    assert [check["name"] for check in found["checks"]] == ["training", "gradient"]
+    assert {"jax", "devices", "memory", "cores", "threads", "compile cache"} <= set(found)
+
+
+def test_version_and_help(coalactl: Command) -> None:
+    assert coalactl("--version").out.startswith("coalactl 0.")
+    assert "train" in coalactl().out
+    for command in (["train"], ["presets"], ["presets", "ls"], ["runs"], ["runs", "show"], ["doctor"]):
+        assert coalactl(*command, "--help").out.startswith("Usage: coalactl")
+
+
+LIGHT = [
+    ["--help"],
+    ["train", "--help"],
+    ["doctor", "--help"],
+    ["presets", "ls"],
+    ["train", "--sed", "1"],
+    ["train", "--method", "foo"],
+    ["train", "--seeds", "0"],
+    ["train", "nope"],
+    ["train", "--set", "nothing"],
+    ["train", "--resume", "nope"],
+    ["runs", "ls"],
+]
+
+
+def test_help_and_mistakes_in_arguments_load_neither_jax_nor_pydantic() -> None:
+    program = """
+import json, sys
+from coalactl.cli import main
+for arguments in json.loads(sys.argv[1]):
+    main(arguments)
+    loaded = {"jax", "pydantic", "pandas", "orbax", "numpy", "flax"} & set(sys.modules)
+    assert not loaded, (arguments, loaded)
+"""
+    command = [sys.executable, "-c", program, json.dumps(LIGHT)]
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+
+
+def test_help_is_quick() -> None:
+    times = []
+    for _ in range(3):
+        began = time.perf_counter()
+        subprocess.run([sys.executable, "-m", "coalactl", "train", "--help"], capture_output=True, check=True)
+        times.append(time.perf_counter() - began)
+    assert min(times) < 0.5, times
+
+
+def test_output_into_a_closed_pipe_is_no_error() -> None:
+    command = f"{sys.executable} -m coalactl presets schema | head -c 10"
+    done = subprocess.run(["bash", "-c", command], capture_output=True, text=True, check=False)
+    assert (done.returncode, done.stderr) == (0, "")
+
+
+def test_the_live_view_shows_pace_rewards_and_defection() -> None:
+    console = Console(file=StringIO(), force_terminal=True, width=100, color_system=None)
+    view = LiveView(console, "ipd-shaping-quick  coala-pg  seed 0  in runs/x")
+    view.phase("training")
+    history = {
+        "reward_vs_naive": [0.1, 0.2, 0.3],
+        "coplayer_reward_vs_naive": [0.3, 0.2, 0.1],
+        "defection_first_vs_naive": [0.4, 0.4, 0.4],
+        "defection_last_vs_naive": [0.9, 0.9, 0.9],
+        "pollution_first_vs_meta": [1.0],
+        "reward_vs_meta": [float("nan")] * 3,
+    }
+    view.progress(Progress(12, 120, 13_200.0, 65.0, 600.0, history))
+    with console.capture() as captured:
+        console.print(view._render())
+    view.close()
+    text = captured.get()
+    for words in ("12/120", "13.2 k steps/s", "elapsed 1:05", "remaining 10:00", "reward against naive", "▁", "0.40"):
+        assert words in text, text
+    assert "pollution against meta" in text
+
+
+def test_the_table_at_the_end_has_any_measure() -> None:
+    values = {
+        "reward_vs_fixed": 1.0,
+        "coplayer_reward_vs_fixed": 0.5,
+        "pollution_first_vs_fixed": 2.0,
+        "coplayer_pollution_first_vs_fixed": None,
+    }
+    console = Console(file=StringIO(), width=120)
+    with console.capture() as captured:
+        console.print(result_table({}, values))
+    text = captured.get()
+    assert "fixed" in text
+    assert "pollution, first inner episode" in text
+    assert "2.00" in text
+
+
+def test_words() -> None:
+    assert [duration(7), duration(750), duration(11100)] == ["0:07", "12:30", "3:05:00"]
+    assert [quantity(950), quantity(13_200), quantity(1.2e6)] == ["950", "13.2 k", "1.2 M"]
+    assert [size(12), size(12_000), size(1.3e9)] == ["12 B", "12.0 kB", "1.3 GB"]
+    assert sparkline([0, 1, float("nan"), 2, 3]) == "▁▃▆█"
+    assert sparkline([]) == ""
+    assert len(sparkline(range(1000), 10)) == 10

@@ -1,0 +1,326 @@
+"""Training as a user runs it: files, resume, packs, exit codes."""
+
+from __future__ import annotations
+
+import json
+import signal
+import threading
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+from command_line import TINY, Command
+
+from coalactl.runs.checkpoints import steps
+from coalactl.runs.directory import RunDirectory
+from coalactl.runs.metric_files import read_episodes, read_metrics
+
+JSON_KEYS = {
+    *("run_dir", "iterations", "steps", "seconds", "reward_vs_naive", "coplayer_reward_vs_naive", "reward_vs_meta"),
+    *("defection_first", "defection_last", "parameters_digest"),
+}
+
+
+def rows_of(path: str | Path) -> tuple[pd.DataFrame, pd.DataFrame]:
+    run = RunDirectory(path)
+    return read_metrics(run).drop(columns="seconds"), read_episodes(run)
+
+
+def assert_same_rows(one: str | Path, other: str | Path) -> None:
+    for left, right in zip(rows_of(one), rows_of(other), strict=True):
+        pd.testing.assert_frame_equal(left, right, check_exact=True)
+
+
+@pytest.fixture
+def whole(train: Command) -> dict[str, object]:
+    """An uninterrupted run of five iterations."""
+    result = train(*TINY, "--iterations", "5", "--out", "whole", "--json")
+    assert result.code == 0, result.err
+    return result.json
+
+
+def test_a_run_leaves_a_complete_directory_and_one_json_object(whole: dict[str, object], train: Command) -> None:
+    assert set(whole) == JSON_KEYS
+    assert (whole["run_dir"], whole["iterations"], whole["reward_vs_meta"]) == ("whole", 5, None)
+    assert whole["steps"] == 5 * 4 * 2 * 2 * 2
+    run = RunDirectory("whole")
+    assert {path.name for path in run.path.iterdir()} == {
+        *("config.toml", "provenance.json", "status.json", "metrics", "episodes", "checkpoints", "manifests"),
+        *("log.txt", "lock"),
+    }
+    status = run.read_status()
+    assert (status.state, status.iteration, status.preset, status.method) == (
+        *("finished", 5, "ipd-shaping-quick", "coala-pg"),
+    )
+    metrics, episodes = read_metrics(run), read_episodes(run)
+    assert metrics["iteration"].tolist() == [0, 1, 2, 3, 4]
+    assert metrics["steps"].tolist() == [32, 64, 96, 128, 160]
+    assert metrics["seconds"].is_monotonic_increasing
+    assert set(episodes.columns) == {"iteration", "agent", "opponent", "inner_episode", "metric", "value"}
+    reward = episodes.query("metric == 'reward' and opponent == 'naive'").groupby("iteration")["value"].mean()
+    np.testing.assert_allclose(reward, metrics["reward_vs_naive"], rtol=1e-6)  # float32, another order of summation
+    assert run.read_config()["run"]["iterations"] == 5
+
+
+def test_resume_is_bit_identical_with_any_checkpoint_and_logging_intervals(
+    whole: dict[str, object], train: Command
+) -> None:
+    assert train(*TINY, "--iterations", "2", "--out", "cut", "--set", "run.checkpoint_every=1", "-q").code == 0
+    resumed = train("--resume", "cut", "--iterations", "5", "--set", "run.checkpoint_every=2", "--json")
+    assert resumed.code == 0, resumed.err
+    assert resumed.json["parameters_digest"] == whole["parameters_digest"]
+    assert_same_rows("cut", "whole")
+    assert RunDirectory("cut").read_config()["run"]["checkpoint_every"] == 2
+    assert len(RunDirectory("cut").read_provenance()["attempts"]) == 2
+    assert "resumed at iteration 2" in RunDirectory("cut").log_file.read_text()
+
+
+def test_a_stop_signal_saves_and_the_resumed_run_is_bit_identical(
+    whole: dict[str, object], train: Command, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from coalactl.training.session import Session
+
+    take = Session._take
+
+    def stopping(self: Session, *arguments: object) -> None:
+        take(self, *arguments)  # type: ignore[arg-type]
+        signal.raise_signal(signal.SIGTERM)
+        for _ in range(100):
+            if self._stop.code is None:
+                threading.Event().wait(0.01)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(Session, "_take", stopping)
+        stopped = train(*TINY, "--iterations", "5", "--out", "cut")
+    assert (stopped.code, RunDirectory("cut").read_status().state) == (75, "preempted")
+    assert "--resume cut" in stopped.err
+    assert steps(RunDirectory("cut")) == [1]
+    assert train("--resume", "cut", "--json").json["parameters_digest"] == whole["parameters_digest"]
+    assert_same_rows("cut", "whole")
+
+
+def test_rows_behind_the_checkpoint_are_dropped_and_none_is_doubled(whole: dict[str, object], train: Command) -> None:
+    assert train(*TINY, "--iterations", "4", "--out", "cut", "--set", "run.checkpoint_every=2", "-q").code == 0
+    run = RunDirectory("cut")
+    for path in (run.manifests_dir / "4.json",):  # as if killed between the checkpoint's commit and its manifest
+        path.unlink()
+    run.write_status(run.read_status()._replace(state="running", iteration=3))
+    resumed = train("--resume", "cut", "--iterations", "5", "--json")
+    assert resumed.code == 0, resumed.err
+    assert resumed.json["parameters_digest"] == whole["parameters_digest"]
+    assert_same_rows("cut", "whole")
+
+
+def test_without_a_checkpoint_a_resume_starts_at_iteration_0(whole: dict[str, object], train: Command) -> None:
+    assert train(*TINY, "--iterations", "5", "--out", "cut", "-q").code == 0
+    run = RunDirectory("cut")
+    for path in run.manifests_dir.iterdir():
+        path.unlink()
+    run.write_status(run.read_status()._replace(state="running", iteration=0))
+    assert train("--resume", "cut", "--json").json["parameters_digest"] == whole["parameters_digest"]
+    assert_same_rows("cut", "whole")
+
+
+def test_a_damaged_checkpoint_is_named_and_the_one_before_used(whole: dict[str, object], train: Command) -> None:
+    assert train(*TINY, "--iterations", "4", "--out", "cut", "--set", "run.checkpoint_every=2", "-q").code == 0
+    for path in Path("cut/checkpoints/4").rglob("*"):
+        if path.is_file() and path.stat().st_size > 100:
+            content = bytearray(path.read_bytes())
+            content[len(content) // 2] ^= 1
+            path.write_bytes(content)
+    resumed = train("--resume", "cut", "--iterations", "5", "--json")
+    assert "damaged" in resumed.err
+    assert resumed.json["parameters_digest"] == whole["parameters_digest"]
+
+
+def test_with_no_whole_checkpoint_left_the_exit_code_is_4(train: Command) -> None:
+    assert train(*TINY, "--iterations", "1", "--out", "cut", "-q").code == 0
+    next(path for path in Path("cut/checkpoints/1").rglob("*") if path.is_file() and path.stat().st_size > 50).unlink()
+    result = train("--resume", "cut", "--iterations", "2")
+    assert (result.code, "damaged" in result.err) == (4, True)
+
+
+def test_log_every_thins_the_rows(whole: dict[str, object], train: Command) -> None:
+    assert train(*TINY, "--iterations", "5", "--out", "thin", "--set", "run.log_every=2", "-q").code == 0
+    thin, all_rows = rows_of("thin")[0], rows_of("whole")[0]
+    pd.testing.assert_frame_equal(thin, all_rows[all_rows["iteration"] % 2 == 0].reset_index(drop=True))
+
+
+def test_a_finished_run_prints_its_summary_again(whole: dict[str, object], train: Command, coalactl: Command) -> None:
+    again = train("--resume", "whole")
+    assert (again.code, "reward a step" in again.out, "finished already" in again.err) == (0, True, True)
+    assert train("--resume", "whole", "--json").json == whole
+    shown = coalactl("runs", "show", "whole")
+    assert (shown.code, "reward a step" in shown.out) == (0, True)
+    listed = coalactl("runs", "ls", ".", "--json").json
+    assert [(row["run_dir"], row["status"], row["progress"]) for row in listed] == [("whole", "finished", "5/5")]
+    assert "5/5" in coalactl("runs", "ls", ".").out
+    assert coalactl("runs", "show", "whole", "--json").json["steps"] == whole["steps"]
+
+
+def test_a_run_that_exists_or_differs_is_refused_with_3(whole: dict[str, object], train: Command) -> None:
+    exists = train(*TINY, "--out", "whole")
+    assert (exists.code, "--resume" in exists.err) == (3, True)
+    other = train("--resume", "whole", "--method", "m-fos", "--set", "meta.clip=0.1")
+    assert other.code == 3
+    assert "meta.method" in other.err
+    assert "meta.clip" in other.err
+    assert len(other.err.splitlines()) == 1
+    assert train("--resume", "whole", "--seed", "4").code == 3
+    assert train("ipd-mixed", "--resume", "whole").code == 3
+    assert train("ipd-shaping-quick", *TINY, "--resume", "whole", "-q").code == 0
+    with RunDirectory("whole").lock():
+        held = train("--resume", "whole", "--iterations", "6")
+    assert held.code == 3
+
+
+def test_fewer_iterations_than_done_are_refused(whole: dict[str, object], train: Command) -> None:
+    result = train("--resume", "whole", "--iterations", "3")
+    assert (result.code, "run.iterations" in result.err) == (2, True)
+    assert RunDirectory("whole").read_config()["run"]["iterations"] == 5
+
+
+def test_a_pack_trains_each_seed_and_resumes(train: Command, coalactl: Command) -> None:
+    arguments = [*TINY, "--seeds", "2", "--seed", "3"]
+    packed = train(*arguments, "--iterations", "3", "--out", "pack", "--json")
+    assert packed.code == 0, packed.err
+    assert [run["run_dir"] for run in packed.json["runs"]] == ["pack/seed-3", "pack/seed-4"]
+    assert len({run["parameters_digest"] for run in packed.json["runs"]}) == 2
+    assert RunDirectory("pack/seed-4").read_config()["run"]["seed"] == 4
+    assert json.loads(Path("pack/pack.json").read_text())["seeds"] == [3, 4]
+    assert train(*arguments, "--iterations", "2", "--out", "cut", "-q").code == 0
+    resumed = train("--resume", "cut", "--iterations", "3", "--json")
+    for one, other in zip(resumed.json["runs"], packed.json["runs"], strict=True):
+        assert one["parameters_digest"] == other["parameters_digest"]
+    assert_same_rows("cut/seed-3", "pack/seed-3")
+    shown = coalactl("runs", "show", "pack")
+    assert (shown.code, "mean" in shown.out) == (0, True)
+    assert train("--resume", "pack", "--seeds", "5").code == 3
+
+
+def test_a_pack_goes_on_from_the_newest_common_checkpoint(train: Command) -> None:
+    arguments = [*TINY, "--seeds", "2", "--set", "run.checkpoint_every=1"]
+    packed = train(*arguments, "--iterations", "3", "--out", "pack", "--json").json
+    run = RunDirectory("pack/seed-1")
+    (run.manifests_dir / "3.json").unlink()  # as if killed while saving the second run
+    for seed in (0, 1):
+        each = RunDirectory(f"pack/seed-{seed}")
+        each.write_status(each.read_status()._replace(state="running"))
+    assert (
+        train("--resume", "pack", "--json").json["runs"][1]["parameters_digest"]
+        == (packed["runs"][1]["parameters_digest"])
+    )
+    assert "resumed at iteration 2" in RunDirectory("pack/seed-0").log_file.read_text()
+
+
+def test_divergence_stops_with_5_and_names_where(train: Command) -> None:
+    arguments = ["--set", "meta.learning_rate=1e38", "--set", "run.checkpoint_every=1"]
+    result = train(*TINY, *arguments, "--iterations", "6", "--out", "run")
+    assert result.code == 5, result.err
+    assert "agent 0" in result.err.splitlines()[-1]
+    assert "iteration" in result.err.splitlines()[-1]
+    run = RunDirectory("run")
+    assert run.read_status().state == "diverged"
+    assert set(steps(run)) <= {1}
+
+
+def test_in_a_pack_the_others_go_on_past_a_divergence(train: Command, monkeypatch: pytest.MonkeyPatch) -> None:
+    from coalactl.training import session
+
+    monkeypatch.setattr(
+        session, "non_finite", lambda metrics, place, count: "value_loss is bad" if place == 0 else None
+    )
+    result = train(*TINY, "--seeds", "2", "--iterations", "2", "--out", "pack")
+    assert result.code == 5
+    states = [RunDirectory(f"pack/seed-{seed}").read_status().state for seed in (0, 1)]
+    assert states == ["diverged", "finished"]
+    assert steps(RunDirectory("pack/seed-0")) == []
+
+
+def test_init_from_starts_at_another_runs_parameters(whole: dict[str, object], train: Command) -> None:
+    still = ["--set", "meta.learning_rate=0.0"]
+    result = train(*TINY, *still, "--iterations", "1", "--init-from", "whole", "--out", "next", "--json")
+    assert result.code == 0, result.err
+    assert result.json["parameters_digest"] == whole["parameters_digest"]
+    wider = [*TINY, "--set", "network.mlp_width=6"]
+    misfit = train(*wider, "--iterations", "1", "--init-from", "whole", "--out", "other")
+    assert (misfit.code, "network" in misfit.err) == (4, True)
+    assert not Path("other/config.toml").exists()
+
+
+def test_the_default_directory_is_named_after_preset_method_seed_and_time(train: Command) -> None:
+    result = train(*TINY, "--iterations", "1", "--seed", "7", "--method", "m-fos")
+    assert result.code == 0, result.err
+    assert "taking ipd-shaping-quick" in result.err
+    (path,) = Path("runs").iterdir()
+    assert path.name.startswith("ipd-shaping-quick-m-fos-s7-2")
+    assert f"coalactl train --resume runs/{path.name} --iterations 2" in result.out
+
+
+def test_quiet_says_nothing(train: Command) -> None:
+    result = train(*TINY, "--iterations", "1", "--out", "run", "--quiet")
+    assert result == (0, "", "")
+
+
+def test_dry_run_shows_sources_and_writes_nothing(train: Command) -> None:
+    result = train(*TINY, "--dry-run", "--iterations", "9", "--seeds", "2")
+    assert result.code == 0, result.err
+    lines = {line.split(" = ")[0]: line for line in result.out.splitlines() if " = " in line}
+    assert lines["iterations"].endswith("# --iterations")
+    assert lines["batch_size"].endswith("# --set")
+    assert lines["clip"].endswith("# preset ipd-shaping-quick")
+    assert lines["rematerialize"].endswith("# default")
+    for word in ("parameters:", "steps:", "memory:", "disk:"):
+        assert word in result.out
+    described = train(*TINY, "--dry-run", "--json").json
+    assert described["sources"]["meta.method"] == "preset ipd-shaping-quick"
+    assert described["config"]["rollout"]["batch_size"] == 2
+    assert described["steps"] == described["steps_per_iteration"] * 120
+    assert list(Path().iterdir()) == []
+
+
+def test_an_unexpected_error_ends_in_one_line_with_the_log(train: Command, monkeypatch: pytest.MonkeyPatch) -> None:
+    from coalactl.training.session import Session
+
+    def broken(self: Session, count: int) -> None:
+        raise RuntimeError("something\nodd")
+
+    monkeypatch.setattr(Session, "_advance", broken)
+    result = train(*TINY, "--iterations", "1", "--out", "run")
+    assert result.code == 1
+    assert result.err.splitlines()[-1].startswith("coalactl: unexpected error: RuntimeError: something odd; ")
+    assert "Traceback" not in result.err
+    assert "Traceback" in Path("run/log.txt").read_text()
+
+
+def test_a_failed_write_ends_with_6_and_the_last_checkpoint_stands(
+    train: Command, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from coalactl.training import store
+
+    save = store.save
+
+    def full(run: RunDirectory, step: int, tree: object) -> None:
+        from coalactl.runs.files import write_failures
+
+        with write_failures(run.checkpoints_dir):
+            if step == 2:
+                raise OSError(28, "No space left on device")
+        save(run, step, tree)
+
+    monkeypatch.setattr(store, "save", full)
+    result = train(*TINY, "--iterations", "3", "--set", "run.checkpoint_every=1", "--out", "run")
+    assert (result.code, "No space left" in result.err) == (6, True)
+    assert steps(RunDirectory("run")) == [1]
+    assert RunDirectory("run").read_status().state == "failed"
+
+
+@pytest.mark.parametrize("shape", ["single", "pack"])
+def test_the_end_names_only_commands_that_work(train: Command, coalactl: Command, shape: str) -> None:
+    more = ["--seeds", "2"] if shape == "pack" else []
+    result = train(*TINY, "--iterations", "1", "--out", "run", *more)
+    for line in result.out.splitlines():
+        if "coalactl " in line:
+            words = line[line.index("coalactl ") :].split()[1:]
+            assert coalactl(*words).code == 0, line

@@ -1,0 +1,74 @@
+"""Documentation pages as a sequence of blocks that can be run.
+
+A fenced block is ``sh`` or ``console`` (commands), ``python``, or ``toml``; other languages are text. A word after the
+language is a file name: the block is written to that file instead of being run. In ``console`` blocks the lines that
+start with ``$`` are commands, in ``sh`` blocks all lines are. A comment ``# exits with N`` names a command's exit code.
+"""
+
+from __future__ import annotations
+
+import re
+import shlex
+from pathlib import Path
+from typing import NamedTuple
+
+ROOT = Path(__file__).parents[2]
+LANGUAGES = ("sh", "console", "python", "toml")
+
+_BLOCK = re.compile(
+    r"^```(?P<language>\w+)(?: +(?P<file>[\w./-]+))?[^\n]*\n(?P<text>.*?)^```", re.MULTILINE | re.DOTALL
+)
+_EXIT_CODE = re.compile(r"#.*exits with (\d+)")
+
+
+class Block(NamedTuple):
+    """A fenced block of a page."""
+
+    language: str
+    file: str | None
+    text: str
+
+
+class ShellCommand(NamedTuple):
+    """One command with the exit code that the page promises."""
+
+    words: tuple[str, ...]
+    exit_code: int
+
+
+def pages() -> list[Path]:
+    """All pages with commands: the README and ``docs/``."""
+    found = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
+    return [page for page in found if page.exists()]
+
+
+def blocks(page: Path) -> list[Block]:
+    """The blocks of a page that are run, in order."""
+    found = [Block(*match.group("language", "file", "text")) for match in _BLOCK.finditer(page.read_text())]
+    return [block for block in found if block.language in LANGUAGES]
+
+
+def commands(block: Block) -> list[ShellCommand]:
+    """The commands of a block of shell lines."""
+    text = block.text.replace("\\\n", " ")
+    lines = [line.strip() for line in text.splitlines()]
+    if block.language == "console":
+        lines = [line.removeprefix("$").strip() for line in lines if line.startswith("$")]
+    found = []
+    for line in lines:
+        words = shlex.split(line, comments=True)
+        for command in _split(words):
+            code = _EXIT_CODE.search(line)
+            found.append(ShellCommand(tuple(command), int(code[1]) if code else 0))
+    return found
+
+
+def _split(words: list[str]) -> list[list[str]]:
+    """``a && b`` as two commands."""
+    found: list[list[str]] = [[]]
+    for word in words:
+        if word == "&&":
+            found.append([])
+        else:
+            found[-1].append(word)
+    return [command for command in found if command]
