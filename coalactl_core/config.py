@@ -3,27 +3,17 @@
 A preset file holds exactly these keys. Defaults are the paper's iterated prisoner's dilemma in the shaping setting
 (Tables 2, 4 and 8). This module imports no JAX, so that mistakes in a configuration are reported at once.
 
-Numbers that a sweep varies are declared with :func:`number`: each may be a plain number or a schedule over training
-iterations, ``{0 = 1.0, 100 = 4.0}`` (piecewise constant) or ``{0 = 1e-3, 3000 = 0.0, interpolation = "linear"}``.
+Numbers that a sweep varies may be schedules over training iterations (see ``config_numbers``).
 """
 
 from __future__ import annotations
 
-import math
 from collections.abc import Iterator, Mapping
 from typing import Annotated, Any, Literal
 
-from pydantic import (
-    AfterValidator,
-    BaseModel,
-    BeforeValidator,
-    ConfigDict,
-    Discriminator,
-    Field,
-    PlainSerializer,
-    Tag,
-    model_validator,
-)
+from pydantic import BaseModel, ConfigDict, Discriminator, Field, Tag, model_validator
+
+from coalactl_core.config_numbers import Coefficient, Limit, Positive, Probability, scheduled_values
 
 Method = Literal["coala-pg", "m-fos", "batch-unaware"]
 Optimizer = Literal["adam", "sgd"]
@@ -37,84 +27,6 @@ class Section(BaseModel):
     """A table of the configuration: frozen, typed strictly, unknown keys refused."""
 
     model_config = ConfigDict(frozen=True, strict=True, extra="forbid")
-
-
-# --- numbers and schedules ------------------------------------------------------------------------------------------
-
-
-class ScheduleConfig(BaseModel):
-    """A number that changes over training iterations, given by its values from some iterations on."""
-
-    model_config = ConfigDict(frozen=True)
-
-    points: tuple[tuple[int, float], ...]
-    interpolation: Literal["constant", "linear"] = "constant"
-
-    def table(self) -> dict[str, float | str]:
-        """The schedule as it is written in a configuration file."""
-        table: dict[str, float | str] = {str(start): value for start, value in self.points}
-        return table if self.interpolation == "constant" else {**table, "interpolation": self.interpolation}
-
-
-def _parse_schedule(given: object) -> object:
-    if not isinstance(given, Mapping):
-        return given
-    table = dict(given)
-    interpolation = table.pop("interpolation", "constant")
-    if interpolation not in ("constant", "linear"):
-        raise ValueError(f"interpolation is {interpolation!r}; use 'constant' or 'linear'")
-    if not all(isinstance(value, int | float) and not isinstance(value, bool) for value in table.values()):
-        raise ValueError("the values of a schedule are numbers")
-    if not all(str(start).isdigit() for start in table):
-        raise ValueError("the keys of a schedule are iterations: 0, 100, ...")
-    points = tuple(sorted((int(start), float(value)) for start, value in table.items()))
-    if not points or points[0][0] != 0:
-        raise ValueError("a schedule starts at iteration 0")
-    return ScheduleConfig(points=points, interpolation=interpolation)
-
-
-def number(
-    *, at_least: float = -math.inf, above: float = -math.inf, at_most: float = math.inf, infinite: bool = False
-) -> Any:
-    """The type of a number in the given range that may be a schedule and that a sweep may vary.
-
-    ``infinite``: whether ``inf`` is allowed, for limits that it turns off.
-    """
-
-    def in_range(given: float | ScheduleConfig) -> float | ScheduleConfig:
-        for value in scheduled_values(given):
-            in_bounds = at_least <= value <= at_most and value > above
-            if not in_bounds or (math.isinf(value) and not infinite):
-                raise ValueError(f"{value:g} is out of range; use a number {_range_words(at_least, above, at_most)}")
-        return given
-
-    return Annotated[
-        float | ScheduleConfig,
-        BeforeValidator(_parse_schedule),
-        AfterValidator(in_range),
-        PlainSerializer(lambda given: given.table() if isinstance(given, ScheduleConfig) else given),
-    ]
-
-
-def scheduled_values(given: float | ScheduleConfig) -> tuple[float, ...]:
-    """All values that a number takes during training."""
-    return tuple(value for _, value in given.points) if isinstance(given, ScheduleConfig) else (given,)
-
-
-def _range_words(at_least: float, above: float, at_most: float) -> str:
-    words = [f"of at least {at_least:g}"] if at_least > -math.inf else []
-    words += [f"above {above:g}"] if above > -math.inf else []
-    words += [f"of at most {at_most:g}"] if at_most < math.inf else []
-    return " and ".join(words) or "that is finite"
-
-
-Probability = number(at_least=0.0, at_most=1.0)
-Coefficient = number(at_least=0.0)
-Positive = number(above=0.0)
-Limit = number(above=0.0, infinite=True)
-
-
-# --- sections -------------------------------------------------------------------------------------------------------
 
 
 _PayoffRow = Annotated[tuple[float, float], Field(strict=False)]

@@ -10,7 +10,8 @@ import jax.numpy as jnp
 import numpy as np
 from jax import Array
 
-from coalactl_core.config import Experiment, MetaConfig, NaiveConfig, ScheduleConfig
+from coalactl_core.config import Experiment, MetaConfig, NaiveConfig
+from coalactl_core.config_numbers import ScheduleConfig
 from coalactl_core.estimators import ESTIMATORS
 from coalactl_core.types import (
     Hyperparameters,

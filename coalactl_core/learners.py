@@ -28,7 +28,7 @@ from coalactl_core.types import (
 )
 from coalactl_core.update import LearningBatch, Losses, Updater, update_agent
 
-LossReport = dict[str, Float[Array, "agents"]]
+LossReport = dict[str, Float[Array, "*lead"]]
 
 
 class MetaLearner(NamedTuple):

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from typing import Any, NamedTuple, Protocol
+from typing import Any, NamedTuple, Protocol, runtime_checkable
 
 import optax
 
 from coalactl_core.types import Learner, Params
 
 
+@runtime_checkable
 class OptimizerNumbers(Protocol):
     """The hyperparameters that an optimiser needs; those of meta and of naive agents have them."""
 

@@ -12,7 +12,7 @@ import jax.numpy as jnp
 import numpy as np
 from jax import Array
 from jax.flatten_util import ravel_pytree
-from jaxtyping import Int
+from jaxtyping import Int, PyTree, UInt
 
 from coalactl_core.chunks import map_in_chunks
 from coalactl_core.config import ConfigurationError, Experiment
@@ -52,7 +52,7 @@ class Summary(NamedTuple):
     """Where each run stands."""
 
     step: Int[np.ndarray, "runs"]
-    parameters: Params
+    parameters: PyTree
 
 
 def train_step(state: TrainState, pieces: Pieces) -> tuple[TrainState, Metrics]:
@@ -120,7 +120,7 @@ class Engine:
         parameters = jax.tree.map(np.asarray, self._compiled_unpack(state.meta.params))
         return Summary(step=np.asarray(state.step), parameters=parameters)
 
-    def with_parameters(self, state: TrainState, parameters: Params) -> TrainState:
+    def with_parameters(self, state: TrainState, parameters: PyTree) -> TrainState:
         """The state with other meta parameters, leading with (runs, agents), and fresh optimisers."""
 
         def fresh(parameters: Params) -> Learner:
@@ -156,6 +156,13 @@ class Engine:
     def _compiled_advance(self) -> jax.stages.Wrapped:
         return jax.jit(partial(_advance, engine=self), donate_argnums=0)
 
+    @property
+    def run_template(self) -> TrainState:
+        """Shapes and dtypes of the state of one run, without the ``runs`` axis; nothing is computed."""
+        hyper = hyperparameters_of([self.experiment])
+        states = jax.eval_shape(jax.vmap(self._init_run), jnp.zeros(1, jnp.uint32), hyper)
+        return jax.tree.map(lambda leaf: jax.ShapeDtypeStruct(leaf.shape[1:], leaf.dtype), states)
+
     @cached_property
     def _compiled_init(self) -> jax.stages.Wrapped:
         # Run once: compiling it quickly counts more than the code that comes out.
@@ -174,7 +181,7 @@ class Engine:
                 "runs of one program share all but numbers"
             )
 
-    def _init_run(self, seed: Int[Array, ""], hyper: Hyperparameters) -> TrainState:
+    def _init_run(self, seed: UInt[Array, ""], hyper: Hyperparameters) -> TrainState:
         key, params_key = jax.random.split(jax.random.key(seed))
         population, policy = self.pieces.population, self.pieces.game.policy
         params = jax.vmap(policy.init)(jax.random.split(params_key, population.meta + population.naive))

@@ -73,8 +73,7 @@ def toml_value(value: Any) -> str:
 def disk_estimate(engine: Engine, runs: int) -> int:
     """Checkpoints that are kept, one that is being written, and the metric files; in bytes, rough."""
     experiment = engine.experiment
-    state = jax.eval_shape(lambda: engine.init([0]))
-    state_bytes = sum(leaf.size * _item_size(leaf) for leaf in jax.tree.leaves(state))
+    state_bytes = sum(leaf.size * _item_size(leaf) for leaf in jax.tree.leaves(engine.run_template))
     rows = experiment.run.iterations // experiment.run.log_every + 1
     agents, kinds = experiment.population.meta_agents, len(engine.kinds)
     values = agents * (20 + 12 * kinds) + agents * kinds * 4 * experiment.rollout.inner_episodes

@@ -24,7 +24,7 @@ def initial_parameters(source: Path, engine: Engine, state: TrainState) -> Train
     """
     run = RunDirectory.open(source)
     other = build_engine(validate(run.read_config(), file=str(run.config_file)))
-    _, restored = restore(run, jax.eval_shape(lambda: lane(other.init([0]), 0)))
+    _, restored = restore(run, other.run_template)
     fresh = engine.summary(state).parameters
     given = jax.tree.map(jnp.asarray, _parameters(other, restored))
     if jax.tree.structure(given) != jax.tree.structure(fresh):  # type: ignore[operator]

@@ -76,10 +76,9 @@ def _digests(runs: Sequence[RunDirectory]) -> list[str]:
     from coalactl_core.training import build_engine
 
     engine = build_engine(validate(runs[0].read_config(), file=str(runs[0].config_file)))
-    template = jax.eval_shape(lambda: lane(engine.init([0]), 0))
     digests = []
     for run in runs:
-        _, state = restore(run, template)
+        _, state = restore(run, engine.run_template)
         single = jax.tree.map(lambda leaf: leaf[None], state)
         digests.append(parameters_digest(lane(engine.summary(single).parameters, 0)))
     return digests

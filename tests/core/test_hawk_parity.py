@@ -24,7 +24,10 @@ def ours_from_theirs(arrays: dict[str, np.ndarray]) -> dict:
         return {"kernel": arrays[f"{name}/kernel"], "bias": arrays[f"{name}/bias"]}
 
     def gate(name: str) -> dict:
-        return {"kernel": arrays[f"recurrent_block/rg_lru/{name}/w"], "bias": arrays[f"recurrent_block/rg_lru/{name}/b"]}
+        return {
+            "kernel": arrays[f"recurrent_block/rg_lru/{name}/w"],
+            "bias": arrays[f"recurrent_block/rg_lru/{name}/b"],
+        }
 
     up, up_bias = arrays["mlp_block/ffw_up/w"], arrays["mlp_block/ffw_up/b"]
     return {
@@ -53,11 +56,13 @@ def blocks_of(case: str, kind: str) -> list[dict]:
     prefix = f"{case}/{kind}/residual_block."
     depth = int(FIXTURE[f"{case}/meta/depth"])
     return [
-        ours_from_theirs({
-            name.removeprefix(f"{prefix}{block}/"): FIXTURE[name]
-            for name in FIXTURE.files
-            if name.startswith(f"{prefix}{block}/")
-        })
+        ours_from_theirs(
+            {
+                name.removeprefix(f"{prefix}{block}/"): FIXTURE[name]
+                for name in FIXTURE.files
+                if name.startswith(f"{prefix}{block}/")
+            }
+        )
         for block in range(depth)
     ]
 
@@ -65,7 +70,9 @@ def blocks_of(case: str, kind: str) -> list[dict]:
 @pytest.mark.parametrize("scan", ["sequential", "associative"])
 @pytest.mark.parametrize("case", ["a", "b", "c", "d", "e", "f"])
 def test_outputs_and_gradients_agree(case: str, scan: str) -> None:
-    width, heads, mlp_width, depth = (int(FIXTURE[f"{case}/meta/{k}"]) for k in ("width", "heads", "mlp_width", "depth"))
+    width, heads, mlp_width, depth = (
+        int(FIXTURE[f"{case}/meta/{k}"]) for k in ("width", "heads", "mlp_width", "depth")
+    )
     block = HawkBlock(width, heads, mlp_width, depth, scan)
     x, resets, cotangent = (jnp.asarray(FIXTURE[f"{case}/{name}"]) for name in ("x", "resets", "cotangent"))
     # A sequence that does not start with a reset starts from a zero memory that is not fresh.
@@ -98,7 +105,9 @@ def test_bounded_square_root_is_the_references() -> None:
 def test_final_norm_agrees() -> None:
     names = [name for name in FIXTURE.files if name.startswith("final_norm/")]
     scale = FIXTURE[next(name for name in names if "params" in name and "grads" not in name)]
-    y, pull_back = jax.vjp(lambda x: RMSNorm().apply({"params": {"scale": scale}}, x), jnp.asarray(FIXTURE["final_norm/x"]))
+    y, pull_back = jax.vjp(
+        lambda x: RMSNorm().apply({"params": {"scale": scale}}, x), jnp.asarray(FIXTURE["final_norm/x"])
+    )
     np.testing.assert_allclose(y, FIXTURE["final_norm/y"], rtol=1e-5, atol=1e-6)
     np.testing.assert_allclose(
         pull_back(jnp.asarray(FIXTURE["final_norm/cotangent"]))[0], FIXTURE["final_norm/grads/x"], rtol=1e-5, atol=1e-6

@@ -28,7 +28,8 @@ from coalactl.cli import main
 from coalactl.configuration import known_keys, plain, resolve, validate
 from coalactl.overrides import parse_overrides
 from coalactl_core import training
-from coalactl_core.config import AgentGroup, Experiment, FixedStrategy, ScheduleConfig
+from coalactl_core.config import AgentGroup, Experiment, FixedStrategy
+from coalactl_core.config_numbers import ScheduleConfig
 from coalactl_core.envs.base import Environment
 from coalactl_core.envs.registry import build_environment
 
@@ -252,7 +253,7 @@ def test_run_directory_describes_every_column() -> None:
     assignments = parse_overrides([*sizes, *pool])
     experiment = resolve({}, "", {key: (value, "--set") for key, value in assignments.items()}).experiment
     engine = _build_engine(experiment)
-    state = jax.eval_shape(lambda: engine.init([0]))
+    state = engine.init([0])
     metrics = jax.eval_shape(engine._compiled_advance, state, jax.ShapeDtypeStruct((), "int32"))[1]
     assert engine.kinds == ("naive", "meta", "fixed")
     for column in metrics.scalars:

@@ -1,0 +1,197 @@
+"""The engine as a whole: one program for all numbers and lengths, runs that do not disturb each other, mixed pools."""
+
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+
+from coalactl_core.config import Experiment
+from coalactl_core.estimators import ESTIMATORS
+from coalactl_core.hyperparameters import at_iteration, hyperparameters_of
+from coalactl_core.training import Engine, build_engine
+from coalactl_core.types import Metrics, TrainState
+
+MIXED = [{"method": "coala-pg"}, {"method": "m-fos"}]
+
+
+def experiment(methods: Any = tuple(MIXED), p_naive: float = 0.5, **meta: Any) -> Experiment:
+    """Two meta agents, naive learners and tit-for-tat in one pool, as small as can be."""
+    return Experiment.model_validate(
+        {
+            "network": {"width": 4, "heads": 2, "mlp_width": 4},
+            "population": {
+                "meta": list(methods),
+                "naive": 2,
+                "p_naive": p_naive,
+                "fixed": [{"strategy": "tit-for-tat", "weight": 0.25}],
+            },
+            "rollout": {"meta_batch_size": 4, "batch_size": 2, "inner_episodes": 2, "inner_episode_length": 3},
+            # Rewards in their own scale and a large step, so that a few iterations show in the parameters.
+            "meta": {"learning_rate": 1e-2, "reward_scale": 1.0, "epochs": 2, **meta},
+            # Two points, so that plain numbers and schedules are stored alike.
+            "naive": {"entropy": {"0": 0.0, "50": 0.0}, "learning_rate": 0.1},
+        }
+    )
+
+
+@pytest.fixture(scope="module")
+def engine() -> Engine:
+    return build_engine(experiment())
+
+
+@pytest.fixture(scope="module", autouse=True)
+def _fresh(engine) -> None:
+    FRESH.update(state=engine.init(SEEDS))
+
+
+SEEDS = (0, 3, 4)
+FRESH: dict[str, TrainState] = {}
+
+
+def fresh(*experiments: Experiment, seeds: tuple = (0,)) -> TrainState:
+    """Runs at their start; initialised once for all tests, since that takes longer than training here."""
+    rows = jnp.asarray([SEEDS.index(seed) for seed in seeds])
+    state = jax.tree.map(lambda leaf: leaf[rows], FRESH["state"])
+    return state._replace(hyperparameters=hyperparameters_of(experiments)) if experiments else state
+
+
+def run(engine: Engine, *counts: int, seeds: tuple = (0,), experiments: Any = ()) -> tuple[TrainState, list[Metrics]]:
+    """The state after calls of these many iterations, and the metrics of each call."""
+    state, metrics = fresh(*experiments, seeds=seeds), []
+    for count in counts:
+        state, measured = engine.advance(state, count)
+        metrics.append(jax.tree.map(lambda leaf, count=count: np.asarray(leaf)[:, :count], measured))
+    return state, metrics
+
+
+def parameters(state: TrainState) -> np.ndarray:
+    """The meta agents' parameters, one vector an agent."""
+    return np.asarray(state.meta.params)
+
+
+def assert_same(one: Any, other: Any) -> None:
+    jax.tree.map(np.testing.assert_array_equal, one, other)
+
+
+def test_numbers_and_lengths_are_data_to_one_program(engine) -> None:
+    variants = [
+        ({}, 1),
+        ({"learning_rate": 1e-3}, 1),
+        ({"discount": 0.9}, 2),
+        ({"p_naive": 0.25}, 3),
+        ({"learning_rate": {"0": 5e-3, "5": 0.0}}, 1),
+        ({"methods": [{"method": "batch-unaware", "count": 2}]}, 1),
+    ]
+    found = [parameters(run(engine, count, experiments=[experiment(**changes)])[0]) for changes, count in variants]
+    assert engine._compiled_advance._cache_size() == 1
+    # And they do matter.
+    for other in found[1:]:
+        assert not np.array_equal(found[0], other)
+
+
+def test_one_call_of_two_iterations_equals_two_calls_of_one_to_the_bit(engine) -> None:
+    at_once, (together,) = run(engine, 2)
+    in_turn, metrics = run(engine, 1, 1)
+    assert_same(parameters(at_once), parameters(in_turn))
+    assert_same(jax.random.key_data(at_once.key), jax.random.key_data(in_turn.key))
+    assert_same(together, jax.tree.map(lambda *rows: np.concatenate(rows, 1), *metrics))
+    np.testing.assert_array_equal(together.iteration, [[0, 1]])
+
+
+def test_a_seed_decides_everything(engine) -> None:
+    first, same, other = (run(engine, 2, seeds=(seed,)) for seed in (3, 3, 4))
+    assert_same(parameters(first[0]), parameters(same[0]))
+    assert_same(first[1], same[1])
+    assert not np.array_equal(first[1][0].scalars["policy_loss"], other[1][0].scalars["policy_loss"])
+
+
+def test_runs_packed_in_one_program_equal_runs_alone(engine) -> None:
+    """Different seeds and numbers side by side; two iterations, since the dynamics are chaotic later."""
+    experiments = [experiment(), experiment(learning_rate=3e-3, discount=0.95, p_naive=0.25, method="batch-unaware")]
+    packed, (metrics,) = run(engine, 2, seeds=(0, 4), experiments=experiments)
+    for place, (seed, settings) in enumerate(zip((0, 4), experiments, strict=True)):
+        alone, (own,) = run(engine, 2, seeds=(seed,), experiments=[settings])
+        jax.tree.map(
+            lambda all_, one, place=place: np.testing.assert_allclose(all_[place], one[0], atol=1e-5),
+            (parameters(packed), metrics.scalars["grad_norm"], metrics.episodes),
+            (parameters(alone), own.scalars["grad_norm"], own.episodes),
+        )
+
+
+def test_agents_of_a_mixed_pool_learn_by_their_own_row(engine) -> None:
+    """Until the first update nobody's play depends on a method: so each agent learns as in a pool of its own kind."""
+    mixed, coala, m_fos = (
+        parameters(run(engine, 1, experiments=[experiment(methods)])[0])
+        for methods in (MIXED, [{"method": "coala-pg", "count": 2}], [{"method": "m-fos", "count": 2}])
+    )
+    jax.tree.map(lambda ours, theirs: np.testing.assert_array_equal(ours[0, 0], theirs[0, 0]), mixed, coala)
+    jax.tree.map(lambda ours, theirs: np.testing.assert_array_equal(ours[0, 1], theirs[0, 1]), mixed, m_fos)
+    assert not np.array_equal(coala, m_fos)
+
+
+def test_groups_of_a_pool_may_have_settings_of_their_own() -> None:
+    methods = [{"method": "coala-pg", "count": 2}, {"method": "m-fos", "settings": {"learning_rate": 0.5}}]
+    hyper = at_iteration(hyperparameters_of([experiment(methods)]), jnp.int32(0)).meta
+    np.testing.assert_allclose(hyper.learning_rate, [[0.01, 0.01, 0.5]], rtol=1e-6)
+    rows = [ESTIMATORS["coala-pg"], ESTIMATORS["coala-pg"], ESTIMATORS["m-fos"]]
+    for flag, expected in zip(hyper.credit_assignment, zip(*rows, strict=True), strict=True):
+        np.testing.assert_array_equal(flag, [expected])
+
+
+@pytest.mark.parametrize(
+    ("schedule", "expected"),
+    [
+        (2.0, {0: 2.0, 500: 2.0}),
+        ({"0": 1.0, "100": 4.0}, {0: 1.0, 99: 1.0, 100: 4.0, 10_000: 4.0}),
+        ({"0": 1.0, "10": 2.0, "30": 0.5}, {9: 1.0, 10: 2.0, 29: 2.0, 30: 0.5}),
+        ({"0": 1.0, "100": 3.0, "interpolation": "linear"}, {0: 1.0, 25: 1.5, 99: 2.98, 100: 3.0, 500: 3.0}),
+        ({"0": 1.0, "10": 2.0, "30": 0.0, "interpolation": "linear"}, {5: 1.5, 10: 2.0, 20: 1.0, 30: 0.0, 31: 0.0}),
+    ],
+)
+def test_schedules_evaluate_as_they_read(schedule, expected) -> None:
+    """Beside another run whose schedule has more points, and on agents that differ."""
+    longer = experiment(meta_opponent_weight={str(10 * point): float(point) for point in range(5)})
+    hyper = hyperparameters_of([experiment(meta_opponent_weight=schedule), longer])
+    for step, value in expected.items():
+        found = at_iteration(hyper, jnp.int32(step)).meta.meta_opponent_weight
+        np.testing.assert_allclose(found[0], [value, value], rtol=1e-6)
+        np.testing.assert_allclose(found[1], min(step // 10, 4), rtol=1e-6)
+
+
+def test_a_scheduled_learning_rate_acts_in_training(engine) -> None:
+    """Zero until iteration 2: nothing is learned in two iterations, something in the third."""
+    settings = [experiment(learning_rate={"0": 0.0, "2": 1e-2})]
+    start, two, three = (parameters(run(engine, count, experiments=settings)[0]) for count in (0, 2, 3))
+    assert_same(start, two)
+    assert not np.array_equal(start, three)
+
+
+def test_every_kind_of_opponent_is_met_in_training_and_reported_where_it_was(engine) -> None:
+    _, (metrics,) = run(engine, 8)
+    assert engine.kinds == ("naive", "meta", "fixed")
+    for kind in engine.kinds:
+        rewards = metrics.scalars[f"reward_vs_{kind}"]
+        assert np.any(np.isfinite(rewards)), kind
+        assert np.nanmax(np.abs(rewards)) <= 2
+    own = [metrics.scalars[f"reward_vs_agent_{agent}"][..., agent] for agent in range(2)]
+    assert np.all(np.isnan(own))
+    for name in ("policy_loss", "value_loss", "entropy", "kl", "clip_fraction", "grad_norm"):
+        assert np.all(np.isfinite(metrics.scalars[name])), name
+
+
+def test_with_parameters_puts_them_in_with_fresh_optimisers(engine) -> None:
+    trained, _ = run(engine, 2)
+    learned = jax.tree.map(jnp.asarray, engine.summary(trained).parameters)
+    state = engine.with_parameters(fresh(), learned)
+    assert_same(engine.summary(state).parameters, learned)
+    # A run that is given its own start is as if nothing had happened.
+    own_start = jax.tree.map(jnp.asarray, engine.summary(fresh()).parameters)
+    again, _ = engine.advance(engine.with_parameters(fresh(), own_start), 2)
+    assert_same(parameters(again), parameters(trained))
+
+
+def test_calls_beyond_the_capacity_are_refused(engine) -> None:
+    with pytest.raises(ValueError, match=r"count 65 is not in 0\.\.64"):
+        engine.advance(fresh(), 65)

@@ -1,0 +1,140 @@
+"""What tests of the engine share: hyperparameters as plain numbers, and small policies without a network library."""
+
+from collections.abc import Callable
+from functools import partial
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+
+from coalactl_core.estimators import ESTIMATORS
+from coalactl_core.nets.policy import Policy, PolicyOutput
+from coalactl_core.types import MetaHyperparameters, NaiveHyperparameters, Opponents
+
+OBSERVATIONS, ACTIONS = 5, 2
+
+# Small shapes take longer to compile than to run: half the time without the compiler's optimisations.
+quick_jit = partial(jax.jit, compiler_options={"xla_backend_optimization_level": 0})
+
+
+def as_data(tree: Any) -> Any:
+    """Python numbers as arrays of the default type, as the compiled program takes them."""
+    return jax.tree.map(lambda leaf: jnp.asarray(leaf, dtype=None if isinstance(leaf, bool) else float), tree)
+
+
+def meta_hyper(method: str = "coala-pg", **changes: Any) -> MetaHyperparameters:
+    """Undiscounted, unscaled, no value loss, no entropy; anything by keyword."""
+    plain = MetaHyperparameters(
+        credit_assignment=ESTIMATORS[method],
+        credit_from_returns=False,
+        value_targets_average_future=False,
+        normalize_advantages=False,
+        clip=0.2,
+        value_clip=0.2,
+        value_coefficient=0.0,
+        entropy=0.0,
+        discount=1.0,
+        td_lambda=1.0,
+        gae_lambda=1.0,
+        reward_scale=1.0,
+        meta_opponent_weight=1.0,
+        adam_epsilon=1e-5,
+        learning_rate=0.1,
+        max_grad_norm=np.inf,
+    )
+    return as_data(plain._replace(**changes))
+
+
+def naive_hyper(**changes: Any) -> NaiveHyperparameters:
+    """Undiscounted, unscaled, centred advantages, no value loss, no entropy; anything by keyword."""
+    plain = NaiveHyperparameters(
+        normalize_advantages=True,
+        value_coefficient=0.0,
+        entropy=0.0,
+        discount=1.0,
+        td_lambda=1.0,
+        gae_lambda=1.0,
+        reward_scale=1.0,
+        adam_epsilon=1e-5,
+        learning_rate=0.1,
+        max_grad_norm=np.inf,
+    )
+    return as_data(plain._replace(**changes))
+
+
+def opponents_like(params: Any, kinds: list[int], tables: Any = None) -> Opponents:
+    """Opponents of these kinds that all start with the same parameters."""
+    count = len(kinds)
+    repeated = jax.tree.map(lambda leaf: jnp.broadcast_to(leaf, (count, *leaf.shape)), params)
+    return Opponents(kind=jnp.asarray(kinds), number=jnp.zeros(count, int), params=repeated, tables=tables)
+
+
+def history_policy(rows: int) -> Policy:
+    """Tables of logits and values over whole observation histories, which the memory numbers in base 5.
+
+    A fresh start at observation 0 is row 0, and a memory that was reset uses the rows of a first episode again. Two
+    inner episodes of two steps need 105 rows.
+    """
+    return _table_policy(rows, start=0, remember=lambda row, observation: OBSERVATIONS * row + observation)
+
+
+def reactive_policy() -> Policy:
+    """Tables over the current observation: memory-one strategies."""
+    return _table_policy(OBSERVATIONS, start=0, remember=lambda row, observation: observation)
+
+
+def clock_policy(steps: int) -> Policy:
+    """Tables over the number of steps since the memory was fresh: the actions show when it was."""
+    return _table_policy(steps, start=-1, remember=lambda row, observation: row + 1)
+
+
+def _table_policy(rows: int, start: int, remember: Callable[[jax.Array, jax.Array], jax.Array]) -> Policy:
+    def init(key: jax.Array) -> Any:
+        logit_key, value_key = jax.random.split(key)
+        return {
+            "logits": jax.random.normal(logit_key, (rows, ACTIONS), float),
+            "values": jax.random.normal(value_key, (rows,), float),
+        }
+
+    def step(params: Any, observation: jax.Array, row: jax.Array) -> tuple[PolicyOutput, jax.Array]:
+        row = remember(row, jnp.argmax(observation))
+        return PolicyOutput(logits=params["logits"][row], value=params["values"][row]), row
+
+    return _policy(init, lambda: jnp.asarray(start, int), step)
+
+
+def recurrent_policy(width: int = 3) -> Policy:
+    """A tanh network, h' = tanh(W x + U h), with linear read-outs that are not zero at the start."""
+
+    def init(key: jax.Array) -> Any:
+        shapes = {
+            "inputs": (OBSERVATIONS, width),
+            "recurrent": (width, width),
+            "policy": (width, ACTIONS),
+            "value": (width,),
+        }
+        keys = jax.random.split(key, len(shapes))
+        return {
+            name: jax.random.normal(key, shape, float) for (name, shape), key in zip(shapes.items(), keys, strict=True)
+        }
+
+    def step(params: Any, observation: jax.Array, hidden: jax.Array) -> tuple[PolicyOutput, jax.Array]:
+        hidden = jnp.tanh(observation @ params["inputs"] + hidden @ params["recurrent"])
+        return PolicyOutput(logits=hidden @ params["policy"], value=hidden @ params["value"]), hidden
+
+    return _policy(init, lambda: jnp.zeros(width), step)
+
+
+def _policy(init: Any, initial_carry: Any, step: Any) -> Policy:
+    def unroll(params: Any, observations: jax.Array, carry: Any, resets: Any) -> tuple[PolicyOutput, Any]:
+        assert resets is None
+
+        def advance(carry: Any, observation: jax.Array) -> tuple[Any, PolicyOutput]:
+            output, carry = step(params, observation, carry)
+            return carry, output
+
+        carry, outputs = jax.lax.scan(advance, carry, observations)
+        return outputs, carry
+
+    return Policy(init=init, initial_carry=initial_carry, step=step, unroll=unroll)
