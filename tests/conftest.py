@@ -1,9 +1,16 @@
 """Fixtures for all tests; that this file exists puts ``tests/`` on the path, for ``support`` and ``reference``."""
 
+import os
 from collections.abc import Iterator
 
 import jax
 import pytest
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """Quick tests take longer to compile than to run, so that the compiler need not optimise; learning tests do."""
+    if config.option.markexpr == "not slow":
+        os.environ.setdefault("XLA_FLAGS", "--xla_backend_optimization_level=0")
 
 
 @pytest.fixture
