@@ -17,7 +17,6 @@ from jaxtyping import Bool, Float, Int, Key, PyTree, Shaped
 Params = PyTree[Float[Array, "..."]]
 PolicyCarry = Any
 EnvironmentState = PyTree[Shaped[Array, "..."]]
-Scalar = Float[Array, ""]
 
 # Kinds of opponents, as they stand in Opponents.kind.
 NAIVE, META, FIXED = 0, 1, 2

@@ -96,9 +96,9 @@ def test_outputs_and_gradients_agree(case: str, scan: str) -> None:
 
 
 def test_bounded_square_root_is_the_references() -> None:
-    x = FIXTURE["sqrt_bound/x"]
+    x = jnp.asarray(FIXTURE["sqrt_bound/x"])
     np.testing.assert_allclose(_bounded_sqrt(x), FIXTURE["sqrt_bound/y"], rtol=1e-6)
-    slopes = jax.vmap(jax.grad(_bounded_sqrt))(jnp.asarray(x))
+    slopes = jax.vmap(jax.grad(_bounded_sqrt))(x)
     np.testing.assert_allclose(slopes, FIXTURE["sqrt_bound/grads/x"], rtol=1e-5)
 
 
