@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 
 from coalactl.configuration import resolve
-from coalactl.presets import find_preset
+from coalactl.presets import find_preset, read_preset
 from coalactl_core.config import Experiment
 from coalactl_core.training import build_engine
 
@@ -22,7 +22,7 @@ pytestmark = pytest.mark.slow
 def quick(preset: str, method: str, seed: int) -> Experiment:
     found = find_preset(preset)
     given = {"meta.method": (method, "--method"), "run.seed": (seed, "--seed")}
-    return resolve(found.tables, f"preset {preset}", given).experiment
+    return resolve(read_preset(found), found.label, given).experiment
 
 
 def train(experiments: Sequence[Experiment], iterations: int, column: str) -> np.ndarray:
