@@ -50,17 +50,11 @@ def train(  # noqa: PLR0913, PLR0917
     quiet: Annotated[bool, typer.Option("--quiet", "-q", help="No progress and no table.")] = False,
 ) -> None:
     """Train meta agents; without arguments the preset ipd-shaping-quick."""
-    from coalactl.overrides import parse_overrides
     from coalactl.presets import find_preset
-    from coalactl.training.request import OPTION_KEYS, TrainRequest, checked
+    from coalactl.training.request import TrainRequest, checked
 
-    overrides: dict[str, tuple[Any, str]] = {
-        key: (value, "--set") for key, value in parse_overrides(assignments or []).items()
-    }
     options = {"--method": method.value if method else None, "--seed": seed, "--iterations": iterations}
-    for option, value in options.items():
-        if value is not None:
-            overrides[OPTION_KEYS[option]] = (value, option)
+    overrides = _overrides(assignments or [], options)
     if preset is not None:
         find_preset(preset)
     request = checked(
@@ -81,3 +75,13 @@ def train(  # noqa: PLR0913, PLR0917
     code = launch(request)
     if code is not ExitCode.OK:
         raise typer.Exit(code)
+
+
+def _overrides(assignments: list[str], options: dict[str, Any]) -> dict[str, tuple[Any, str]]:
+    """Value and source by configuration key; an option of its own wins over ``--set``."""
+    from coalactl.overrides import parse_overrides
+    from coalactl.training.request import OPTION_KEYS
+
+    given = {key: (value, "--set") for key, value in parse_overrides(assignments).items()}
+    named = {OPTION_KEYS[option]: (value, option) for option, value in options.items() if value is not None}
+    return {**given, **named}
