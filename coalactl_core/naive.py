@@ -10,7 +10,7 @@ from jax import Array
 from jaxtyping import Float
 
 from coalactl_core.nets.policy import Policy
-from coalactl_core.objectives import a2c_policy_loss, log_probs_and_entropy
+from coalactl_core.objectives import a2c_policy_loss, log_probs_and_entropy, value_loss
 from coalactl_core.optimizers import apply_gradients
 from coalactl_core.returns import batch_lambda_returns, td_errors, values_after
 from coalactl_core.types import Experience, Learner, NaiveHyperparameters, Params
@@ -35,8 +35,8 @@ def naive_loss(params: Params, experience: Experience, hyper: NaiveHyperparamete
         _targets(hyper.reward_scale * experience.rewards, output.value, hyper)
     )
     policy_loss = a2c_policy_loss(log_probs, log_probs, advantages, 0.0)
-    value_loss = jnp.square(output.value - value_targets)
-    return jnp.mean(policy_loss + hyper.value_coefficient * value_loss - hyper.entropy * entropy)
+    critic_loss = value_loss(output.value, value_targets)
+    return jnp.mean(policy_loss + hyper.value_coefficient * critic_loss - hyper.entropy * entropy)
 
 
 def _targets(

@@ -6,6 +6,7 @@ from collections.abc import Callable
 
 import jax
 import jax.numpy as jnp
+import optax
 from jax import Array
 from jaxtyping import Float, Int
 
@@ -44,9 +45,14 @@ def clipped_value_loss(
     targets: Float[Array, "*lead"],
     value_clip: float | Array,
 ) -> Float[Array, "*lead"]:
-    """Squared error, or that of the value held within ``value_clip`` of the old one where it is larger."""
+    """Value loss, or that of the value held within ``value_clip`` of the old one where it is larger."""
     held = old_values + jnp.clip(values - old_values, -value_clip, value_clip)
-    return jnp.maximum(jnp.square(values - targets), jnp.square(held - targets))
+    return jnp.maximum(value_loss(values, targets), value_loss(held, targets))
+
+
+def value_loss(values: Float[Array, "*lead"], targets: Float[Array, "*lead"]) -> Float[Array, "*lead"]:
+    """Half the squared error (OPEN: the paper does not say whether its value coefficient counts the half)."""
+    return optax.losses.l2_loss(values, targets)
 
 
 def log_probs_and_entropy(

@@ -1,7 +1,7 @@
 """Hawk (De et al. 2024, arXiv:2402.19427), as App. B.3 uses it: residual blocks of an RG-LRU and a gated MLP.
 
-The layers follow the authors' published reference in structure and initialisation, and agree with it on copied weights
-(tests/core/test_hawk_parity.py). All of them are written for one sequence, shape (steps, width); one step of acting is
+The layers follow the authors' published reference in structure and agree with it on copied weights
+(tests/core/test_hawk_parity.py); docs/algorithm.md says how kernels are initialised. All are written for one sequence, shape (steps, width); one step of acting is
 a sequence of length 1, so that acting and learning share every line.
 """
 
@@ -23,9 +23,9 @@ GATE_SHARPNESS = 8.0
 MAX_SQRT_DERIVATIVE = 1000.0
 
 lecun_normal = nn.initializers.variance_scaling(1.0, "fan_in", "normal")
-# The reference initialises the two branches of the MLP as one layer, whose fan-in counts both.
-mlp_init = nn.initializers.variance_scaling(0.5, "fan_in", "normal")
-convolution_init = nn.initializers.variance_scaling(0.01, "fan_in", "normal")
+# Each head of a block-diagonal gate is a layer of its own: its fan-in is the width of one head.
+gate_init = nn.initializers.variance_scaling(1.0, "fan_in", "normal", batch_axis=0)
+convolution_init = nn.initializers.normal(0.1)
 
 
 class HawkCarry(NamedTuple):
@@ -89,8 +89,7 @@ class BlockDiagonalGate(nn.Module):
     def __call__(self, x: Float[Array, "steps width"]) -> Float[Array, "steps width"]:
         """Gates between 0 and 1."""
         size = x.shape[-1] // self.heads
-        # The fan-in counts all heads, as in the published reference: variance 1/width, not heads/width.
-        kernel = self.param("kernel", lecun_normal, (self.heads, size, size))
+        kernel = self.param("kernel", gate_init, (self.heads, size, size))
         bias = self.param("bias", nn.initializers.zeros, (self.heads, size))
         by_head = x.reshape(x.shape[0], self.heads, size)
         gates = jnp.einsum("thi,hij->thj", by_head, kernel) + bias
@@ -148,8 +147,8 @@ class HawkBlock(nn.Module):
         x = x + nn.Dense(self.width, kernel_init=output_init, name="recurrent_output")(states * gate)
 
         normed = RMSNorm(name="mlp_norm")(x)
-        mlp_gate = nn.gelu(nn.Dense(self.mlp_width, kernel_init=mlp_init, name="mlp_gate")(normed))
-        hidden = nn.Dense(self.mlp_width, kernel_init=mlp_init, name="mlp_inputs")(normed)
+        mlp_gate = nn.gelu(nn.Dense(self.mlp_width, kernel_init=lecun_normal, name="mlp_gate")(normed))
+        hidden = nn.Dense(self.mlp_width, kernel_init=lecun_normal, name="mlp_inputs")(normed)
         x = x + nn.Dense(self.width, kernel_init=output_init, name="mlp_output")(mlp_gate * hidden)
         return x, HawkCarry(recurrent=states[-1], convolution=convolution, fresh=jnp.array(False))
 

@@ -1,6 +1,7 @@
 """The Hawk policy: acting and learning agree, memories reset as a fresh start, and the initial statistics."""
 
-from functools import cache, partial
+import operator
+from functools import cache, partial, reduce
 from typing import Any
 
 import jax
@@ -120,8 +121,8 @@ def test_read_outs_start_at_zero_so_that_every_action_is_as_likely() -> None:
 
 def test_initial_statistics_are_hawks() -> None:
     """Radii uniform by area on the ring .9 to .999, variances of kernels by fan-in (App. B.3); 4 standard errors."""
-    width, mlp_width, depth = 128, 96, 2
-    params = hawk(width=width, mlp_width=mlp_width, heads=2, depth=depth).init(jax.random.key(0))
+    width, mlp_width, heads, depth = 128, 96, 2, 2
+    params = hawk(width=width, mlp_width=mlp_width, heads=heads, depth=depth).init(jax.random.key(0))
     block = params["block_0"]
     # The decay a = exp(−8 softplus(Λ)) of a fully open gate is the eighth power of the radius.
     radius = np.exp(-np.logaddexp(0, np.asarray(block["rg_lru"]["decay_rate"])))
@@ -133,10 +134,14 @@ def test_initial_statistics_are_hawks() -> None:
         ("gate", "kernel"): 1 / width,
         ("recurrent_output", "kernel"): 2 / depth / width,
         ("mlp_output", "kernel"): 2 / depth / mlp_width,
-        ("convolution", "kernel"): 0.01 / 4,
+        ("mlp_gate", "kernel"): 1 / width,
+        ("mlp_inputs", "kernel"): 1 / width,
+        ("convolution", "kernel"): 0.01,
+        ("rg_lru", "input_gate", "kernel"): heads / width,
+        ("rg_lru", "recurrence_gate", "kernel"): heads / width,
     }
-    for (layer, name), variance in variances.items():
-        kernel = np.asarray(block[layer][name])
+    for layer, variance in variances.items():
+        kernel = np.asarray(reduce(operator.getitem, layer, block))
         standard_error = variance * np.sqrt(2 / kernel.size)
         assert abs(np.mean(kernel**2) - variance) < 4 * standard_error, (layer, np.mean(kernel**2), variance)
     np.testing.assert_array_equal(block["recurrent_norm"]["scale"], 0)

@@ -52,10 +52,10 @@ def test_ppo_is_pessimistic(ratio, advantage, loss, has_slope) -> None:
 @pytest.mark.parametrize(
     ("value", "old", "target", "loss", "slope"),
     [
-        (1.1, 1.0, 2.0, 0.9**2, -1.8),  # within the range: the squared error
-        (1.5, 1.0, 2.0, 0.8**2, 0.0),  # moved too far towards the target: held, no slope
-        (1.5, 1.0, 0.0, 1.5**2, 3.0),  # moved away from the target: pulled back
-        (0.5, 1.0, 2.0, 1.5**2, -3.0),
+        (1.1, 1.0, 2.0, 0.9**2 / 2, -0.9),  # within the range: half the squared error
+        (1.5, 1.0, 2.0, 0.8**2 / 2, 0.0),  # moved too far towards the target: held, no slope
+        (1.5, 1.0, 0.0, 1.5**2 / 2, 1.5),  # moved away from the target: pulled back
+        (0.5, 1.0, 2.0, 1.5**2 / 2, -1.5),
     ],
 )
 def test_values_are_held_within_their_clip_only_where_that_costs_more(value, old, target, loss, slope) -> None:

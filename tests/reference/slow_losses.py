@@ -100,7 +100,7 @@ def naive_loss(
     for b in range(batch):
         for t, (log_prob, value, entropy) in enumerate(played[b]):
             total = total - log_prob * advantages[t, b] - entropy_coefficient * entropy
-            total = total + value_coefficient * (value - targets[t, b]) ** 2
+            total = total + value_coefficient * (value - targets[t, b]) ** 2 / 2
     return total / (length * batch)
 
 
@@ -120,4 +120,4 @@ def _value_loss(value: jax.Array, old_value: float, target: float, numbers: Meta
         held = old_value - numbers.value_clip
     else:
         held = value
-    return max((value - target) ** 2, (held - target) ** 2)
+    return max((value - target) ** 2, (held - target) ** 2) / 2
