@@ -18,6 +18,7 @@ from coalactl import __version__
 from coalactl.console import size
 from coalactl.environment import compile_cache_directory
 from coalactl_core.config import Experiment
+from coalactl_core.nets.policy import build_policy
 from coalactl_core.training import Engine, build_engine
 
 _PACKAGES = ("jax", "jaxlib", "flax", "optax", "orbax-checkpoint", "numpy", "pandas", "pyarrow", "pydantic", "typer")
@@ -100,8 +101,13 @@ def _trains(engine: Engine) -> tuple[bool, str]:
 
 def _gradient_is_right(engine: Engine) -> tuple[bool, str]:
     """Back-propagation through the recurrent policy, along a random direction, against central differences."""
-    policy = engine.pieces.game.policy
-    features = engine.pieces.game.environment.observation_size
+    environment = engine.pieces.game.environment
+    policy = build_policy(
+        engine.experiment.network,
+        observation_size=environment.observation_size,
+        num_actions=environment.num_actions,
+        scan="sequential",
+    )
     draw = np.random.default_rng(0)
     with jax.enable_x64(True):
         # Noise on all parameters: the read-outs start at zero, where most derivatives are zero too.
@@ -110,7 +116,7 @@ def _gradient_is_right(engine: Engine) -> tuple[bool, str]:
         )
         count = sum(leaf.size for leaf in jax.tree.leaves(params))
         direction = jax.tree.map(lambda leaf: jnp.asarray(draw.normal(size=leaf.shape) / count**0.5), params)
-        observations = jnp.asarray(draw.normal(size=(6, features)))
+        observations = jnp.asarray(draw.normal(size=(6, environment.observation_size)))
         carry = jax.tree.map(
             lambda leaf: leaf.astype(jnp.float64) if leaf.dtype == jnp.float32 else leaf, policy.initial_carry()
         )

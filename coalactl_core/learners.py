@@ -78,7 +78,7 @@ def _learn(
     kinds: tuple[int, ...],
 ) -> tuple[Learner, LossReport]:
     """One agent's update and its report."""
-    targets = learning_targets(episodes, opponents, hyper, inner_episode_length=updater.environment.episode_length)
+    targets = learning_targets(episodes, opponents, hyper, inner_episode_length=updater.inner_episode_length)
     learner, losses = update_agent(key, learner, LearningBatch(episodes.trajectory, targets), hyper, updater)
     return learner, _report(episodes, opponents, targets, losses, kinds)
 

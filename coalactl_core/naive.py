@@ -9,7 +9,7 @@ import jax.numpy as jnp
 from jax import Array
 from jaxtyping import Float
 
-from coalactl_core.nets.policy import Policy
+from coalactl_core.nets.policy import Policy, unroll_from_start
 from coalactl_core.objectives import a2c_policy_loss, log_probs_and_entropy, value_loss
 from coalactl_core.optimizers import apply_gradients
 from coalactl_core.returns import batch_lambda_returns, td_errors, values_after
@@ -26,10 +26,7 @@ def naive_update(
 
 def naive_loss(params: Params, experience: Experience, hyper: NaiveHyperparameters, policy: Policy) -> Float[Array, ""]:
     """The A2C loss: means over the B × T samples; advantages are centred over the same samples if asked for."""
-    batch = experience.actions.shape[1]
-    carry = jax.tree.map(lambda leaf: jnp.broadcast_to(leaf, (batch, *leaf.shape)), policy.initial_carry())
-    unroll = jax.vmap(lambda observations, carry: policy.unroll(params, observations, carry, None)[0], (1, 0), 1)
-    output = unroll(experience.observations, carry)
+    output = unroll_from_start(policy, policy.prepare(params, experience.actions.size), experience.observations)
     log_probs, entropy = log_probs_and_entropy(output.logits, experience.actions)
     advantages, value_targets = jax.lax.stop_gradient(
         _targets(hyper.reward_scale * experience.rewards, output.value, hyper)

@@ -6,6 +6,7 @@ step on its own B trajectories. The ego agent's memory is carried through all M 
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from functools import partial
 from typing import Any, NamedTuple
 
@@ -35,9 +36,13 @@ from coalactl_core.types import (
 
 
 class Game(NamedTuple):
-    """The static side of a rollout. ``learns``: whether the pool has naive co-players at all."""
+    """The static side of a rollout.
+
+    ``observe`` gives what the policy takes, features or numbers; ``learns``: whether the pool has naive co-players.
+    """
 
     environment: Environment
+    observe: Callable[[EnvironmentState, int], Array]
     policy: Policy
     batch_size: int
     inner_episodes: int
@@ -86,7 +91,7 @@ def play_meta_episodes(
     learners = jax.vmap(partial(fresh_learner, game.naive_optimizer))(opponents.params)
     pairs = _Pair(learner=learners, ego_carry=carry, coplayer_carry=carry)
     is_naive = opponents.kind == NAIVE
-    acting_params = game.policy.prepare(ego_params)
+    acting_params = game.policy.prepare(ego_params, keys.size * game.batch_size * game.environment.episode_length)
 
     def inner_episode(pairs: _Pair, keys: Array) -> tuple[_Pair, tuple[Trajectory, dict[str, Array]]]:
         coplayer_carry = _select(is_naive, carry, pairs.coplayer_carry)
@@ -111,7 +116,7 @@ def _play_inner_episode(
     reset_key, play_key = jax.random.split(key)
     trajectory_keys = jax.random.split(play_key, (game.environment.episode_length, game.batch_size))
     states = jax.vmap(game.environment.reset)(jax.random.split(reset_key, game.batch_size))
-    coplayer_params = game.policy.prepare(pair.learner.params)
+    coplayer_params = game.policy.prepare(pair.learner.params, game.batch_size * game.environment.episode_length)
     step = partial(_step, ego_params, coplayer_params, opponent, game=game)
 
     def advance(moment: _Moment, keys: Array) -> tuple[_Moment, _Record]:
@@ -132,10 +137,9 @@ def _step(
     """One simultaneous move in one trajectory."""
     environment, policy = game.environment, game.policy
     ego_key, coplayer_key, environment_key = jax.random.split(key, 3)
-    ego, ego_carry = policy.step(ego_params, environment.observe(moment.state, 0), moment.ego_carry)
-    observation = environment.observe(moment.state, 1)
-    coplayer, coplayer_carry = policy.step(coplayer_params, observation, moment.coplayer_carry)
-    logits = _coplayer_logits(coplayer, observation, opponent)
+    ego, ego_carry = policy.step(ego_params, game.observe(moment.state, 0), moment.ego_carry)
+    coplayer, coplayer_carry = policy.step(coplayer_params, game.observe(moment.state, 1), moment.coplayer_carry)
+    logits = _coplayer_logits(coplayer, environment.observe(moment.state, 1), opponent)
     actions = jnp.stack([jax.random.categorical(ego_key, ego.logits), jax.random.categorical(coplayer_key, logits)])
     state, rewards, events = environment.step(environment_key, moment.state, actions)
     record = _Record(
@@ -162,9 +166,8 @@ def _learn(
     learners: Learner, records: _Record, is_naive: Bool[Array, "meta_batch"], hyper: NaiveHyperparameters, game: Game
 ) -> Learner:
     """The naive co-players' updates, in chunks; other opponents stay as they are."""
-    observe = partial(game.environment.observe, player=1)
     experience = Experience(
-        observations=jax.vmap(jax.vmap(jax.vmap(observe)))(records.state),
+        observations=jax.vmap(jax.vmap(jax.vmap(lambda state: game.observe(state, 1))))(records.state),
         actions=records.actions[..., 1],
         rewards=records.rewards[..., 1],
     )

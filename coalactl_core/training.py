@@ -16,6 +16,7 @@ from jaxtyping import Int, PyTree, UInt
 
 from coalactl_core.chunks import map_in_chunks
 from coalactl_core.config import ConfigurationError, Experiment
+from coalactl_core.envs.base import FewObservations
 from coalactl_core.envs.registry import build_environment
 from coalactl_core.hyperparameters import at_iteration, hyperparameters_of
 from coalactl_core.learners import MetaLearner, score_function_learner
@@ -204,6 +205,7 @@ def build_engine(experiment: Experiment) -> Engine:
     on_cpu = jax.default_backend() == "cpu"
     environment = build_environment(experiment)
     population = build_population(experiment.population, sizes.meta_batch_size, environment)
+    few = environment if isinstance(environment, FewObservations) else None
     scan = ("sequential" if on_cpu else "associative") if compute.scan == "auto" else compute.scan
     policy, unpack = packed(
         build_policy(
@@ -211,10 +213,13 @@ def build_engine(experiment: Experiment) -> Engine:
             observation_size=environment.observation_size,
             num_actions=environment.num_actions,
             scan=scan,
+            vocabulary=None if few is None else few.vocabulary,
         )
     )
+    observe = few.observe_number if few is not None and policy.takes_indices else environment.observe
     game = Game(
         environment=environment,
+        observe=observe,
         policy=policy,
         batch_size=sizes.batch_size,
         inner_episodes=sizes.inner_episodes,
@@ -224,13 +229,14 @@ def build_engine(experiment: Experiment) -> Engine:
     )
     passes = (meta.epochs, meta.minibatches) if meta.algorithm == "ppo" else (1, 1)
     updater = Updater(
-        environment=environment,
+        observe=observe,
         policy=policy,
+        inner_episode_length=sizes.inner_episode_length,
         algorithm=meta.algorithm,
         optimizer=meta.optimizer,
         epochs=passes[0],
         minibatches=passes[1],
-        chunk=_chunk(compute.meta_batch_chunk, on_cpu, 2, sizes.meta_batch_size),
+        chunk=_chunk(compute.meta_batch_chunk, on_cpu, 1, sizes.meta_batch_size),
         rematerialize=compute.rematerialize,
     )
     learner = score_function_learner(updater, population.kinds)

@@ -12,7 +12,7 @@ from typing import Any, NamedTuple
 
 import optax
 from jax import Array
-from jaxtyping import Bool, Float, Int, Key, PyTree, Shaped
+from jaxtyping import Bool, Float, Int, Key, Num, PyTree, Shaped
 
 Params = PyTree[Float[Array, "..."]]
 PolicyCarry = Any
@@ -147,7 +147,7 @@ class MetaEpisode(NamedTuple):
 class Experience(NamedTuple):
     """The inner episodes that a naive co-player learns from in one update."""
 
-    observations: Float[Array, "*opponents episode_steps batch features"]
+    observations: Num[Array, "*opponents episode_steps batch *features"]
     actions: Int[Array, "*opponents episode_steps batch"]
     rewards: Float[Array, "*opponents episode_steps batch"]
 

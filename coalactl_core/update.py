@@ -11,18 +11,18 @@ import jax.numpy as jnp
 from jax import Array
 from jaxtyping import Float, Key
 
-from coalactl_core.envs.base import Environment
-from coalactl_core.nets.policy import Policy
+from coalactl_core.nets.policy import Policy, Prepared, unroll_from_start
 from coalactl_core.objectives import POLICY_LOSSES, clipped_value_loss, log_probs_and_entropy
 from coalactl_core.optimizers import apply_gradients
-from coalactl_core.types import Learner, MetaHyperparameters, Params, Targets, Trajectory
+from coalactl_core.types import EnvironmentState, Learner, MetaHyperparameters, Params, Targets, Trajectory
 
 
 class Updater(NamedTuple):
     """The static side of an update. One chunk holds ``chunk`` meta-episodes; each minibatch is split into chunks."""
 
-    environment: Environment
+    observe: Callable[[EnvironmentState, int], Array]
     policy: Policy
+    inner_episode_length: int
     algorithm: str
     optimizer: str
     epochs: int
@@ -70,31 +70,37 @@ def update_agent(
 def minibatch_gradient(
     params: Params, minibatch: LearningBatch, hyper: MetaHyperparameters, updater: Updater
 ) -> tuple[Params, Losses]:
-    """Gradient of the mean loss over a minibatch, summed over its chunks."""
+    """Gradient of the mean loss over a minibatch, summed over its chunks.
+
+    Parameters are prepared once for all chunks; the sum of the chunks' gradients is pulled back through that once.
+    """
     size = minibatch.targets.weight.shape[0]
     chunk = fitting_chunk(size, updater.chunk)
     chunks = jax.tree.map(lambda leaf: leaf.reshape(size // chunk, chunk, *leaf.shape[1:]), minibatch)
+    prepared, pull_back = jax.vjp(
+        lambda params: updater.policy.prepare(params, minibatch.trajectory.actions.size), params
+    )
     gradient = jax.grad(chunk_loss, has_aux=True)
 
-    def accumulate(total: tuple[Params, Losses], chunk: LearningBatch) -> tuple[tuple[Params, Losses], None]:
-        return jax.tree.map(jnp.add, total, gradient(params, chunk, hyper, updater)), None
+    def accumulate(total: tuple[Prepared, Losses], chunk: LearningBatch) -> tuple[tuple[Prepared, Losses], None]:
+        return jax.tree.map(jnp.add, total, gradient(prepared, _side_by_side(chunk), hyper, updater)), None
 
     losses = Losses(*(jnp.zeros_like(minibatch.targets.weight[0]) for _ in Losses._fields))
-    total, _ = jax.lax.scan(accumulate, (jax.tree.map(jnp.zeros_like, params), losses), chunks)
-    return jax.tree.map(lambda leaf: leaf * (chunk / size), total)
+    (gradients, losses), _ = jax.lax.scan(accumulate, (jax.tree.map(jnp.zeros_like, prepared), losses), chunks)
+    return jax.tree.map(lambda leaf: leaf * (chunk / size), (pull_back(gradients)[0], losses))
 
 
 def chunk_loss(
-    params: Params, batch: LearningBatch, hyper: MetaHyperparameters, updater: Updater
+    prepared: Prepared, batch: LearningBatch, hyper: MetaHyperparameters, updater: Updater
 ) -> tuple[Float[Array, ""], Losses]:
-    """Mean loss over meta-episodes, steps and batch; each meta-episode's policy loss counts with its weight."""
+    """Mean loss over steps and trajectories, leading with (steps, batch); policy losses count with their weight."""
     trajectory, targets = batch
-    one_episode: Callable[[Trajectory], tuple[Array, Array, Array]] = partial(_evaluate, params, updater=updater)
+    evaluate: Callable[[Prepared, Trajectory], tuple[Array, Array, Array]] = partial(_evaluate, updater=updater)
     if updater.rematerialize:
-        one_episode = jax.checkpoint(one_episode)
-    log_probs, values, entropy = jax.vmap(one_episode)(trajectory)
+        evaluate = jax.checkpoint(evaluate)
+    log_probs, values, entropy = evaluate(prepared, trajectory)
     policy_losses = POLICY_LOSSES[updater.algorithm](log_probs, trajectory.log_probs, targets.advantages, hyper.clip)
-    policy_loss = jnp.mean(targets.weight[:, None, None] * policy_losses)
+    policy_loss = jnp.mean(targets.weight * policy_losses)
     value_loss = jnp.mean(clipped_value_loss(values, trajectory.values, targets.value_targets, hyper.value_clip))
     loss = policy_loss + hyper.value_coefficient * value_loss - hyper.entropy * jnp.mean(entropy)
     log_ratios = log_probs - trajectory.log_probs
@@ -114,14 +120,23 @@ def fitting_chunk(size: int, wish: int) -> int:
     return max(chunk for chunk in range(1, size + 1) if size % chunk == 0 and chunk <= max(wish, 1))
 
 
-def _evaluate(params: Params, trajectory: Trajectory, updater: Updater) -> tuple[Array, Array, Array]:
-    """Log-probabilities, values and entropies along one meta-episode, sequences unrolled from their start."""
-    batch = trajectory.actions.shape[1]
-    carry = jax.tree.map(lambda leaf: jnp.broadcast_to(leaf, (batch, *leaf.shape)), updater.policy.initial_carry())
-    observations = jax.vmap(jax.vmap(partial(updater.environment.observe, player=0)))(trajectory.states)
-    unroll = jax.vmap(
-        lambda observations, carry: updater.policy.unroll(params, observations, carry, None)[0], (1, 0), 1
+def _side_by_side(chunk: LearningBatch) -> LearningBatch:
+    """The trajectories of a chunk's meta-episodes as one batch: (meta_batch, steps, batch) becomes (steps, batch)."""
+
+    def join(leaf: Array) -> Array:
+        leaf = jnp.moveaxis(leaf, 0, 1)
+        return leaf.reshape(leaf.shape[0], leaf.shape[1] * leaf.shape[2], *leaf.shape[3:])
+
+    weight = jnp.repeat(chunk.targets.weight, chunk.trajectory.actions.shape[2])
+    targets = chunk.targets._replace(
+        advantages=join(chunk.targets.advantages), value_targets=join(chunk.targets.value_targets), weight=weight
     )
-    output = unroll(observations, carry)
+    return LearningBatch(trajectory=jax.tree.map(join, chunk.trajectory), targets=targets)
+
+
+def _evaluate(prepared: Prepared, trajectory: Trajectory, updater: Updater) -> tuple[Array, Array, Array]:
+    """Log-probabilities, values and entropies along trajectories, unrolled from their start."""
+    observations = jax.vmap(jax.vmap(lambda state: updater.observe(state, 0)))(trajectory.states)
+    output = unroll_from_start(updater.policy, prepared, observations)
     log_probs, entropy = log_probs_and_entropy(output.logits, trajectory.actions)
     return log_probs, output.value, entropy

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from typing import Any, Protocol, runtime_checkable
 
+import numpy as np
 from jax import Array
 from jaxtyping import Float, Int, Key
 
@@ -44,3 +45,15 @@ class Environment(Protocol):
 
     def describe(self, state: EnvironmentState, actions: Int[Array, "2"], events: Any) -> dict[str, Float[Array, "2"]]:
         """Measures of one step, for each player; the engine reports their means by inner episode."""
+
+
+@runtime_checkable
+class FewObservations(Environment, Protocol):
+    """An environment with so few observations that they can be numbered; policies may then use tables."""
+
+    @property
+    def vocabulary(self) -> Float[np.ndarray, "vocabulary features"]:
+        """All observations, each as :meth:`observe` gives it."""
+
+    def observe_number(self, state: EnvironmentState, player: int) -> Int[Array, ""]:
+        """The number of what a player sees: :meth:`observe` is this row of the vocabulary."""

@@ -6,6 +6,7 @@ from typing import NamedTuple
 
 import jax
 import jax.numpy as jnp
+import numpy as np
 from jax import Array
 from jaxtyping import Float, Int, Key
 
@@ -52,9 +53,16 @@ class MatrixGame(NamedTuple):
 
     def observe(self, state: Int[Array, ""], player: int) -> Float[Array, "5"]:
         """The state from the player's own side: for player 1 CD and DC change places."""
-        if player == 1:
-            state = jnp.asarray([0, 1, 3, 2, 4], dtype=jnp.int8)[state]
-        return jax.nn.one_hot(state, self.observation_size, dtype=float)
+        return jax.nn.one_hot(self.observe_number(state, player), self.observation_size, dtype=float)
+
+    @property
+    def vocabulary(self) -> Float[np.ndarray, "5 5"]:
+        """The start and the four joint actions, one-hot."""
+        return np.eye(self.observation_size, dtype=np.float32)
+
+    def observe_number(self, state: Int[Array, ""], player: int) -> Int[Array, ""]:
+        """The state as the player numbers it."""
+        return jnp.asarray([0, 1, 3, 2, 4], dtype=jnp.int8)[state] if player == 1 else state
 
     def describe(self, state: Int[Array, ""], actions: Int[Array, "2"], events: None) -> dict[str, Float[Array, "2"]]:
         """Whether each player defected."""

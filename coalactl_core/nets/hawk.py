@@ -1,8 +1,8 @@
 """Hawk (De et al. 2024, arXiv:2402.19427), as App. B.3 uses it: residual blocks of an RG-LRU and a gated MLP.
 
 The layers follow the authors' published reference in structure and agree with it on copied weights
-(tests/core/test_hawk_parity.py); docs/algorithm.md says how kernels are initialised. All are written for one sequence, shape (steps, width); one step of acting is
-a sequence of length 1, so that acting and learning share every line.
+(tests/core/test_hawk_parity.py); docs/algorithm.md says how kernels are initialised. All of them are written for one
+sequence, shape (steps, width); one step of acting is a sequence of length 1.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ MAX_SQRT_DERIVATIVE = 1000.0
 
 lecun_normal = nn.initializers.variance_scaling(1.0, "fan_in", "normal")
 # Each head of a block-diagonal gate is a layer of its own: its fan-in is the width of one head.
-gate_init = nn.initializers.variance_scaling(1.0, "fan_in", "normal", batch_axis=0)
+gate_init = nn.initializers.variance_scaling(1.0, "fan_in", "normal", batch_axis=(0, 1))
 convolution_init = nn.initializers.normal(0.1)
 
 
@@ -56,44 +56,52 @@ class RMSNorm(nn.Module):
 class TemporalConvolution(nn.Module):
     """Causal depthwise convolution over the last four steps; it does not look past a reset."""
 
-    @nn.compact
+    width: int
+
+    def setup(self) -> None:
+        """The kernel's last row is that of the newest step."""
+        self.kernel = self.param("kernel", convolution_init, (CONVOLUTION_WIDTH, self.width))
+        self.bias = self.param("bias", nn.initializers.zeros, (self.width,))
+
     def __call__(
         self, x: Float[Array, "steps width"], past: Float[Array, "past width"], resets: Bool[Array, "steps"] | None
     ) -> tuple[Float[Array, "steps width"], Float[Array, "past width"]]:
         """Outputs, and the inputs to remember for the next call."""
-        steps, width = x.shape
-        kernel = self.param("kernel", convolution_init, (CONVOLUTION_WIDTH, width))
-        bias = self.param("bias", nn.initializers.zeros, (width,))
+        steps = x.shape[0]
         window = jnp.concatenate([past, x])
         sequence_ids = None if resets is None else jnp.cumsum(jnp.pad(resets, (CONVOLUTION_WIDTH - 1, 0)))
-        output = jnp.broadcast_to(bias, x.shape)
+        output = jnp.broadcast_to(self.bias, x.shape)
         for shift in range(CONVOLUTION_WIDTH):
             start = CONVOLUTION_WIDTH - 1 - shift
             shifted = jax.lax.slice_in_dim(window, start, start + steps)
             if sequence_ids is not None and shift > 0:
                 then = jax.lax.slice_in_dim(sequence_ids, start, start + steps)
                 shifted = jnp.where((then == sequence_ids[CONVOLUTION_WIDTH - 1 :])[:, None], shifted, 0)
-            output = output + kernel[start] * shifted
+            output = output + self.kernel[start] * shifted
         remembered = window[steps:]
         if sequence_ids is not None:
             remembered = jnp.where((sequence_ids[steps:] == sequence_ids[-1])[:, None], remembered, 0)
         return output, remembered
 
 
-class BlockDiagonalGate(nn.Module):
-    """Sigmoid of a linear map that keeps the heads apart."""
+class BlockDiagonalGates(nn.Module):
+    """Two sigmoid gates of a linear map that keeps the heads apart."""
 
     heads: int
 
     @nn.compact
-    def __call__(self, x: Float[Array, "steps width"]) -> Float[Array, "steps width"]:
-        """Gates between 0 and 1."""
-        size = x.shape[-1] // self.heads
-        kernel = self.param("kernel", gate_init, (self.heads, size, size))
-        bias = self.param("bias", nn.initializers.zeros, (self.heads, size))
-        by_head = x.reshape(x.shape[0], self.heads, size)
-        gates = jnp.einsum("thi,hij->thj", by_head, kernel) + bias
-        return nn.sigmoid(gates).reshape(x.shape)
+    def __call__(
+        self, x: Float[Array, "*lead width"]
+    ) -> tuple[Float[Array, "*lead width"], Float[Array, "*lead width"]]:
+        """Both gates, between 0 and 1."""
+        width = x.shape[-1]
+        size = width // self.heads
+        kernel = self.param("kernel", gate_init, (2, self.heads, size, size))
+        bias = self.param("bias", nn.initializers.zeros, (2, self.heads, size))
+        # One dense product with zeros off the blocks is several times faster than one small product a head.
+        dense = jnp.einsum("ghij,hk->higkj", kernel, jnp.eye(self.heads)).reshape(width, 2 * width)
+        gates = nn.sigmoid(x @ dense + bias.reshape(2 * width))
+        return gates[..., :width], gates[..., width:]
 
 
 class RGLRU(nn.Module):
@@ -103,21 +111,18 @@ class RGLRU(nn.Module):
     """
 
     heads: int
-    scan: str
 
     @nn.compact
     def __call__(
-        self, x: Float[Array, "steps width"], initial: Float[Array, "width"], resets: Bool[Array, "steps"]
-    ) -> Float[Array, "steps width"]:
-        """All states; ``resets`` marks the steps that start afresh."""
+        self, x: Float[Array, "*lead width"], restarts: Bool[Array, "*lead"]
+    ) -> tuple[Float[Array, "*lead width"], Float[Array, "*lead width"]]:
+        """The recurrence's coefficients: decays a_t and inputs; ``restarts`` marks the steps that start afresh."""
         decay_rate = self.param("decay_rate", _ring_initializer, (x.shape[-1],))
-        input_gate = BlockDiagonalGate(self.heads, name="input_gate")(x)
-        recurrence_gate = BlockDiagonalGate(self.heads, name="recurrence_gate")(x)
+        input_gate, recurrence_gate = BlockDiagonalGates(self.heads, name="gates")(x)
         decays = jnp.exp(-GATE_SHARPNESS * recurrence_gate * nn.softplus(decay_rate))
-        restart = resets[:, None]
+        restart = restarts[..., None]
         multiplier = jnp.where(restart, 1, _bounded_sqrt(1 - jnp.square(decays)))
-        decays = jnp.where(restart, 0, decays)
-        return linear_recurrence(decays, multiplier * input_gate * x, initial, scan=self.scan)
+        return jnp.where(restart, 0, decays), multiplier * input_gate * x
 
 
 class HawkBlock(nn.Module):
@@ -129,28 +134,45 @@ class HawkBlock(nn.Module):
     depth: int
     scan: str
 
-    @nn.compact
+    def setup(self) -> None:
+        """Layers; two branches of the same input are one layer, the gating one first."""
+        # Output layers shrink with depth, so that the residual stream keeps its variance.
+        output_init = nn.initializers.variance_scaling(2.0 / self.depth, "fan_in", "normal")
+        self.recurrent_norm = RMSNorm()
+        self.branches = nn.Dense(2 * self.width, kernel_init=lecun_normal)
+        self.convolution = TemporalConvolution(self.width)
+        self.rg_lru = RGLRU(self.heads)
+        self.recurrent_output = nn.Dense(self.width, kernel_init=output_init)
+        self.mlp_norm = RMSNorm()
+        self.mlp_branches = nn.Dense(2 * self.mlp_width, kernel_init=lecun_normal)
+        self.mlp_output = nn.Dense(self.width, kernel_init=output_init)
+
     def __call__(
         self, x: Float[Array, "steps width"], carry: HawkCarry, resets: Bool[Array, "steps"] | None
     ) -> tuple[Float[Array, "steps width"], HawkCarry]:
         """Outputs, and the memory after the last step; ``resets`` is None where nothing resets after the start."""
-        # Output layers shrink with depth, so that the residual stream keeps its variance.
-        output_init = nn.initializers.variance_scaling(2.0 / self.depth, "fan_in", "normal")
         restarts = jnp.zeros(x.shape[0], bool) if resets is None else resets
         restarts = restarts.at[0].set(restarts[0] | carry.fresh)
+        gate, inputs = self.open(x)
+        inputs, convolution = self.convolution(inputs, carry.convolution, resets)
+        decays, inputs = self.rg_lru(inputs, restarts)
+        states = linear_recurrence(decays, inputs, carry.recurrent, self.scan)
+        return self.close(x, gate, states), HawkCarry(
+            recurrent=states[-1], convolution=convolution, fresh=jnp.array(False)
+        )
 
-        normed = RMSNorm(name="recurrent_norm")(x)
-        gate = nn.gelu(nn.Dense(self.width, kernel_init=lecun_normal, name="gate")(normed))
-        inputs = nn.Dense(self.width, kernel_init=lecun_normal, name="inputs")(normed)
-        inputs, convolution = TemporalConvolution(name="convolution")(inputs, carry.convolution, resets)
-        states = RGLRU(self.heads, self.scan, name="rg_lru")(inputs, carry.recurrent, restarts)
-        x = x + nn.Dense(self.width, kernel_init=output_init, name="recurrent_output")(states * gate)
+    def open(self, x: Float[Array, "*lead width"]) -> tuple[Float[Array, "*lead width"], Float[Array, "*lead width"]]:
+        """What the recurrent block makes of one step alone: the gate of its output, and the convolution's input."""
+        gate, inputs = jnp.split(self.branches(self.recurrent_norm(x)), 2, -1)
+        return nn.gelu(gate), inputs
 
-        normed = RMSNorm(name="mlp_norm")(x)
-        mlp_gate = nn.gelu(nn.Dense(self.mlp_width, kernel_init=lecun_normal, name="mlp_gate")(normed))
-        hidden = nn.Dense(self.mlp_width, kernel_init=lecun_normal, name="mlp_inputs")(normed)
-        x = x + nn.Dense(self.width, kernel_init=output_init, name="mlp_output")(mlp_gate * hidden)
-        return x, HawkCarry(recurrent=states[-1], convolution=convolution, fresh=jnp.array(False))
+    def close(
+        self, x: Float[Array, "*lead width"], gate: Float[Array, "*lead width"], states: Float[Array, "*lead width"]
+    ) -> Float[Array, "*lead width"]:
+        """What follows the recurrence: the recurrent block's output, and the gated MLP."""
+        x = x + self.recurrent_output(states * gate)
+        mlp_gate, hidden = jnp.split(self.mlp_branches(self.mlp_norm(x)), 2, -1)
+        return x + self.mlp_output(nn.gelu(mlp_gate) * hidden)
 
 
 def _ring_initializer(key: Array, shape: tuple[int, ...], dtype: Any = float) -> Array:

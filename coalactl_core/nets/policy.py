@@ -7,19 +7,32 @@ function of (network configuration, observation size, number of actions, scan) t
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import jax
 import jax.flatten_util
 import jax.numpy as jnp
+import numpy as np
 from flax import linen as nn
 from jax import Array
-from jaxtyping import Bool, Float
+from jaxtyping import Bool, Float, Num
 
 from coalactl_core.config import ConfigurationError, NetworkConfig
 from coalactl_core.nets.hawk import HawkBlock, HawkCarry, RMSNorm, fresh_carry, lecun_normal
+from coalactl_core.nets.linear_recurrence import linear_recurrence
+from coalactl_core.nets.tabulated import (
+    BeforeRecurrence,
+    Letters,
+    WindowCarry,
+    Windows,
+    coefficients,
+    letters_of,
+    look_up,
+)
 from coalactl_core.plugins import load_plugin
 from coalactl_core.types import Params, PolicyCarry
+
+Prepared = Any
 
 
 class PolicyOutput(NamedTuple):
@@ -29,35 +42,63 @@ class PolicyOutput(NamedTuple):
     value: Float[Array, "*lead"]
 
 
+def _as_they_are(params: Params, uses: int) -> Prepared:
+    del uses
+    return params
+
+
 class Policy(NamedTuple):
     """A recurrent actor-critic for one sequence, as pure functions.
 
-    ``init(key)`` gives parameters, ``initial_carry()`` the memory of a fresh start.
-    ``step(prepare(params), observation, carry)`` acts; ``unroll(params, observations, carry, resets)`` gives the same
+    ``init(key)`` gives parameters, ``initial_carry()`` the memory of a fresh start. ``prepare(params, uses)`` does the
+    work that parameters need only once for about so many steps; it is differentiated through.
+    ``step(prepared, observation, carry)`` acts; ``unroll(prepared, observations, carry, resets)`` gives the same
     outputs for a whole sequence, starting afresh at each step where ``resets`` is true (None: nowhere inside).
-    ``prepare`` is for work that acting needs only once for many steps.
+    ``takes_indices``: observations are numbers of the environment's vocabulary instead of features.
     """
 
     init: Callable[[Array], Params]
     initial_carry: Callable[[], PolicyCarry]
-    step: Callable[[Params, Array, PolicyCarry], tuple[PolicyOutput, PolicyCarry]]
-    unroll: Callable[[Params, Array, PolicyCarry, Array | None], tuple[PolicyOutput, PolicyCarry]]
-    prepare: Callable[[Params], Params] = lambda params: params
+    step: Callable[[Prepared, Array, PolicyCarry], tuple[PolicyOutput, PolicyCarry]]
+    unroll: Callable[[Prepared, Array, PolicyCarry, Array | None], tuple[PolicyOutput, PolicyCarry]]
+    prepare: Callable[[Params, int], Prepared] = _as_they_are
+    takes_indices: bool = False
 
 
-def build_policy(config: NetworkConfig, *, observation_size: int, num_actions: int, scan: str) -> Policy:
-    """The policy of a ``[network]`` table.
+def build_policy(
+    config: NetworkConfig,
+    *,
+    observation_size: int,
+    num_actions: int,
+    scan: str,
+    vocabulary: Float[np.ndarray, "vocabulary features"] | None = None,
+) -> Policy:
+    """The policy of a ``[network]`` table; ``vocabulary`` holds all observations where they are a few.
 
     Raises:
         ConfigurationError: the network is unknown or is not a policy.
     """
     if config.name == "hawk":
+        if vocabulary is not None and Windows.fit(len(vocabulary)):
+            return tabulated_hawk_policy(config, vocabulary, num_actions, scan)
         return hawk_policy(config, observation_size, num_actions, scan)
     build = load_plugin("network.name", config.name, group="coalactl.networks", builtin=["hawk"])
     policy = build(config, observation_size, num_actions, scan)
     if not isinstance(policy, Policy):
         raise ConfigurationError(f"network.name: {config.name!r} does not build a coalactl_core.nets.policy.Policy")
     return policy
+
+
+def unroll_from_start(
+    policy: Policy, prepared: Prepared, observations: Num[Array, "steps batch *features"]
+) -> PolicyOutput:
+    """Outputs along a batch of sequences, each from a fresh start; leaves lead with (steps, batch)."""
+    batch = observations.shape[1]
+    carry = jax.tree.map(lambda leaf: jnp.broadcast_to(leaf, (batch, *leaf.shape)), policy.initial_carry())
+    # Each sequence in one piece of memory: its recurrence then needs no copies in another order.
+    unroll = jax.vmap(lambda seen, carry: policy.unroll(prepared, seen, carry, None)[0])
+    output: PolicyOutput = unroll(jnp.swapaxes(observations, 0, 1), carry)
+    return jax.tree.map(lambda leaf: jnp.swapaxes(leaf, 0, 1), output)
 
 
 def hawk_policy(config: NetworkConfig, observation_size: int, num_actions: int, scan: str) -> Policy:
@@ -75,11 +116,59 @@ def hawk_policy(config: NetworkConfig, observation_size: int, num_actions: int, 
     ) -> tuple[PolicyOutput, PolicyCarry]:
         return network.apply({"params": params}, observations, carry, resets)
 
-    def step(params: Params, observation: Array, carry: PolicyCarry) -> tuple[PolicyOutput, PolicyCarry]:
-        output, carry = unroll(params, observation[None], carry, None)
-        return jax.tree.map(lambda leaf: leaf[0], output), carry
+    return Policy(init=init, initial_carry=initial_carry, step=_as_sequences_of_one(unroll), unroll=unroll)
 
-    return Policy(init=init, initial_carry=initial_carry, step=step, unroll=unroll)
+
+class _PreparedHawk(NamedTuple):
+    """Parameters with what single observations and, for long use, all windows come to."""
+
+    params: Params
+    letters: Letters
+    table: BeforeRecurrence | None
+
+
+def tabulated_hawk_policy(
+    config: NetworkConfig, vocabulary: Float[np.ndarray, "vocabulary features"], num_actions: int, scan: str
+) -> Policy:
+    """The policy of :func:`hawk_policy` where observations are indices into a vocabulary; equal up to rounding."""
+    plain = hawk_policy(config, vocabulary.shape[1], num_actions, scan)
+    network = _HawkNetwork(config=config, num_actions=num_actions, scan=scan)
+    windows = Windows(len(vocabulary))
+
+    def initial_carry() -> tuple[WindowCarry | HawkCarry, ...]:
+        return windows.fresh_carry(config.width), *plain.initial_carry()[1:]
+
+    def apply(method: Any, params: Params, *arguments: Any) -> Any:
+        return network.apply({"params": params}, *arguments, method=method)
+
+    def prepare(params: Params, uses: int) -> _PreparedHawk:
+        letters = apply(_HawkNetwork.letters, params, jnp.asarray(vocabulary))
+        table = None
+        if uses >= windows.count:
+            every = jnp.arange(windows.count)
+            table = apply(_HawkNetwork.coefficients, params, letters, *windows.look_up(every))
+        return _PreparedHawk(params=params, letters=letters, table=table)
+
+    def unroll(
+        prepared: _PreparedHawk, observations: Array, carry: PolicyCarry, resets: Array | None
+    ) -> tuple[PolicyOutput, PolicyCarry]:
+        numbers, past = windows.along(observations, carry[0].past, resets)
+        if prepared.table is not None:
+            before = look_up(prepared.table, numbers)
+        else:
+            before = apply(_HawkNetwork.coefficients, prepared.params, prepared.letters, *windows.look_up(numbers))
+        states = linear_recurrence(before.decays, before.inputs, carry[0].recurrent, scan)
+        output, carries = apply(_HawkNetwork.after_recurrence, prepared.params, before, states, carry[1:], resets)
+        return output, (WindowCarry(recurrent=states[-1], past=past), *carries)
+
+    return Policy(
+        init=plain.init,
+        initial_carry=initial_carry,
+        step=_as_sequences_of_one(unroll),
+        unroll=unroll,
+        prepare=prepare,
+        takes_indices=True,
+    )
 
 
 def packed(policy: Policy) -> tuple[Policy, Callable[[Array], Params]]:
@@ -93,11 +182,20 @@ def packed(policy: Policy) -> tuple[Policy, Callable[[Array], Params]]:
     return (
         policy._replace(
             init=lambda key: jax.flatten_util.ravel_pytree(policy.init(key))[0],
-            unroll=lambda params, *rest: policy.unroll(unpack(params), *rest),
-            prepare=lambda params: policy.prepare(unpack(params)),
+            prepare=lambda params, uses: policy.prepare(unpack(params), uses),
         ),
         unpack,
     )
+
+
+def _as_sequences_of_one(unroll: Callable[..., Any]) -> Callable[[Prepared, Array, PolicyCarry], Any]:
+    """Acting is learning on a sequence of length 1, so that the two cannot drift apart."""
+
+    def step(prepared: Prepared, observation: Array, carry: PolicyCarry) -> tuple[PolicyOutput, PolicyCarry]:
+        output, carry = unroll(prepared, observation[None], carry, None)
+        return jax.tree.map(lambda leaf: leaf[0], output), carry
+
+    return step
 
 
 class _HawkNetwork(nn.Module):
@@ -105,23 +203,49 @@ class _HawkNetwork(nn.Module):
     num_actions: int
     scan: str
 
-    @nn.compact
+    def setup(self) -> None:
+        config = self.config
+        self.embedding = nn.Dense(config.width, kernel_init=lecun_normal)
+        self.blocks = [
+            HawkBlock(config.width, config.heads, config.mlp_width, config.depth, self.scan, name=f"block_{layer}")
+            for layer in range(config.depth)
+        ]
+        self.final_norm = RMSNorm()
+        self.policy = nn.Dense(self.num_actions, kernel_init=nn.initializers.zeros)
+        self.value = nn.Dense(1, kernel_init=nn.initializers.zeros)
+
     def __call__(
         self,
         observations: Float[Array, "steps features"],
         carry: tuple[HawkCarry, ...],
         resets: Bool[Array, "steps"] | None,
     ) -> tuple[PolicyOutput, tuple[HawkCarry, ...]]:
-        config = self.config
-        x = nn.Dense(config.width, kernel_init=lecun_normal, name="embedding")(observations)
+        return self._read(self.embedding(observations), self.blocks, carry, resets)
+
+    def letters(self, vocabulary: Float[Array, "vocabulary features"]) -> Letters:
+        return letters_of(self.blocks[0], self.embedding(vocabulary))
+
+    def coefficients(
+        self, letters: Letters, placed: Float[Array, "*lead taps"], fresh: Bool[Array, "*lead"]
+    ) -> BeforeRecurrence:
+        return coefficients(self.blocks[0], letters, placed, fresh)
+
+    def after_recurrence(
+        self,
+        before: BeforeRecurrence,
+        states: Float[Array, "steps width"],
+        carry: tuple[HawkCarry, ...],
+        resets: Bool[Array, "steps"] | None,
+    ) -> tuple[PolicyOutput, tuple[HawkCarry, ...]]:
+        x = self.blocks[0].close(before.embedded, before.gate, states)
+        return self._read(x, self.blocks[1:], carry, resets)
+
+    def _read(
+        self, x: Array, blocks: Any, carry: tuple[HawkCarry, ...], resets: Array | None
+    ) -> tuple[PolicyOutput, tuple[HawkCarry, ...]]:
         carries = []
-        for layer in range(config.depth):
-            block = HawkBlock(
-                config.width, config.heads, config.mlp_width, config.depth, self.scan, name=f"block_{layer}"
-            )
-            x, block_carry = block(x, carry[layer], resets)
+        for block, block_carry in zip(blocks, carry, strict=True):
+            x, block_carry = block(x, block_carry, resets)  # noqa: PLW2901
             carries.append(block_carry)
-        x = RMSNorm(name="final_norm")(x)
-        logits = nn.Dense(self.num_actions, kernel_init=nn.initializers.zeros, name="policy")(x)
-        value = nn.Dense(1, kernel_init=nn.initializers.zeros, name="value")(x)[..., 0]
-        return PolicyOutput(logits=logits, value=value), tuple(carries)
+        x = self.final_norm(x)
+        return PolicyOutput(logits=self.policy(x), value=self.value(x)[..., 0]), tuple(carries)

@@ -130,15 +130,12 @@ def test_initial_statistics_are_hawks() -> None:
     share = (radius**2 - 0.9**2) / (0.999**2 - 0.9**2)
     np.testing.assert_allclose(np.mean(share), 0.5, atol=4 * np.sqrt(1 / 12 / width))
     variances = {
-        ("inputs", "kernel"): 1 / width,
-        ("gate", "kernel"): 1 / width,
+        ("branches", "kernel"): 1 / width,
         ("recurrent_output", "kernel"): 2 / depth / width,
         ("mlp_output", "kernel"): 2 / depth / mlp_width,
-        ("mlp_gate", "kernel"): 1 / width,
-        ("mlp_inputs", "kernel"): 1 / width,
+        ("mlp_branches", "kernel"): 1 / width,
         ("convolution", "kernel"): 0.01,
-        ("rg_lru", "input_gate", "kernel"): heads / width,
-        ("rg_lru", "recurrence_gate", "kernel"): heads / width,
+        ("rg_lru", "gates", "kernel"): heads / width,
     }
     for layer, variance in variances.items():
         kernel = np.asarray(reduce(operator.getitem, layer, block))
@@ -151,10 +148,10 @@ def test_initial_statistics_are_hawks() -> None:
 def test_heads_keep_gates_apart() -> None:
     """Block-diagonal gates: two heads of half the width have half the parameters of one."""
     sizes = {
-        heads: hawk(heads=heads).init(jax.random.key(0))["block_0"]["rg_lru"]["input_gate"]["kernel"].shape
+        heads: hawk(heads=heads).init(jax.random.key(0))["block_0"]["rg_lru"]["gates"]["kernel"].shape
         for heads in (1, 2, 3)
     }
-    assert sizes == {1: (1, 6, 6), 2: (2, 3, 3), 3: (3, 2, 2)}
+    assert sizes == {1: (2, 1, 6, 6), 2: (2, 2, 3, 3), 3: (2, 3, 2, 2)}
 
 
 def test_packed_parameters_are_the_same_policy() -> None:
@@ -163,5 +160,5 @@ def test_packed_parameters_are_the_same_policy() -> None:
     params = flat.init(jax.random.key(0))
     jax.tree.map(np.testing.assert_array_equal, unpack(params), policy.init(jax.random.key(0)))
     awake_params = params + 0.1
-    found = flat.unroll(awake_params, observations(), flat.initial_carry(), None)
+    found = flat.unroll(flat.prepare(awake_params, STEPS), observations(), flat.initial_carry(), None)
     jax.tree.map(close, found, policy.unroll(unpack(awake_params), observations(), policy.initial_carry(), None))

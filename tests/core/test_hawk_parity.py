@@ -15,6 +15,8 @@ from coalactl_core.nets.hawk import HawkBlock, RMSNorm, _bounded_sqrt, fresh_car
 FIXTURE = np.load(Path(__file__).parent.parent / "data" / "recurrentgemma_hawk.npz", allow_pickle=False)
 # The task's promise; an independent transcription agrees with the fixture to 2e-6 in float32.
 TOLERANCE = 1e-5
+# Names of the reference, in the order in which ours stand side by side.
+BRANCHES, GATES = ("linear_y", "linear_x"), ("input_gate", "a_gate")
 
 
 def ours_from_theirs(arrays: dict[str, np.ndarray]) -> dict:
@@ -23,30 +25,29 @@ def ours_from_theirs(arrays: dict[str, np.ndarray]) -> dict:
     def dense(name: str) -> dict:
         return {"kernel": arrays[f"{name}/kernel"], "bias": arrays[f"{name}/bias"]}
 
-    def gate(name: str) -> dict:
-        return {
-            "kernel": arrays[f"recurrent_block/rg_lru/{name}/w"],
-            "bias": arrays[f"recurrent_block/rg_lru/{name}/b"],
-        }
+    def side_by_side(*layers: tuple[np.ndarray, np.ndarray]) -> dict:
+        kernels, biases = zip(*layers, strict=True)
+        return {"kernel": np.concatenate(kernels, -1), "bias": np.concatenate(biases)}
 
+    branches = [tuple(arrays[f"recurrent_block/{name}/{part}"] for part in ("kernel", "bias")) for name in BRANCHES]
     up, up_bias = arrays["mlp_block/ffw_up/w"], arrays["mlp_block/ffw_up/b"]
     return {
         "recurrent_norm": {"scale": arrays["temporal_pre_norm/scale"]},
-        "gate": dense("recurrent_block/linear_y"),
-        "inputs": dense("recurrent_block/linear_x"),
+        "branches": side_by_side(*branches),
         "convolution": {
             "kernel": arrays["recurrent_block/conv_1d/w"],
             "bias": arrays["recurrent_block/conv_1d/b"],
         },
         "rg_lru": {
             "decay_rate": arrays["recurrent_block/rg_lru/a_param"],
-            "input_gate": gate("input_gate"),
-            "recurrence_gate": gate("a_gate"),
+            "gates": {
+                "kernel": np.stack([arrays[f"recurrent_block/rg_lru/{name}/w"] for name in GATES]),
+                "bias": np.stack([arrays[f"recurrent_block/rg_lru/{name}/b"] for name in GATES]),
+            },
         },
         "recurrent_output": dense("recurrent_block/linear_out"),
         "mlp_norm": {"scale": arrays["channel_pre_norm/scale"]},
-        "mlp_gate": {"kernel": up[0], "bias": up_bias[0, 0, 0]},
-        "mlp_inputs": {"kernel": up[1], "bias": up_bias[1, 0, 0]},
+        "mlp_branches": side_by_side(*((up[branch], up_bias[branch, 0, 0]) for branch in range(2))),
         "mlp_output": dense("mlp_block/ffw_down"),
     }
 

@@ -29,9 +29,13 @@ compiled = quick_jit(play_meta_episodes, static_argnames="game")
 learn = quick_jit(naive_update, static_argnames=("policy", "optimizer"))
 
 
+ENVIRONMENT = MatrixGame(payoffs=PAYOFFS, episode_length=LENGTH)
+
+
 def game(policy: Any, **changes: Any) -> Game:
     plain = Game(
-        environment=MatrixGame(payoffs=PAYOFFS, episode_length=LENGTH),
+        environment=ENVIRONMENT,
+        observe=ENVIRONMENT.observe,
         policy=policy,
         batch_size=BATCH,
         inner_episodes=EPISODES,

@@ -25,10 +25,14 @@ close = partial(np.testing.assert_allclose, atol=1e-12, rtol=1e-12)
 gradient = quick_jit(minibatch_gradient, static_argnames="updater")
 
 
+ENVIRONMENT = MatrixGame(episode_length=STEPS)
+
+
 def updater(**changes: Any) -> Updater:
     plain = Updater(
-        environment=MatrixGame(episode_length=STEPS),
+        observe=ENVIRONMENT.observe,
         policy=POLICY,
+        inner_episode_length=STEPS,
         algorithm="ppo",
         optimizer="adam",
         epochs=1,

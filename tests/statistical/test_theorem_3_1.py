@@ -62,8 +62,9 @@ def unteachable() -> Case:
 
 def updater(chunk: int) -> Updater:
     return Updater(
-        environment=ENVIRONMENT,
+        observe=ENVIRONMENT.observe,
         policy=game.POLICY,
+        inner_episode_length=game.LENGTH,
         algorithm="a2c",
         optimizer="sgd",
         epochs=1,
@@ -137,6 +138,7 @@ def test_sampled_gradients_agree_with_the_exact_one(shaping) -> None:
     """200 batches of 256 meta-episodes, each component within 4 standard errors; M-FOS's mean is not."""
     rollout = Game(
         environment=ENVIRONMENT,
+        observe=ENVIRONMENT.observe,
         policy=game.POLICY,
         batch_size=game.BATCH,
         inner_episodes=game.EPISODES,
