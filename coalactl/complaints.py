@@ -128,7 +128,9 @@ def _type_words(node: Mapping[str, Any]) -> str:
     if "const" in node or "enum" in node:
         return " or ".join(repr(value) for value in node.get("enum", [node.get("const")]))
     if node.get("type") == "integer":
-        return "a whole number" + (f" of at least {node['minimum']}" if "minimum" in node else "")
+        bounds = {"minimum": "at least", "maximum": "at most"}
+        limits = [f"{words} {node[bound]}" for bound, words in bounds.items() if bound in node]
+        return "a whole number" + (f" of {' and '.join(limits)}" if limits else "")
     names = {"number": "a number", "boolean": "true or false", "string": "text", "array": "a list", "object": "a table"}
     return names.get(str(node.get("type")), "")
 

@@ -64,7 +64,7 @@ def read_preset(preset: Preset) -> dict[str, Any]:
     """The tables of a preset."""
     try:
         return tomllib.loads(read_text(preset))
-    except tomllib.TOMLDecodeError as error:
+    except (ValueError, RecursionError) as error:  # not only a TOMLDecodeError: also thousands of digits or brackets
         raise UserError(f"{preset.path}: not valid TOML: {error}") from error
 
 

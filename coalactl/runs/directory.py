@@ -103,7 +103,7 @@ class RunDirectory:
         """The complete, resolved configuration as plain data."""
         try:
             return tomllib.loads(self.config_file.read_text(encoding="utf-8"))
-        except (OSError, ValueError) as error:
+        except (OSError, ValueError, RecursionError) as error:
             raise UserError(f"{self.config_file} cannot be read: {reason(error)}") from error
 
     def write_config(self, config: Mapping[str, Any]) -> None:

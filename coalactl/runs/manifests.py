@@ -106,7 +106,7 @@ def read_manifest(run: RunDirectory, step: int) -> Manifest:
             arrays={key: ArrayDescription(tuple(a["shape"]), a["dtype"]) for key, a in content["arrays"].items()},
             files={key: FileDescription(**file) for key, file in content["files"].items()},
         )
-    except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
+    except (OSError, ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
         raise DamagedCheckpointError(f"{name} cannot be read: {reason(error)}") from error
 
 
