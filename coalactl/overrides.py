@@ -25,11 +25,12 @@ def parse_overrides(given: Sequence[str]) -> dict[str, Any]:
 
 def _parse(text: str) -> tuple[str, Any]:
     key, equals, value = text.partition("=")
-    key = key.strip()
+    key, shown = key.strip(), shortened(text)
     if not equals:
-        raise UserError(f"--set {shortened(text)}: no '=' in it; use --set key=value, for instance meta.learning_rate=1e-3")
+        raise UserError(f"--set {shown}: no '=' in it; use --set key=value, for instance meta.learning_rate=1e-3")
     if not _KEY.fullmatch(key):
-        raise UserError(f"--set {shortened(text)}: {shortened(key)!r} is no key; use names joined by dots, for instance meta.learning_rate")
+        rule = "use names joined by dots, for instance meta.learning_rate"
+        raise UserError(f"--set {shown}: {shortened(key)!r} is no key; {rule}")
     if not value.strip():
         raise UserError(f"--set {key}: no value after '='")
     return key, parse_value(key, value.strip())
