@@ -18,8 +18,6 @@ def usable(path: Path | None) -> None:
         return
     try:
         os.stat(path)
-    except ValueError as error:
-        raise UserError(f"{str(path)!r}: no path has such a character; give another one") from error
     except OSError as error:
         if error.errno not in _NOTHING_THERE:
             shown = str(path) if len(str(path)) <= 80 else f"{str(path)[:77]}..."

@@ -208,7 +208,7 @@ BAD_VALUES = [
     ("run.keep=1", "at least 2"),
     ("run.iterations=0", "at least 1"),
     ("run.checkpoint_every=no", "whole number"),
-    ("population.meta=0", "at least 1"),
+    ("population.meta=0", "from 1 to 1000"),
     ("population.meta=many", "a whole number from 1 to 1000 or a list"),
     ("population.meta=[]", "whole number"),
     ("population.meta=[{ method = 'foo' }]", "population.meta.0.method"),
