@@ -1,4 +1,4 @@
-"""A ``coalactl`` that kills itself at a chosen place: ``python dying.py PLACE NTH train ...``.
+"""A ``coalactl`` that kills itself at a chosen place, or lingers there: ``python dying.py PLACE NTH train ...``.
 
 The places are found from outside, by replacing what the product calls; nothing in the product knows of them.
 """
@@ -8,6 +8,7 @@ from __future__ import annotations
 import os
 import signal
 import sys
+import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -47,8 +48,16 @@ def half_written(pattern: str) -> Hook:
     return install
 
 
-def before(module: str, name: str) -> Hook:
-    """Dies where a function would be called."""
+def linger() -> None:
+    """Long enough for a signal to arrive."""
+    sys.stderr.write("lingering\n")
+    sys.stderr.flush()
+    for _ in range(30):
+        time.sleep(0.1)
+
+
+def before(module: str, name: str, act: Callable[[], None] = die) -> Hook:
+    """Dies, or does something else, where a function would be called."""
 
     def install(due: Countdown) -> None:
         import importlib
@@ -61,7 +70,7 @@ def before(module: str, name: str) -> Hook:
 
         def dying(*arguments: Any, **keywords: Any) -> Any:
             if due():
-                die()
+                act()
             return original(*arguments, **keywords)
 
         setattr(owner, function, dying)
@@ -95,7 +104,9 @@ PLACES: dict[str, Hook] = {
     "config": half_written("config.toml"),
     "provenance": half_written("provenance.json"),
     "pack": half_written("pack.json"),
-    "never": lambda due: None,
+    "long compilation": before("coalactl_core.training", "Engine.compile", linger),
+    "long call": before("coalactl_core.training", "Engine.advance", linger),
+    "long save": before("coalactl.runs.checkpoints", "write_manifest", linger),
 }
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import subprocess
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 
 import pandas as pd
@@ -26,13 +26,11 @@ SMALL = [
 _DYING = Path(__file__).with_name("dying.py")
 
 
-def start(
-    *arguments: str, dying_at: str = "", nth: int = 1, before: Callable[[], None] | None = None
-) -> subprocess.Popen[str]:
+def start(*arguments: str, dying_at: str = "", nth: int = 1) -> subprocess.Popen[str]:
     """A process of its own; one that kills itself at the n-th time it comes to a place of ``dying.py``."""
     program = [str(_DYING), dying_at, str(nth)] if dying_at else ["-m", "coalactl"]
     command = [sys.executable, *program, *arguments]
-    return subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, preexec_fn=before)
+    return subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
 
 
 def wait_for(process: subprocess.Popen[str], word: str) -> None:

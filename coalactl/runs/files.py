@@ -82,7 +82,7 @@ def remove(path: Path) -> None:
 def remove_temporary_files(folder: Path) -> None:
     """Remove what a writer that was killed has left half-written in a folder."""
     for path in folder.glob(f".*{_TEMPORARY}"):
-        path.unlink(missing_ok=True)
+        remove(path)
 
 
 def reason(error: BaseException) -> str:

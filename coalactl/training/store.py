@@ -12,6 +12,7 @@ import numpy as np
 from coalactl.errors import ExitCode, UserError
 from coalactl.runs.checkpoints import discard_incomplete, prune, restore, save, steps
 from coalactl.runs.directory import RunDirectory, State, Status
+from coalactl.runs.files import write_failures
 from coalactl.runs.metric_files import MetricFiles, read_metrics
 from coalactl.training.rows import episode_rows, scalar_rows
 from coalactl_core.config import Experiment
@@ -33,7 +34,9 @@ class RunStore:
 
     def drop_after(self, step: int) -> float:
         """Drops what an earlier attempt left behind the checkpoint; the training time until there, in seconds."""
-        self.run.remove_temporary_files()
+        with write_failures(self.run.path):
+            self.run.make_folders()
+            self.run.remove_temporary_files()
         discard_incomplete(self.run)
         self._files.keep_before(step)
         rows = read_metrics(self.run)
