@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import sys
 import traceback
 from collections.abc import Sequence
+from contextlib import suppress
 from typing import Annotated
 
 import typer
@@ -15,7 +17,9 @@ from coalactl.commands import presets, runs
 from coalactl.commands.doctor import doctor
 from coalactl.commands.train import train
 from coalactl.errors import ExitCode, UserError
-from coalactl.output import emit, note
+from coalactl.output import emit, note, open_streams, settle_streams
+
+_NO_ROOM = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EROFS)
 
 app = typer.Typer(
     name="coalactl",
@@ -47,8 +51,16 @@ def about(
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Runs the command line and returns the exit code; every failure ends in one line."""
-    # Environments, networks and strategies may be named as module:Name from where the user is.
-    sys.path.append(os.getcwd())
+    open_streams()
+    try:
+        return _run(arguments)
+    finally:
+        settle_streams()
+
+
+def _run(arguments: Sequence[str] | None) -> int:
+    with suppress(OSError):  # Environments, networks and strategies may be named as module:Name from where the user is.
+        sys.path.append(os.getcwd())
     try:
         result = app(args=None if arguments is None else list(arguments), prog_name="coalactl", standalone_mode=False)
         sys.stdout.flush()
@@ -58,12 +70,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return _fail(" ".join(str(error).split()), error.code)
     except (Abort, KeyboardInterrupt):
         return _fail("interrupted", ExitCode.INTERRUPTED)
-    except BrokenPipeError:
-        # The reader of our output has gone (`| head`); Python would complain once more when it flushes at the end.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+    except BrokenPipeError:  # The reader of our output has gone (`| head`).
         return ExitCode.OK
     except Exception as error:  # noqa: BLE001  The last resort: whatever it is, the user gets one line and the log the traceback.
-        return _fail(_unexpected(error), ExitCode.FAILED)
+        return _fail_unforeseen(error)
     return result if isinstance(result, int) else ExitCode.OK
 
 
@@ -76,6 +86,18 @@ def _usage_line(error: TyperException) -> str:
     context = getattr(error, "ctx", None)
     where = context.command_path if context is not None else "coalactl"
     return f"{' '.join(error.format_message().split())} (see '{where} --help')"
+
+
+def _fail_unforeseen(error: Exception) -> int:
+    """Where nothing nearer to the failure has said what it means."""
+    if isinstance(error, OSError) and error.errno in _NO_ROOM:
+        where = f" {error.filename}" if error.filename else ""
+        return _fail(f"writing{where} failed: {error.strerror}; what was saved before stands", ExitCode.WRITE_FAILED)
+    if "RESOURCE_EXHAUSTED" in str(error):  # JAX's word for memory
+        what = " ".join(str(error).split())[:200]
+        remedy = "take smaller rollout, population or network sizes, or smaller compute.*_chunk"
+        return _fail(f"not enough memory: {what}; {remedy}", ExitCode.FAILED)
+    return _fail(_unexpected(error), ExitCode.FAILED)
 
 
 def _unexpected(error: Exception) -> str:

@@ -128,7 +128,8 @@ def _type_words(node: Mapping[str, Any]) -> str:
     if "const" in node or "enum" in node:
         return " or ".join(repr(value) for value in node.get("enum", [node.get("const")]))
     if node.get("type") == "integer":
-        return "a whole number" + (f" of at least {node['minimum']}" if "minimum" in node else "")
+        bounds = {"minimum": "from", "maximum": "to"}
+        return " ".join(["a whole number", *(f"{bounds[key]} {node[key]}" for key in bounds if key in node)])
     names = {"number": "a number", "boolean": "true or false", "string": "text", "array": "a list", "object": "a table"}
     return names.get(str(node.get("type")), "")
 

@@ -16,6 +16,7 @@ from pydantic import BaseModel, ValidationError
 
 from coalactl.complaints import one_line
 from coalactl.errors import UserError
+from coalactl.overrides import shortened
 from coalactl_core.config import Experiment, MatrixGameConfig, MetaConfig
 
 # What may change when a run is resumed: how long, and what is kept; nothing that a number depends on.
@@ -102,6 +103,7 @@ def unknown_key(given: str, known: Iterable[str]) -> str:
     inside = [name for name in names if name.startswith(f"{given}.")]
     if inside:
         return f"{given}: it is a table; set one of its keys, for instance {inside[0]}"
+    given = shortened(given)
     last = given.rpartition(".")[2]
     same_name = [name for name in names if name.rpartition(".")[2] == last]
     if same_name:

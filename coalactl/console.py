@@ -9,6 +9,7 @@ import logging
 import math
 import time
 from collections.abc import Sequence
+from contextlib import suppress
 from itertools import pairwise
 
 from rich.console import Console, Group, RenderableType
@@ -33,10 +34,18 @@ def choose_view(title: str, *, quiet: bool) -> View:
     """The view for this terminal, or none."""
     if quiet:
         return QuietView()
-    console = Console(stderr=True, highlight=False)
+    console = OurConsole(stderr=True, highlight=False)
     return (
         LiveView(console, title) if console.is_terminal and not console.is_dumb_terminal else LineView(console, title)
     )
+
+
+class OurConsole(Console):
+    """Rich's console, but a reader that has gone is told by an exception instead of by the end of the process."""
+
+    def on_broken_pipe(self) -> None:
+        """Called while the BrokenPipeError is handled."""
+        raise BrokenPipeError
 
 
 class QuietView:
@@ -83,7 +92,8 @@ class LineView:
         """Nothing is left to show."""
 
     def _print(self, line: str) -> None:
-        self._console.print(line, markup=False, soft_wrap=True)
+        with suppress(OSError):  # Nobody can read it: no reason to end a training.
+            self._console.print(line, markup=False, soft_wrap=True)
 
 
 class LiveView:
@@ -96,7 +106,8 @@ class LiveView:
         self._since = time.monotonic()
         self._progress: Progress | None = None
         self._live = Live(console=console, get_renderable=self._render, refresh_per_second=8, transient=True)
-        self._live.start()
+        with suppress(OSError):
+            self._live.start()
 
     def phase(self, name: str) -> None:
         """The phase, with a clock of its own."""
@@ -108,11 +119,13 @@ class LiveView:
 
     def message(self, text: str) -> None:
         """A line above the display."""
-        self._console.print(text, markup=False, soft_wrap=True)
+        with suppress(OSError):  # The terminal was closed: no reason to end a training.
+            self._console.print(text, markup=False, soft_wrap=True)
 
     def close(self) -> None:
         """Leaves the terminal as it was."""
-        self._live.stop()
+        with suppress(OSError):
+            self._live.stop()
 
     def _render(self) -> RenderableType:
         ascii_only = self._console.options.ascii_only

@@ -56,13 +56,25 @@ def log_to(path: Path) -> logging.Handler | None:
         handler = logging.FileHandler(path, encoding="utf-8", delay=True)
     except OSError:
         return None
-    handler.setFormatter(logging.Formatter(_FORMAT))
+    handler.setFormatter(_Formatter(path.parent))
     for old in [old for old in root.handlers if isinstance(old, logging.FileHandler)]:
         root.removeHandler(old)
         old.close()
     root.addHandler(handler)
     logging.getLogger("coalactl").setLevel(logging.INFO)
     return handler
+
+
+class _Formatter(logging.Formatter):
+    """Names what is beside the log without the place where both are now: a run directory may be moved."""
+
+    def __init__(self, folder: Path) -> None:
+        super().__init__(_FORMAT)
+        self._folder = str(folder.absolute())
+
+    def format(self, record: logging.LogRecord) -> str:
+        """One record."""
+        return super().format(record).replace(self._folder, ".")
 
 
 def log_place() -> Path | None:

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import json
 import math
+import os
 import sys
 from collections.abc import Mapping
+from contextlib import suppress
 from typing import Any
 
 
@@ -30,6 +32,23 @@ def _finite(content: Any) -> Any:
 
 
 def note(text: str) -> None:
-    """A line about what is going on."""
-    sys.stderr.write(f"{text}\n")
-    sys.stderr.flush()
+    """A line about what is going on; that nobody can read it (terminal closed, disk full) ends no training."""
+    with suppress(OSError):
+        sys.stderr.write(f"{text}\n")
+        sys.stderr.flush()
+
+
+def open_streams() -> None:
+    """Gives a process that was started with closed streams (``2>&-``) somewhere to write to."""
+    sys.stdout = sys.stdout or open(os.devnull, "w", encoding="utf-8")  # noqa: SIM115  Open as long as the process.
+    sys.stderr = sys.stderr or open(os.devnull, "w", encoding="utf-8")  # noqa: SIM115
+
+
+def settle_streams() -> None:
+    """Gives up what cannot be written: Python would try again at its end, complain and change the exit code."""
+    for stream in (sys.stdout, sys.stderr):
+        try:
+            stream.flush()
+        except OSError:
+            with suppress(OSError, ValueError):
+                os.dup2(os.open(os.devnull, os.O_WRONLY), stream.fileno())

@@ -14,6 +14,7 @@ from coalactl.errors import UserError
 
 _KEY = re.compile(r"[A-Za-z_][\w-]*(\.[A-Za-z_][\w-]*)*")
 # TOML wants a digit on both sides of the point; `.5` and `5.` mean numbers all the same.
+_SHOWN = 60
 _LOOSE_NUMBER = re.compile(r"[+-]?(\d+\.|\.\d+|\d+\.\d+)([eE][+-]?\d+)?")
 
 
@@ -24,11 +25,12 @@ def parse_overrides(given: Sequence[str]) -> dict[str, Any]:
 
 def _parse(text: str) -> tuple[str, Any]:
     key, equals, value = text.partition("=")
-    key = key.strip()
+    key, shown = key.strip(), shortened(text)
     if not equals:
-        raise UserError(f"--set {text}: no '=' in it; use --set key=value, for instance meta.learning_rate=1e-3")
+        raise UserError(f"--set {shown}: no '=' in it; use --set key=value, for instance meta.learning_rate=1e-3")
     if not _KEY.fullmatch(key):
-        raise UserError(f"--set {text}: {key!r} is no key; use names joined by dots, for instance meta.learning_rate")
+        rule = "use names joined by dots, for instance meta.learning_rate"
+        raise UserError(f"--set {shown}: {shortened(key)!r} is no key; {rule}")
     if not value.strip():
         raise UserError(f"--set {key}: no value after '='")
     return key, parse_value(key, value.strip())
@@ -44,5 +46,12 @@ def parse_value(key: str, text: str) -> Any:
         if _LOOSE_NUMBER.fullmatch(text):
             return float(text)
         if text[0] in "[{\"'":
-            raise UserError(f"--set {key}: {text} is not a TOML value: {error}") from error
+            raise UserError(f"--set {key}: {shortened(text)} is not a TOML value: {error}") from error
         return text
+    except (ValueError, RecursionError) as error:  # thousands of digits, or of brackets
+        raise UserError(f"--set {key}: {shortened(text)} is too long a value") from error
+
+
+def shortened(text: str) -> str:
+    """As much of a text as fits into a line."""
+    return text if len(text) <= _SHOWN else f"{text[: _SHOWN - 3]}..."

@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from coalactl.errors import ExitCode, UserError
+from coalactl.paths import usable
 
 DEFAULT_PRESET = "ipd-shaping-quick"
 
@@ -64,7 +65,7 @@ def read_preset(preset: Preset) -> dict[str, Any]:
     """The tables of a preset."""
     try:
         return tomllib.loads(read_text(preset))
-    except tomllib.TOMLDecodeError as error:
+    except (ValueError, RecursionError) as error:  # not only a TOMLDecodeError: also thousands of digits or brackets
         raise UserError(f"{preset.path}: not valid TOML: {error}") from error
 
 
@@ -81,6 +82,7 @@ def read_text(preset: Preset) -> str:
 def copy_preset(preset: Preset, destination: Path) -> Path:
     """Copies a preset to a file or into a directory; never over an existing file."""
     text = read_text(preset)
+    usable(destination)
     target = destination / preset.path.name if destination.is_dir() else destination
     try:
         with target.open("x", encoding="utf-8") as file:
@@ -99,6 +101,7 @@ def nearest(given: str, names: Sequence[str]) -> str:
 
 
 def _checked_file(path: Path) -> Path:
+    usable(path)
     if not path.exists():
         raise UserError(f"{path}: no such file")
     if not path.is_file():

@@ -15,6 +15,12 @@ from pydantic import BaseModel, ConfigDict, Discriminator, Field, Tag, model_val
 
 from coalactl_core.config_numbers import Coefficient, Limit, Positive, Probability, scheduled_values
 
+# Far above what any machine trains, and low enough that a slip of the finger ends in a line and not in an endless loop.
+Size = Annotated[int, Field(ge=1, le=1_000_000)]
+Few = Annotated[int, Field(ge=1, le=1_000)]
+# Iterations are counted in 32 bits.
+Iterations = Annotated[int, Field(ge=1, lt=2**31)]
+
 Method = Literal["coala-pg", "m-fos", "batch-unaware"]
 Optimizer = Literal["adam", "sgd"]
 
@@ -29,7 +35,8 @@ class Section(BaseModel):
     model_config = ConfigDict(frozen=True, strict=True, extra="forbid")
 
 
-_PayoffRow = Annotated[tuple[float, float], Field(strict=False)]
+_Payoff = Annotated[float, Field(allow_inf_nan=False)]
+_PayoffRow = Annotated[tuple[_Payoff, _Payoff], Field(strict=False)]
 
 
 class MatrixGameConfig(Section):
@@ -65,10 +72,10 @@ class NetworkConfig(Section):
     """The recurrent policy (App. B.3); the same for meta and naive agents."""
 
     name: str = "hawk"
-    width: Annotated[int, Field(ge=1)] = 32
-    heads: Annotated[int, Field(ge=1)] = 2
-    depth: Annotated[int, Field(ge=1)] = 1
-    mlp_width: Annotated[int, Field(ge=1)] = 32
+    width: Size = 32
+    heads: Size = 2
+    depth: Few = 1
+    mlp_width: Size = 32
 
     @model_validator(mode="after")
     def _heads_divide_width(self) -> NetworkConfig:
@@ -81,7 +88,7 @@ class AgentGroup(Section):
     """Meta agents of one method in a pool; ``settings`` replace values of ``[meta]`` for them."""
 
     method: Method
-    count: Annotated[int, Field(ge=1)] = 1
+    count: Few = 1
     settings: dict[str, Any] = Field(default_factory=dict)
 
     @model_validator(mode="after")
@@ -101,8 +108,8 @@ class FixedStrategy(Section):
 class PopulationConfig(Section):
     """Who is trained, and whom the meta agents meet (§5.1, App. B.2)."""
 
-    meta: Annotated[int, Field(ge=1)] | Annotated[tuple[AgentGroup, ...], Field(strict=False, min_length=1)] = 1
-    naive: Annotated[int, Field(ge=1)] = 10
+    meta: Few | Annotated[tuple[AgentGroup, ...], Field(strict=False, min_length=1)] = 1
+    naive: Size = 10
     p_naive: Probability = 1.0
     stratified: bool = False
     dynamic_naive: bool = False
@@ -143,10 +150,10 @@ class PopulationConfig(Section):
 class RolloutConfig(Section):
     """Sizes of one training iteration (Tables 2 and 5)."""
 
-    meta_batch_size: Annotated[int, Field(ge=1)] = 128
-    batch_size: Annotated[int, Field(ge=1)] = 16
-    inner_episodes: Annotated[int, Field(ge=1)] = 20
-    inner_episode_length: Annotated[int, Field(ge=1)] = 10
+    meta_batch_size: Size = 128
+    batch_size: Size = 16
+    inner_episodes: Size = 20
+    inner_episode_length: Size = 10
 
     @property
     def steps(self) -> int:
@@ -159,8 +166,8 @@ class MetaConfig(Section):
 
     method: Method = "coala-pg"
     algorithm: Literal["ppo", "a2c"] = "ppo"
-    epochs: Annotated[int, Field(ge=1)] = 4
-    minibatches: Annotated[int, Field(ge=1)] = 2
+    epochs: Few = 4
+    minibatches: Size = 2
     clip: Limit = 0.2
     value_clip: Limit = 0.2
     value_coefficient: Coefficient = 0.5
@@ -196,7 +203,7 @@ class NaiveConfig(Section):
     max_grad_norm: Limit = 1.0
 
 
-Chunk = Annotated[int, Field(ge=1)] | Literal["auto"]
+Chunk = Size | Literal["auto"]
 
 
 class ComputeConfig(Section):
@@ -212,11 +219,11 @@ class ComputeConfig(Section):
 class RunConfig(Section):
     """Length, seed and bookkeeping of a run."""
 
-    iterations: Annotated[int, Field(ge=1)] = 3000
+    iterations: Iterations = 3000
     seed: Annotated[int, Field(ge=0, lt=2**31)] = 0
-    log_every: Annotated[int, Field(ge=1)] = 1
-    checkpoint_every: Annotated[int, Field(ge=1)] = 100
-    keep: Annotated[int, Field(ge=2)] = 2
+    log_every: Iterations = 1
+    checkpoint_every: Iterations = 100
+    keep: Annotated[int, Field(ge=2, lt=2**31)] = 2
 
 
 class Experiment(Section):

@@ -7,10 +7,13 @@ A schedule is written ``{0 = 1.0, 100 = 4.0}`` (piecewise constant) or
 from __future__ import annotations
 
 import math
+import re
 from collections.abc import Mapping
 from typing import Annotated, Any, Literal
 
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, PlainSerializer
+
+_END = 2**31  # iterations are counted in 32 bits
 
 
 class ScheduleConfig(BaseModel):
@@ -36,12 +39,19 @@ def _parse_schedule(given: object) -> object:
         raise ValueError(f"interpolation is {interpolation!r}; use 'constant' or 'linear'")
     if not all(isinstance(value, int | float) and not isinstance(value, bool) for value in table.values()):
         raise ValueError("the values of a schedule are numbers")
-    if not all(str(start).isdigit() for start in table):
-        raise ValueError("the keys of a schedule are iterations: 0, 100, ...")
-    points = tuple(sorted((int(start), float(value)) for start, value in table.items()))
+    if not all(re.fullmatch("0|[1-9][0-9]{0,9}", str(start)) and int(start) < _END for start in table):
+        raise ValueError(f"the keys of a schedule are iterations: 0, 100, ..., below {_END}")
+    points = tuple(sorted((int(start), _float(value)) for start, value in table.items()))
     if not points or points[0][0] != 0:
         raise ValueError("a schedule starts at iteration 0")
     return ScheduleConfig(points=points, interpolation=interpolation)
+
+
+def _float(value: float) -> float:
+    try:
+        return float(value)
+    except OverflowError as error:  # a whole number of hundreds of digits
+        raise ValueError("the values of a schedule are finite numbers") from error
 
 
 def number(

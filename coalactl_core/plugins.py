@@ -32,5 +32,5 @@ def _from_module(key: str, name: str) -> Any:
     module, _, attribute = name.partition(":")
     try:
         return getattr(importlib.import_module(module), attribute)
-    except (ImportError, AttributeError, ValueError) as error:
+    except (ImportError, AttributeError, ValueError, TypeError, SyntaxError) as error:
         raise ConfigurationError(f"{key}: {name!r} cannot be loaded: {error}") from error

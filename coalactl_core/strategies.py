@@ -48,6 +48,13 @@ def find_strategy(name: str) -> Strategy:
     if name in STRATEGIES:
         return STRATEGIES[name]
     strategy = load_plugin("population.fixed", name, group="coalactl.strategies", builtin=STRATEGIES)
-    if not callable(strategy) or jax.eval_shape(strategy, jax.random.key(0)).shape != (5,):
+    if not _is_strategy(strategy):
         raise ConfigurationError(f"population.fixed: {name!r} is no function from a key to five probabilities")
     return strategy
+
+
+def _is_strategy(given: object) -> bool:
+    try:
+        return callable(given) and getattr(jax.eval_shape(given, jax.random.key(0)), "shape", None) == (5,)
+    except (TypeError, ValueError):  # it takes something else than a key, or gives something else than an array
+        return False

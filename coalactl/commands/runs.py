@@ -9,6 +9,7 @@ import typer
 
 from coalactl.errors import UserError
 from coalactl.output import emit, emit_json
+from coalactl.paths import usable
 
 if TYPE_CHECKING:
     from coalactl.runs.directory import RunDirectory
@@ -26,6 +27,7 @@ def ls(
     """List the runs, newest first: status, setting, progress and last reward."""
     from coalactl.runs.directory import find_runs
 
+    usable(root)
     if not root.exists() and root != Path("runs"):
         raise UserError(f"{root}: no such directory")
     if root.exists() and not root.is_dir():
@@ -49,6 +51,7 @@ def show(
     from coalactl.runs.pack import Pack
     from coalactl.summary import summarize
 
+    usable(path / "config.toml")
     runs = Pack.open(path).runs if is_pack(path) else (RunDirectory.open(path),)
     summaries = [summarize(run) for run in runs]
     rows = [_row(run) for run in runs]

@@ -33,9 +33,13 @@ from coalactl.runs.manifests import (
     write_manifest,
 )
 
-__all__ = ["discard_incomplete", "prune", "restore", "save", "steps"]
+__all__ = ["NoWholeCheckpointError", "discard_incomplete", "prune", "restore", "save", "steps"]
 
 _logger = logging.getLogger(__name__)
+
+
+class NoWholeCheckpointError(UserError):
+    """All checkpoints that were asked for are damaged."""
 
 
 def save(run: RunDirectory, step: int, tree: Any) -> None:
@@ -82,7 +86,9 @@ def restore(
         except DamagedCheckpointError as damage:
             tell(f"checkpoint {candidate} of {run.path} is damaged: {damage}")
             last = damage
-    raise UserError(f"{run.path}: no whole checkpoint is left; the last tried is damaged: {last}", ExitCode.DAMAGED)
+    raise NoWholeCheckpointError(
+        f"{run.path}: no whole checkpoint is left; the last tried is damaged: {last}", ExitCode.DAMAGED
+    )
 
 
 def _restore_one(run: RunDirectory, step: int, template: Any) -> Any:

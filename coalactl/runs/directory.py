@@ -9,7 +9,7 @@ from __future__ import annotations
 import math
 import os
 import tomllib
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import AbstractContextManager
 from datetime import UTC, datetime
 from pathlib import Path
@@ -27,6 +27,7 @@ from coalactl.runs.files import (
     write_json,
     write_text,
 )
+from coalactl.runs.layout import FORMAT, refuse_links, refuse_other_formats
 from coalactl.runs.locking import Holder, hold_lock, read_holder
 
 State = Literal["running", "finished", "interrupted", "preempted", "diverged", "failed"]
@@ -76,10 +77,9 @@ class RunDirectory:
         with run.lock():
             check_free(run.path, known=(*_FOLDERS, "provenance.json", "status.json", "log.txt"))
             with write_failures(run.path):
-                for folder in _FOLDERS:
-                    (run.path / folder).mkdir(exist_ok=True)
+                run.make_folders()
                 run.log_file.touch()
-                run.write_provenance(provenance)
+                run.write_provenance({"format": FORMAT, **provenance})
                 run.write_status(Status(iterations=int(config.get("run", {}).get("iterations", 0))))
                 sync(run.path.parent)
                 run.write_config(config)
@@ -97,13 +97,32 @@ class RunDirectory:
             raise UserError(f"{path} is a pack of runs; name one of its runs, {run.path / 'seed-S'}")
         if not is_run(run.path):
             raise UserError(f"{path} is not a run directory: it has no config.toml")
+        refuse_links(place for place in vars(run).values() if place != run.path)
+        run._check_format()
         return run
+
+    def make_folders(self) -> None:
+        """Make the folders that are not there; copying a run may leave out empty ones."""
+        for folder in _FOLDERS:
+            (self.path / folder).mkdir(exist_ok=True)
+
+    def _check_format(self) -> None:
+        """Refuse what another version has laid out differently; a provenance that cannot be read tells nothing."""
+        try:
+            provenance = self.read_provenance()
+        except UserError:
+            return
+        attempts = provenance.get("attempts")
+        newest = attempts[-1] if isinstance(attempts, list) and attempts else provenance
+        refuse_other_formats(
+            self.path, provenance.get("format", FORMAT), newest if isinstance(newest, Mapping) else provenance
+        )
 
     def read_config(self) -> dict[str, Any]:
         """The complete, resolved configuration as plain data."""
         try:
             return tomllib.loads(self.config_file.read_text(encoding="utf-8"))
-        except (OSError, ValueError) as error:
+        except (OSError, ValueError, RecursionError) as error:
             raise UserError(f"{self.config_file} cannot be read: {reason(error)}") from error
 
     def write_config(self, config: Mapping[str, Any]) -> None:
@@ -115,11 +134,9 @@ class RunDirectory:
         """The status last written; raises :class:`UserError` (damaged) if it is not one."""
         content = read_json(self.status_file)
         known = {name: value for name, value in content.items() if name in Status._fields}
-        status = Status(**known)
-        counts = (status.iteration, status.iterations, status.seconds)
-        if status.state not in get_args(State) or not all(isinstance(count, int | float) for count in counts):
+        if not all(_FITS[name](value) for name, value in known.items()):
             raise UserError(f"{self.status_file} is damaged: it holds no status of a run", ExitCode.DAMAGED)
-        return status
+        return Status(**known)
 
     def write_status(self, status: Status) -> None:
         """Write the status with the time of writing."""
@@ -153,6 +170,26 @@ class RunDirectory:
 
     def __repr__(self) -> str:
         return f"RunDirectory({str(self.path)!r})"
+
+
+def _is_number(value: object) -> bool:
+    return isinstance(value, int | float) and not isinstance(value, bool)
+
+
+def _is_text(value: object) -> bool:
+    return isinstance(value, str)
+
+
+def _is_rewards(value: object) -> bool:
+    return isinstance(value, Mapping) and all(entry is None or _is_number(entry) for entry in value.values())
+
+
+_FITS: dict[str, Callable[[object], bool]] = {
+    **dict.fromkeys(("iteration", "iterations", "seconds", "seed"), _is_number),
+    **dict.fromkeys(("updated", "preset", "method"), _is_text),
+    "state": lambda value: value in get_args(State),
+    "last": _is_rewards,
+}
 
 
 def find_runs(root: Path | str) -> list[RunDirectory]:

@@ -44,7 +44,7 @@ def read_json(path: Path) -> dict[str, Any]:
     """Read a JSON object; raises :class:`UserError` (damaged) that names the file."""
     try:
         content = json.loads(path.read_text(encoding="utf-8"))
-    except (OSError, ValueError) as error:
+    except (OSError, ValueError, RecursionError) as error:
         raise UserError(f"{path} is damaged: {reason(error)}", ExitCode.DAMAGED) from error
     if not isinstance(content, dict):
         raise UserError(f"{path} is damaged: it holds no JSON object", ExitCode.DAMAGED)
@@ -82,7 +82,7 @@ def remove(path: Path) -> None:
 def remove_temporary_files(folder: Path) -> None:
     """Remove what a writer that was killed has left half-written in a folder."""
     for path in folder.glob(f".*{_TEMPORARY}"):
-        path.unlink(missing_ok=True)
+        remove(path)
 
 
 def reason(error: BaseException) -> str:

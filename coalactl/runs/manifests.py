@@ -15,11 +15,9 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from coalactl.errors import ExitCode, UserError
 from coalactl.runs.directory import RunDirectory
 from coalactl.runs.files import reason, remove, sync, write_json
-
-FORMAT = 1
+from coalactl.runs.layout import FORMAT, refuse_other_formats
 
 
 class ArrayDescription(NamedTuple):
@@ -93,12 +91,7 @@ def read_manifest(run: RunDirectory, step: int) -> Manifest:
             raise DamagedCheckpointError(f"{name} is a symbolic link")
         content = json.loads(path.read_text(encoding="utf-8"))
         digest = content.pop("sha256")
-        if content["format"] != FORMAT:
-            raise UserError(
-                f"{path} has format {content['format']}, this version reads format {FORMAT}; "
-                "go on with the coalactl version that provenance.json names",
-                ExitCode.DAMAGED,
-            )
+        refuse_other_formats(path, content["format"], {})
         if digest != _digest(content) or content["step"] != step:
             raise DamagedCheckpointError(f"{name} has changed since it was written")
         return Manifest(
@@ -106,7 +99,7 @@ def read_manifest(run: RunDirectory, step: int) -> Manifest:
             arrays={key: ArrayDescription(tuple(a["shape"]), a["dtype"]) for key, a in content["arrays"].items()},
             files={key: FileDescription(**file) for key, file in content["files"].items()},
         )
-    except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
+    except (OSError, ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
         raise DamagedCheckpointError(f"{name} cannot be read: {reason(error)}") from error
 
 

@@ -21,6 +21,7 @@ import pyarrow.parquet as pq
 from coalactl.errors import ExitCode, UserError
 from coalactl.runs.directory import RunDirectory
 from coalactl.runs.files import reason, remove_temporary_files, replacing, write_failures
+from coalactl.runs.layout import refuse_links
 
 MOST_PARTS = 50
 
@@ -158,6 +159,7 @@ def _read_parts(folder: Path) -> list[pa.Table]:
 
 
 def _read_part(path: Path) -> pa.Table:
+    refuse_links([path])
     try:
         return pq.read_table(path, page_checksum_verification=True, partitioning=None)
     except FileNotFoundError:

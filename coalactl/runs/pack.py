@@ -10,6 +10,7 @@ from typing import Any
 from coalactl.errors import ExitCode, UserError
 from coalactl.runs.directory import RunDirectory, check_free, is_pack, is_run, make_folder
 from coalactl.runs.files import read_json, remove, write_failures, write_json
+from coalactl.runs.layout import refuse_links
 from coalactl.runs.locking import hold_lock
 
 
@@ -45,6 +46,7 @@ class Pack:
         if not isinstance(seeds, list) or not all(isinstance(seed, int) for seed in seeds):
             raise UserError(f"{Path(path) / 'pack.json'} is damaged: it names no seeds", ExitCode.DAMAGED)
         pack = cls(path, seeds)
+        refuse_links((pack.pack_file, pack.lock_file, *(run.path for run in pack.runs)))
         for run in pack.runs:
             RunDirectory.open(run.path)
         return pack

@@ -45,7 +45,8 @@ def collect(command: Sequence[str], devices: Iterable[object] = ()) -> dict[str,
 
 def add_attempt(provenance: Mapping[str, Any], attempt: Mapping[str, Any]) -> dict[str, Any]:
     """The provenance of a run that goes on: the first attempt's, with this one in the list of attempts."""
-    return {**provenance, "attempts": [*provenance.get("attempts", []), dict(attempt)]}
+    before = provenance.get("attempts", [])
+    return {**provenance, "attempts": [*(before if isinstance(before, list) else []), dict(attempt)]}
 
 
 def describe_attempt(command: Sequence[str], devices: Iterable[object] = ()) -> dict[str, Any]:

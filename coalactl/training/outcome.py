@@ -7,10 +7,8 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from rich.console import Console
-
 from coalactl.configuration import validate
-from coalactl.console import duration, pack_table, quantity, result_table
+from coalactl.console import OurConsole, duration, pack_table, quantity, result_table
 from coalactl.errors import ExitCode
 from coalactl.output import emit_json
 from coalactl.runs.directory import RunDirectory
@@ -33,7 +31,7 @@ def report(runs: Sequence[RunDirectory], path: Path, request: TrainRequest) -> E
 
 def show(runs: Sequence[RunDirectory], path: Path, summaries: Sequence[RunSummary]) -> None:
     """The table at the end of a run or pack, and what to type next."""
-    console = Console(highlight=False)
+    console = OurConsole(highlight=False)
     first = summaries[0]
     if len(runs) == 1:
         console.print(result_table(first.untrained, first.trained))

@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from coalactl.errors import UserError
+from coalactl.paths import usable
 
 # Of every configuration key that has an option of its own: the option.
 OPTION_KEYS = {"--method": "meta.method", "--seed": "run.seed", "--iterations": "run.iterations"}
@@ -27,6 +28,7 @@ class TrainRequest(NamedTuple):
 
 def checked(request: TrainRequest) -> TrainRequest:
     """The request, if its options fit each other and its paths can be what they should be."""
+    usable(request.out)
     if request.resume is not None:
         for option, given in (("--out", request.out), ("--init-from", request.init_from)):
             if given is not None:
@@ -42,6 +44,8 @@ def checked(request: TrainRequest) -> TrainRequest:
 
 
 def _check_run(path: Path, option: str) -> None:
+    for place in (path, path / "config.toml"):
+        usable(place)
     if not path.exists():
         raise UserError(f"{option} {path}: no such directory; 'coalactl runs ls' lists the runs here")
     if not path.is_dir():

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import logging
 import sys
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from contextlib import ExitStack
 from pathlib import Path
+from typing import Any
 
 from coalactl.configuration import differences, plain, resolve, validate
 from coalactl.environment import log_to, prepare_jax
@@ -14,6 +15,7 @@ from coalactl.errors import ExitCode, UserError
 from coalactl.output import note
 from coalactl.presets import find_preset, read_preset
 from coalactl.runs.directory import RunDirectory, Status, is_pack
+from coalactl.runs.layout import FORMAT
 from coalactl.runs.pack import Pack
 from coalactl.training.attempt import Beginning, Runs, engine_for, run_attempt, stores_of, warn
 from coalactl.training.outcome import report
@@ -76,7 +78,7 @@ def _go_on(runs: Runs, statuses: Sequence[Status], request: TrainRequest, stop: 
     _write_configurations(runs)
     attempt = {**describe_attempt(["coalactl", *sys.argv[1:]], jax.devices()), "from_iteration": step}
     for run in runs.runs:
-        run.write_provenance(add_attempt(run.read_provenance(), attempt))
+        run.write_provenance(add_attempt(_provenance(run, attempt), attempt))
     for place in alive:
         seconds = max(seconds, stores[place].drop_after(step))
     _log.info("resumed at iteration %d", step)
@@ -129,6 +131,15 @@ def _write_configurations(runs: Runs) -> None:
     for run, experiment in zip(runs.runs, runs.experiments, strict=True):
         if run.read_config() != plain(experiment):
             run.write_config(plain(experiment))
+
+
+def _provenance(run: RunDirectory, attempt: Mapping[str, Any]) -> dict[str, Any]:
+    """What is known of how the run was made; of one that cannot be read only this attempt is."""
+    try:
+        return run.read_provenance()
+    except UserError as error:  # It only tells, once there is a checkpoint to go on from.
+        warn(str(error))
+        return {"format": FORMAT, **attempt}
 
 
 def _status(run: RunDirectory) -> Status:

@@ -9,9 +9,9 @@ from typing import Any
 import jax
 import numpy as np
 
-from coalactl.errors import ExitCode, UserError
-from coalactl.runs.checkpoints import discard_incomplete, prune, restore, save, steps
+from coalactl.runs.checkpoints import NoWholeCheckpointError, discard_incomplete, prune, restore, save, steps
 from coalactl.runs.directory import RunDirectory, State, Status
+from coalactl.runs.files import write_failures
 from coalactl.runs.metric_files import MetricFiles, read_metrics
 from coalactl.training.rows import episode_rows, scalar_rows
 from coalactl_core.config import Experiment
@@ -33,7 +33,9 @@ class RunStore:
 
     def drop_after(self, step: int) -> float:
         """Drops what an earlier attempt left behind the checkpoint; the training time until there, in seconds."""
-        self.run.remove_temporary_files()
+        with write_failures(self.run.path):
+            self.run.make_folders()
+            self.run.remove_temporary_files()
         discard_incomplete(self.run)
         self._files.keep_before(step)
         rows = read_metrics(self.run)
@@ -74,13 +76,11 @@ def restore_newest(
     Raises :class:`UserError` (damaged) when there were common checkpoints and none is whole.
     """
     common = set.intersection(*(set(steps(run)) for run in runs))
-    failure: UserError | None = None
+    failure: NoWholeCheckpointError | None = None
     for step in sorted(common, reverse=True):
         try:
             return step, [restore(run, template, step, on_damage=tell)[1] for run in runs]
-        except UserError as error:
-            if error.code is not ExitCode.DAMAGED:
-                raise
+        except NoWholeCheckpointError as error:  # One of another format or structure is not passed over but told.
             failure = error
     if failure is not None:
         raise failure

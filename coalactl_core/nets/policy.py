@@ -83,7 +83,10 @@ def build_policy(
             return tabulated_hawk_policy(config, vocabulary, num_actions, scan)
         return hawk_policy(config, observation_size, num_actions, scan)
     build = load_plugin("network.name", config.name, group="coalactl.networks", builtin=["hawk"])
-    policy = build(config, observation_size, num_actions, scan)
+    try:
+        policy = build(config, observation_size, num_actions, scan)
+    except (TypeError, ValueError) as error:
+        raise ConfigurationError(f"network.name: {config.name!r} builds no policy: {error}") from error
     if not isinstance(policy, Policy):
         raise ConfigurationError(f"network.name: {config.name!r} does not build a coalactl_core.nets.policy.Policy")
     return policy

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import signal
 import subprocess
 import sys
@@ -9,26 +10,14 @@ import time
 from pathlib import Path
 
 import pytest
-from command_line import TINY
+from command_line import TINY, Command
+from processes import SMALL, assert_same_rows, leftovers, start, wait_for
 
 from coalactl.runs.checkpoints import steps
 from coalactl.runs.directory import RunDirectory
 from coalactl.runs.metric_files import read_metrics
 
-LONG = ["train", *TINY, "--iterations", "1000000", "--out", "run", "--set", "run.checkpoint_every=1000000"]
-
-
-def start(*arguments: str) -> subprocess.Popen[str]:
-    command = [sys.executable, "-m", "coalactl", *arguments]
-    return subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
-
-
-def wait_for(process: subprocess.Popen[str], word: str) -> None:
-    assert process.stderr is not None
-    for line in process.stderr:
-        if word in line:
-            return
-    raise AssertionError(f"ended with {process.wait()} before {word!r}")
+LONG = ["train", *SMALL, "--iterations", "1000000", "--out", "run", "--set", "run.checkpoint_every=1000000"]
 
 
 @pytest.mark.parametrize(
@@ -50,7 +39,36 @@ def test_the_first_signal_saves_and_tells_how_to_go_on(signum: signal.Signals, c
     assert read_metrics(run)["iteration"].tolist() == list(range(status.iteration))
 
 
-def test_while_compiling_the_first_signal_leaves_at_once_and_the_run_can_go_on() -> None:
+BOTH = [(signal.SIGTERM, 75, "preempted"), pytest.param(signal.SIGINT, 130, "interrupted", marks=pytest.mark.slow)]
+TEN = ["train", *SMALL, "--iterations", "10", "--set", "run.checkpoint_every=2", "--out"]
+
+
+def assert_goes_on_as_if_nothing_had_happened(train: Command) -> None:
+    resumed = train("--resume", "run", "--json", "-q")
+    assert resumed.code == 0, resumed.err
+    whole = train(*TEN[1:], "whole", "--json", "-q")
+    assert resumed.json["parameters_digest"] == whole.json["parameters_digest"]
+    assert_same_rows("run", "whole")
+    assert leftovers("run") == []
+
+
+@pytest.mark.parametrize(
+    ("signum", "code", "state"), [(signal.SIGINT, 130, "interrupted"), (signal.SIGTERM, 75, "preempted")]
+)
+def test_while_compiling_the_first_signal_leaves_at_once(signum: signal.Signals, code: int, state: str) -> None:
+    process = start(*TEN, "run", dying_at="long compilation")
+    wait_for(process, "lingering")
+    process.send_signal(signum)
+    began = time.monotonic()
+    _, err = process.communicate(timeout=60)
+    assert (process.returncode, "Traceback" in err) == (code, False)
+    assert time.monotonic() - began < 2
+    assert RunDirectory("run").read_status().state == state
+    assert steps(RunDirectory("run")) == []
+
+
+@pytest.mark.slow
+def test_a_real_compilation_is_left_too() -> None:
     process = start(*LONG, "--set", "network.depth=3")  # a program that no test has compiled
     wait_for(process, "compiling")
     process.send_signal(signal.SIGTERM)
@@ -61,25 +79,59 @@ def test_while_compiling_the_first_signal_leaves_at_once_and_the_run_can_go_on()
     assert RunDirectory("run").read_status().state == "preempted"
 
 
-def test_a_second_signal_leaves_at_once() -> None:
-    # A call that lasts: the first signal alone would wait for its end.
-    program = """
-import sys, time
-from coalactl.training.signals import StopSignals
-with StopSignals() as stop:
-    print("ready", file=sys.stderr, flush=True)
-    for _ in range(600):
-        time.sleep(0.1)
-"""
-    process = subprocess.Popen([sys.executable, "-c", program], stderr=subprocess.PIPE, text=True)
-    wait_for(process, "ready")
-    process.send_signal(signal.SIGINT)
+@pytest.mark.parametrize(("signum", "code", "state"), BOTH)
+def test_while_saving_the_first_signal_waits_until_all_is_saved(
+    train: Command, signum: signal.Signals, code: int, state: str
+) -> None:
+    process = start(*TEN, "run", dying_at="long save", nth=2)
+    wait_for(process, "lingering")
+    process.send_signal(signum)
+    _, err = process.communicate(timeout=60)
+    assert (process.returncode, "--resume run" in err) == (code, True), err
+    status = RunDirectory("run").read_status()
+    assert (status.state, status.iteration, steps(RunDirectory("run"))) == (state, 4, [2, 4])
+    assert_goes_on_as_if_nothing_had_happened(train)
+
+
+@pytest.mark.parametrize(("signum", "code", "state"), BOTH)
+@pytest.mark.parametrize(
+    ("place", "nth"), [("long save", 2), pytest.param("long call", 3, marks=pytest.mark.slow)], ids=["save", "call"]
+)
+def test_a_second_signal_leaves_at_once_and_the_last_checkpoint_stands(
+    train: Command, place: str, nth: int, signum: signal.Signals, code: int, state: str
+) -> None:
+    process = start(*TEN, "run", dying_at=place, nth=nth)
+    wait_for(process, "lingering")
+    process.send_signal(signum)
+    wait_for(process, "once more leaves at once")
     time.sleep(0.3)
     assert process.poll() is None
-    process.send_signal(signal.SIGINT)
-    process.communicate(timeout=5)
-    assert process.returncode == 130
-    assert not Path("run").exists()
+    process.send_signal(signum)
+    began = time.monotonic()
+    process.communicate(timeout=60)
+    assert process.returncode == code
+    assert time.monotonic() - began < 1.5
+    run = RunDirectory("run")
+    assert (run.read_status().state, steps(run), run.holder()) == ("running", [2], None)
+    assert_goes_on_as_if_nothing_had_happened(train)
+
+
+@pytest.mark.parametrize(
+    "stream", ["full", *(pytest.param(name, marks=pytest.mark.slow) for name in ("closed", "gone"))]
+)
+def test_a_training_that_nobody_can_read_goes_on(stream: str) -> None:
+    command = [sys.executable, "-m", "coalactl", *TEN, "run"]
+    if stream == "closed":
+        command = ["sh", "-c", 'exec "$@" >&- 2>&-', "sh", *command]
+    reading, writing = os.pipe()
+    os.close(reading)
+    full = os.open("/dev/full", os.O_WRONLY) if Path("/dev/full").exists() else writing
+    stderr = {"closed": subprocess.DEVNULL, "full": full, "gone": writing}[stream]
+    done = subprocess.run(command, stdout=subprocess.DEVNULL, stderr=stderr, check=False, timeout=120)
+    for descriptor in {writing, full}:
+        os.close(descriptor)
+    assert done.returncode == 0
+    assert RunDirectory("run").read_status().state == "finished"
 
 
 @pytest.mark.slow

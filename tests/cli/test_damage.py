@@ -1,0 +1,295 @@
+"""What happens to files: damage is found and named, the newest whole checkpoint used, nothing followed out of a run."""
+
+from __future__ import annotations
+
+import json
+import random
+import shutil
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+import pytest
+from command_line import Command, Result
+from processes import SMALL, assert_same_rows, leftovers
+
+from coalactl.errors import ExitCode, UserError
+from coalactl.runs import manifests
+from coalactl.runs.checkpoints import restore, save, steps
+from coalactl.runs.directory import RunDirectory
+from coalactl.runs.manifests import DamagedCheckpointError, check_files, read_manifest
+
+_made: dict[str, Path] = {}
+
+
+@pytest.fixture
+def made(train: Command, tmp_path_factory: pytest.TempPathFactory) -> Callable[..., str]:
+    """Copies of runs and packs: ``cut`` has checkpoints at 4 and 6 of eight iterations, ``whole`` has done them."""
+
+    def copy(name: str, *more: str) -> str:
+        key = " ".join((name, *more))
+        if key not in _made:
+            end = {"cut": "6", "whole": "8"}[name]
+            arguments = [*SMALL, *more, "--iterations", end, "--set", "run.checkpoint_every=2"]
+            _made[key] = tmp_path_factory.mktemp("made") / name
+            assert train(*arguments, "--out", str(_made[key]), "-q").code == 0
+        shutil.copytree(_made[key], name)
+        return name
+
+    return copy
+
+
+def go_on(train: Command, path: str = "cut") -> Result:
+    return train("--resume", path, "--iterations", "8", "--json")
+
+
+def assert_whole(result: Result, made: Callable[..., str], train: Command, path: str = "cut", *more: str) -> None:
+    assert result.code == 0, result.err
+    again = train("--resume", made("whole", *more), "--json", "-q").json
+    for one, other in zip(result.json.get("runs", [result.json]), again.get("runs", [again]), strict=True):
+        assert one["parameters_digest"] == other["parameters_digest"]
+        run_dir = other["run_dir"].replace("whole", path, 1)
+        assert_same_rows(run_dir, other["run_dir"])
+        assert leftovers(run_dir) == []
+
+
+def assert_refused(result: Result, code: int, *words: str) -> None:
+    assert result.code == code, result.err
+    lines = [line for line in result.err.splitlines() if line.startswith("coalactl: ")]
+    assert len(lines) == 1, result.err
+    for word in words:
+        assert word in lines[0], lines[0]
+    assert "Traceback" not in result.err
+
+
+# --- checkpoints ----------------------------------------------------------------------------------------------------
+
+
+def test_each_of_many_flipped_bits_in_each_file_of_a_real_checkpoint_is_found(made: Callable[..., str]) -> None:
+    run = RunDirectory.open(made("cut"))
+    manifest = read_manifest(run, 6)
+    assert len(manifest.files) > 5
+    draws = random.Random(0)
+    for name in manifest.files:
+        path = run.checkpoints_dir / "6" / name
+        kept = path.read_bytes()
+        for _ in range(25):
+            content = bytearray(kept)
+            content[draws.randrange(len(content))] ^= 1 << draws.randrange(8)
+            path.write_bytes(content)
+            with pytest.raises(DamagedCheckpointError, match=path.name):
+                check_files(run, manifest)
+        path.write_bytes(kept)
+    check_files(run, manifest)
+
+
+def test_a_resume_names_the_file_uses_the_checkpoint_before_and_ends_the_same(
+    made: Callable[..., str], train: Command
+) -> None:
+    folder = Path(made("cut")) / "checkpoints" / "6"
+    path = max((path for path in folder.rglob("*") if path.is_file()), key=lambda path: path.stat().st_size)
+    content = bytearray(path.read_bytes())
+    content[7] ^= 16
+    path.write_bytes(content)
+    result = go_on(train)
+    assert f"checkpoint 6 of cut is damaged: checkpoints/6/{path.name}" in result.err
+    assert "resumed at iteration 4" in Path("cut/log.txt").read_text()
+    assert_whole(result, made, train)
+
+
+def test_in_a_pack_all_go_back_to_the_newest_step_that_is_whole_in_each(
+    made: Callable[..., str], train: Command
+) -> None:
+    shutil.rmtree(Path(made("cut", "--seeds", "2")) / "seed-1" / "checkpoints" / "6" / "d")
+    result = go_on(train)
+    assert "seed-1 is damaged" in result.err
+    assert_whole(result, made, train, "cut", "--seeds", "2")
+
+
+def test_with_none_left_the_code_is_4_and_nothing_is_deleted(made: Callable[..., str], train: Command) -> None:
+    run = RunDirectory(made("cut"))
+    for step in (4, 6):
+        (run.checkpoints_dir / str(step) / "_METADATA").write_text("{}")
+    before = sorted(run.path.rglob("*"))
+    assert_refused(go_on(train), 4, "no whole checkpoint is left", "_METADATA")
+    assert sorted(run.path.rglob("*")) == before
+
+
+def rewrite(run: RunDirectory, step: int, change: Callable[[dict[str, Any]], None]) -> None:
+    """A manifest that says something else and is whole in itself."""
+    path = manifests.manifest_file(run, step)
+    content = json.loads(path.read_text())
+    content.pop("sha256")
+    change(content)
+    path.write_text(json.dumps({**content, "sha256": manifests._digest(content)}))
+
+
+def test_another_dtype_is_found_in_the_manifest_and_in_the_arrays(tmp_path: Path) -> None:
+    run = RunDirectory.create(tmp_path / "run", {}, {})
+    state = {"weights": jnp.arange(6, dtype=jnp.float32), "key": jax.random.key(1)}
+    half = {**state, "weights": state["weights"].astype(jnp.float16)}
+
+    def declare(dtype: str) -> None:
+        rewrite(run, 1, lambda content: content["arrays"]["weights"].update(dtype=dtype))
+
+    save(run, 1, half)
+    with pytest.raises(UserError, match=r"weights is float16\[6\] in it, float32\[6\] here") as refused:
+        restore(run, state)
+    assert refused.value.code == ExitCode.DAMAGED
+    declare("float32")  # Orbax alone would cast without a word
+    with pytest.raises(UserError, match="Orbax gives another weights than was saved") as refused:
+        restore(run, state, on_damage=lambda line: None)
+    assert refused.value.code == ExitCode.DAMAGED
+
+
+@pytest.mark.parametrize("kind", ["manifest", "run directory"])
+def test_another_format_is_refused_with_both_versions_and_the_way_out(
+    made: Callable[..., str], train: Command, coalactl: Command, kind: str
+) -> None:
+    run = RunDirectory(made("cut"))
+    if kind == "manifest":
+        rewrite(run, 6, lambda content: content.update(format=2))
+        words = ["6.json has format 2"]
+    else:
+        provenance = run.read_provenance()
+        assert provenance["format"] == 1
+        provenance["attempts"][-1]["packages"]["coalactl"] = "7.0.0"
+        run.write_provenance({**provenance, "format": 2})
+        run.write_config({**run.read_config(), "future": {"key": 1}})
+        words = ["cut has format 2", "coalactl 7.0.0"]
+        assert_refused(coalactl("runs", "show", "cut"), 4, *words)
+    assert_refused(go_on(train), 4, *words, "reads format 1", "go on with it by", "start a new run")
+
+
+# --- links ----------------------------------------------------------------------------------------------------------
+
+LINKED = [
+    *("config.toml", "provenance.json", "status.json", "log.txt", "lock"),
+    *("metrics", "episodes", "checkpoints", "manifests"),
+]
+
+
+@pytest.mark.parametrize("name", LINKED)
+def test_a_link_out_of_a_run_is_refused_and_not_followed(made: Callable[..., str], train: Command, name: str) -> None:
+    path = Path(made("cut")) / name
+    path.rename("outside")
+    path.symlink_to(Path("outside").absolute())
+    before = {file: file.read_bytes() for file in [Path("outside"), *Path("outside").rglob("*")] if file.is_file()}
+    assert_refused(go_on(train), 4, f"cut/{name} is a symbolic link")
+    after = {file: file.read_bytes() for file in [Path("outside"), *Path("outside").rglob("*")] if file.is_file()}
+    assert after == before
+
+
+def test_a_linked_metric_part_or_run_of_a_pack_is_refused(made: Callable[..., str], train: Command) -> None:
+    part = next(Path(made("cut")).glob("metrics/*.parquet"))
+    part.rename("part")
+    part.symlink_to(Path("part").absolute())
+    assert_refused(go_on(train), 4, part.name, "symbolic link")
+    shutil.rmtree("cut")
+    seed = Path(made("cut", "--seeds", "2")) / "seed-1"
+    seed.rename("elsewhere")
+    seed.symlink_to(Path("elsewhere").absolute())
+    assert_refused(go_on(train), 4, "cut/seed-1 is a symbolic link")
+
+
+def test_a_run_that_is_reached_through_a_link_is_as_good_as_any(made: Callable[..., str], train: Command) -> None:
+    Path("link").symlink_to(made("cut"))
+    assert train("--resume", "link", "--iterations", "7", "-q").code == 0
+    assert steps(RunDirectory("cut"))[-1] == 7
+
+
+# --- the small files ------------------------------------------------------------------------------------------------
+
+BAD_JSON = ["", "{", "[]", "null", "[" * 100_000, '{"state": []}', '{"last": 5}', '{"last": {"reward_vs_naive": "x"}}']
+
+
+@pytest.mark.parametrize("text", BAD_JSON, ids=[text[:20] for text in BAD_JSON])
+def test_a_damaged_status_is_told_and_hinders_nothing(
+    made: Callable[..., str], train: Command, coalactl: Command, text: str
+) -> None:
+    Path(made("cut"), "status.json").write_text(text)
+    assert coalactl("runs", "ls", ".", "--json").json[0]["status"] == "damaged status"
+    assert coalactl("runs", "ls", ".").code == 0
+    result = go_on(train)
+    assert "cut/status.json is damaged" in result.err
+    if text == BAD_JSON[0]:
+        assert_whole(result, made, train)
+
+
+def test_a_damaged_provenance_hinders_nothing_once_there_is_a_checkpoint(
+    made: Callable[..., str], train: Command
+) -> None:
+    path = Path(made("cut"), "provenance.json")
+    path.write_text("{")
+    result = go_on(train)
+    assert "cut/provenance.json is damaged" in result.err
+    assert_whole(result, made, train)
+    assert len(json.loads(path.read_text())["attempts"]) == 1
+    shutil.rmtree("cut/manifests")
+    path.write_text("{")
+    RunDirectory("cut").write_status(RunDirectory("cut").read_status()._replace(state="running"))
+    assert_refused(go_on(train), 4, "provenance.json is damaged")  # nobody knows whether it began at --init-from
+
+
+@pytest.mark.parametrize(
+    ("name", "content", "code"),
+    [
+        ("config.toml", b"kind = ", 2),
+        ("config.toml", b"\xff\xfe", 2),
+        ("config.toml", b"a = " + b"[" * 100_000, 2),
+        ("config.toml", b"[meta]\nclip = -1\n", 2),
+        ("metrics/000000000-000000002.parquet", b"PAR1", 4),
+        ("metrics/000000000-000000002.parquet", b"", 4),
+    ],
+)
+def test_a_damaged_configuration_or_metric_part_is_named(
+    made: Callable[..., str], train: Command, name: str, content: bytes, code: int
+) -> None:
+    Path(made("cut"), name).write_bytes(content)
+    assert_refused(go_on(train), code, f"cut/{name}")
+
+
+@pytest.mark.parametrize("text", ["", "[]", '{"seeds": 3}', '{"seeds": [0, "a"]}', '{"seeds": [0, 1, 2]}'])
+def test_a_damaged_pack_file_is_told(made: Callable[..., str], train: Command, text: str) -> None:
+    Path(made("cut", "--seeds", "2"), "pack.json").write_text(text)
+    assert_refused(go_on(train), 2 if "1, 2" in text else 4, "cut/")
+
+
+def test_what_a_copy_may_leave_out_is_made_again(made: Callable[..., str], train: Command) -> None:
+    run = RunDirectory(made("cut"))
+    for file in (run.lock_file, run.log_file, run.status_file):
+        file.unlink()
+    result = go_on(train)
+    assert_whole(result, made, train)
+    for folder in (run.checkpoints_dir, run.manifests_dir, run.metrics_dir, run.episodes_dir):
+        shutil.rmtree(folder)  # as if nothing had been saved yet, and empty folders not copied
+    run.write_status(run.read_status()._replace(state="running"))
+    again = go_on(train)
+    assert again.json["parameters_digest"] == result.json["parameters_digest"]
+    assert_same_rows("cut", "whole")
+
+
+def test_what_killed_writers_leave_is_cleared_away_by_the_next_start(made: Callable[..., str], train: Command) -> None:
+    run = RunDirectory(made("cut"))
+    for path in (run.path, run.metrics_dir, run.episodes_dir, run.manifests_dir):
+        (path / ".half.tmp").write_text("half")
+    (run.metrics_dir / ".folder.tmp").mkdir()
+    (run.checkpoints_dir / "8.orbax-checkpoint-tmp").mkdir()
+    (run.checkpoints_dir / "9").mkdir()
+    assert leftovers("cut")
+    assert_whole(go_on(train), made, train)
+
+
+def test_no_file_is_pickled_or_names_the_place_of_the_run(made: Callable[..., str], train: Command) -> None:
+    place = Path(made("cut")).absolute()
+    (place / "checkpoints" / "6" / "manifest.ocdbt").unlink()
+    assert go_on(train, str(place)).code == 0
+    files = [path for path in place.rglob("*") if path.is_file()]
+    assert len(files) > 20
+    assert "is damaged" in (place / "log.txt").read_text()
+    for path in files:
+        content = path.read_bytes()
+        assert str(place.parent).encode() not in content, path
+        assert not content.startswith((b"\x80\x04", b"\x80\x05")), path

@@ -1,0 +1,38 @@
+"""One process writes to a run directory; a second is told which, readers need no lock, the dead hold none."""
+
+from __future__ import annotations
+
+import signal
+import socket
+
+import pytest
+from command_line import Command
+from processes import SMALL, start, wait_for
+
+from coalactl.runs.directory import RunDirectory
+
+
+@pytest.mark.parametrize("more", [[], pytest.param(["--seeds", "2"], marks=pytest.mark.slow)])
+def test_a_second_writer_a_reader_and_a_dead_holder(train: Command, coalactl: Command, more: list[str]) -> None:
+    endless = [*SMALL, *more, "--iterations", "1000000", "--set", "run.checkpoint_every=50", "--out", "run"]
+    process = start("train", *endless)
+    try:
+        wait_for(process, "training")
+        for arguments in (["--resume", "run"], ["--resume", "run/seed-1"] if more else ["--resume", "run", "-q"]):
+            refused = train(*arguments)
+            assert refused.code == 3, refused.err
+            assert f"in use by process {process.pid} on {socket.gethostname()}" in refused.err
+            assert len(refused.err.splitlines()) == 1
+        assert train(*endless, "-q").code == 3
+        assert coalactl("runs", "show", "run").code == 0
+        assert {row["status"] for row in coalactl("runs", "ls", ".", "--json").json} == {"running"}
+    finally:
+        process.send_signal(signal.SIGKILL)
+        process.communicate()
+    assert {row["status"] for row in coalactl("runs", "ls", ".", "--json").json} == {"stopped"}
+    run = RunDirectory("run/seed-1" if more else "run")
+    assert str(process.pid) in run.lock_file.read_text()
+    done = max([int(path.stem) for path in run.manifests_dir.iterdir()], default=0)
+    finished = train("--resume", "run", "--iterations", str(done + 60), "-q")
+    assert finished.code == 0, finished.err
+    assert run.read_status().state == "finished"

@@ -1,0 +1,119 @@
+"""A ``coalactl`` that kills itself at a chosen place, or lingers there: ``python dying.py PLACE NTH train ...``.
+
+The places are found from outside, by replacing what the product calls; nothing in the product knows of them.
+"""
+
+from __future__ import annotations
+
+import os
+import signal
+import sys
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+Hook = Callable[..., None]
+
+
+class Countdown:
+    """Kills the process at the n-th call."""
+
+    def __init__(self, nth: int) -> None:
+        self._left = nth
+
+    def __call__(self) -> bool:
+        self._left -= 1
+        return self._left == 0
+
+
+def die() -> None:
+    os.kill(os.getpid(), signal.SIGKILL)
+
+
+def half_written(pattern: str) -> Hook:
+    """Dies with half of a file written, before it has taken its name."""
+
+    def install(due: Countdown) -> None:
+        replace = os.replace
+
+        def dying(source: Any, target: Any) -> None:
+            if Path(target).match(pattern) and due():
+                os.truncate(source, os.path.getsize(source) // 2)
+                die()
+            replace(source, target)
+
+        os.replace = dying  # type: ignore[assignment]
+
+    return install
+
+
+def linger() -> None:
+    """Long enough for a signal to arrive."""
+    sys.stderr.write("lingering\n")
+    sys.stderr.flush()
+    for _ in range(30):
+        time.sleep(0.1)
+
+
+def before(module: str, name: str, act: Callable[[], None] = die) -> Hook:
+    """Dies, or does something else, where a function would be called."""
+
+    def install(due: Countdown) -> None:
+        import importlib
+
+        owner: Any = importlib.import_module(module)
+        *classes, function = name.split(".")
+        for part in classes:
+            owner = getattr(owner, part)
+        original = getattr(owner, function)
+
+        def dying(*arguments: Any, **keywords: Any) -> Any:
+            if due():
+                act()
+            return original(*arguments, **keywords)
+
+        setattr(owner, function, dying)
+
+    return install
+
+
+def between_manifest_and_folder(due: Countdown) -> None:
+    """Dies while an old checkpoint is dropped: its manifest has gone, its folder has not."""
+    from coalactl.runs import manifests
+
+    remove = manifests.remove
+
+    def dying(path: Path) -> None:
+        if path.parent.name == "checkpoints" and path.exists() and due():
+            die()
+        remove(path)
+
+    manifests.remove = dying
+
+
+PLACES: dict[str, Hook] = {
+    "metric part": half_written("metrics/*.parquet"),
+    "episode part": half_written("episodes/*.parquet"),
+    "orbax": before("orbax.checkpoint", "PyTreeCheckpointHandler.finalize"),
+    "commit": before("coalactl.runs.checkpoints", "write_manifest"),
+    "manifest": half_written("manifests/*.json"),
+    "pruning": between_manifest_and_folder,
+    "merging": before("coalactl.runs.metric_files", "_PartFolder._remove_covered"),
+    "status": half_written("status.json"),
+    "config": half_written("config.toml"),
+    "provenance": half_written("provenance.json"),
+    "pack": half_written("pack.json"),
+    "long compilation": before("coalactl_core.training", "Engine.compile", linger),
+    "long call": before("coalactl_core.training", "Engine.advance", linger),
+    "long save": before("coalactl.runs.checkpoints", "write_manifest", linger),
+}
+
+
+if __name__ == "__main__":
+    place, nth, *arguments = sys.argv[1:]
+    PLACES[place](Countdown(int(nth)))
+    sys.argv = ["coalactl", *arguments]
+    from coalactl.cli import main
+
+    sys.exit(main(arguments))
