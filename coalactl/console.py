@@ -18,7 +18,7 @@ from rich.progress_bar import ProgressBar
 from rich.table import Table
 from rich.text import Text
 
-from coalactl.summary import KINDS, Measure, measure_of
+from coalactl.summary import KINDS, RunSummary, measure_of
 from coalactl.training.progress import Progress, View
 
 _TITLE = "untrained: iteration 0; trained: mean over the last tenth of the iterations"
@@ -164,24 +164,30 @@ def result_table(untrained: dict[str, float | None], trained: dict[str, float | 
     return table
 
 
-def pack_table(seeds: Sequence[int], trained: Sequence[dict[str, float | None]]) -> Table:
-    """A row a seed, and their mean."""
-    names = dict.fromkeys(name for run in trained for name in run)
-    measures = {name: measure_of(name) for name in names}
-    columns = {name: measure for name, measure in measures.items() if measure and _is_headline(measure)}
-    table = Table(title="means over the last tenth of the iterations", title_justify="left", title_style="italic")
-    table.add_column("seed", justify="right")
-    for measure in columns.values():
-        table.add_column(_heading(measure), justify="right")
-    for seed, run in zip(seeds, trained, strict=True):
-        table.add_row(str(seed), *[_number(run.get(name)) for name in columns])
-    table.add_section()
-    means = []
-    for name in columns:
-        values = [value for run in trained if (value := run.get(name)) is not None]
-        means.append(_number(sum(values) / len(values) if values else None))
-    table.add_row("mean", *means, style="bold")
+def pack_table(seeds: Sequence[int], summaries: Sequence[RunSummary]) -> Table:
+    """A row a measure: each seed's, their mean, and the mean of the untrained agents."""
+    columns = dict.fromkeys(name for summary in summaries for name in summary.trained)
+    table = Table(title=_TITLE, title_justify="left", title_style="italic")
+    table.add_column("measure")
+    for seed in seeds:
+        table.add_column(f"seed\n{seed}", justify="right")
+    table.add_column("mean", justify="right", style="bold")
+    table.add_column("mean\nuntrained", justify="right")
+    for kind in KINDS:
+        for label, own, other in _rows_of(kind, columns):
+            name, _, place = label.partition(", ")
+            for who, column in (("", own), ("co-player's ", other)):
+                trained = [summary.trained.get(column) for summary in summaries]
+                means = [_mean(values) for values in (trained, [one.untrained.get(column) for one in summaries])]
+                words = f"{who}{name} vs {kind}" + (f", {place}" if place else "")
+                table.add_row(words, *map(_number, [*trained, *means]))
+        table.add_section()
     return table
+
+
+def _mean(values: Sequence[float | None]) -> float | None:
+    known = [value for value in values if value is not None]
+    return sum(known) / len(known) if known else None
 
 
 def _rows_of(kind: str, columns: dict[str, float | None]) -> list[tuple[str, str, str]]:
@@ -197,18 +203,6 @@ def _rows_of(kind: str, columns: dict[str, float | None]) -> list[tuple[str, str
         elif measure.place:
             rows.append((f"{measure.name}, {places[measure.place]}", column, f"coplayer_{column}"))
     return rows
-
-
-def _is_headline(measure: Measure) -> bool:
-    own = not measure.name.startswith("coplayer_")
-    return measure.name.endswith("reward") or (own and bool(measure.place) and measure.kind == "naive")
-
-
-def _heading(measure: Measure) -> str:
-    name = measure.name.removeprefix("coplayer_").replace("_", " ")
-    who = "co-player's " if measure.name.startswith("coplayer_") else ""
-    place = f" {measure.place}" if measure.place else ""
-    return f"{who}{name}{place}\nvs {measure.kind}"
 
 
 # --- words ----------------------------------------------------------------------------------------------------------

@@ -9,6 +9,7 @@ from typing import Any, NamedTuple
 
 import pandas as pd
 
+from coalactl.errors import UserError
 from coalactl.runs.directory import RunDirectory
 from coalactl.runs.metric_files import read_metrics
 
@@ -21,6 +22,7 @@ class RunSummary(NamedTuple):
     """Means over meta agents: of iteration 0, played by the untrained agents, and of the last 10% of iterations."""
 
     iterations: int
+    planned: int
     steps: int
     seconds: float
     untrained: dict[str, float | None]
@@ -38,13 +40,18 @@ class Measure(NamedTuple):
 def summarize(run: RunDirectory) -> RunSummary:
     """The summary of a run so far."""
     rows = read_metrics(run)
+    planned = int(run.read_config()["run"]["iterations"])
     if rows.empty:
-        return RunSummary(0, 0, 0.0, {}, {})
-    done = int(rows["iteration"].max()) + 1
-    window = rows[rows["iteration"] >= done - max(1, math.ceil(done * LAST_SHARE))]
+        return RunSummary(0, planned, 0, 0.0, {}, {})
+    last = int(rows["iteration"].max())
+    done = max(last + 1, _told_iterations(run))
+    # The newest row stands for the window where so few are logged that none lies in it.
+    window = rows[rows["iteration"] >= min(last, done - max(1, math.ceil(done * LAST_SHARE)))]
     return RunSummary(
         iterations=done,
-        steps=int(rows["steps"].max()),
+        planned=planned,
+        # Each row tells the steps up to and with its iteration, which all take as many.
+        steps=int(rows["steps"].max()) // (last + 1) * done,
         seconds=float(rows["seconds"].max()),
         untrained=_means(rows[rows["iteration"] == 0]),
         trained=_means(window),
@@ -81,6 +88,14 @@ def json_object(run: RunDirectory, summary: RunSummary, parameters_digest: str) 
 def _own_measure(columns: Sequence[str]) -> str:
     """``defection``, where the environment has it."""
     return "defection" if any(column.startswith("defection_") for column in columns) else ""
+
+
+def _told_iterations(run: RunDirectory) -> int:
+    """How far the status says that the run is: rows tell less where not every iteration is logged."""
+    try:
+        return run.read_status().iteration
+    except UserError:  # The status only tells; the rows are there.
+        return 0
 
 
 def _means(rows: pd.DataFrame) -> dict[str, float | None]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 import sys
 from pathlib import Path
 from typing import Annotated
@@ -47,7 +48,7 @@ def cp(
     target = copy_preset(find_preset(name), destination)
     emit(f"{target}")
     given = target if target.is_absolute() or target.suffix == ".toml" else f"./{target}"
-    note(f"train it with: coalactl train {given}")
+    note(f"train it with: coalactl train {shlex.quote(str(given))}")
 
 
 @app.command()

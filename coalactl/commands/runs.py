@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -62,7 +63,7 @@ def show(
     for row in rows:
         emit(f"{row['run_dir']}: {row['status']}, {row['setting']}, {row['progress']} iterations")
     if not any(summary.iterations for summary in summaries):
-        emit(f"no metrics yet; go on with: coalactl train --resume {path}")
+        emit(f"no metrics yet; go on with: coalactl train --resume {shlex.quote(str(path))}")
         return
     from coalactl.training.outcome import show as show_tables
 

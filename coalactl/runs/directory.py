@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import math
 import os
+import shlex
 import tomllib
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import AbstractContextManager
@@ -224,7 +225,8 @@ def check_free(path: Path, known: tuple[str, ...]) -> None:
     """Raise :class:`UserError` if the folder holds a run, a pack or more than leftovers of a start that was killed."""
     if is_run(path) or is_pack(path):
         raise UserError(
-            f"{path} already holds a run; go on with it by `coalactl train --resume {path}`, or choose another --out",
+            f"{path} already holds a run; go on with it by `coalactl train --resume {shlex.quote(str(path))}`, "
+            "or choose another --out",
             ExitCode.RUN_CONFLICT,
         )
     remove_temporary_files(path)

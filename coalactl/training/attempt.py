@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import shlex
 from collections.abc import Sequence
 from contextlib import AbstractContextManager
 from pathlib import Path
@@ -70,7 +71,7 @@ def run_attempt(
         view.close()
     if code is not ExitCode.OK:
         if not request.quiet:
-            note(f"stopped and saved; go on with: coalactl train --resume {runs.path}")
+            note(f"stopped and saved; go on with: coalactl train --resume {shlex.quote(str(runs.path))}")
         return code
     return report(runs.runs, runs.path, request)
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import shlex
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -37,15 +38,19 @@ def show(runs: Sequence[RunDirectory], path: Path, summaries: Sequence[RunSummar
         console.print(result_table(first.untrained, first.trained))
     else:
         seeds = [run.read_config()["run"]["seed"] for run in runs]
-        console.print(pack_table(seeds, [summary.trained for summary in summaries]))
+        console.print(pack_table(seeds, summaries))
     steps = sum(summary.steps for summary in summaries)
     done = f"{first.iterations} iterations, {quantity(steps)} environment steps, {duration(first.seconds)} of training"
+    named = shlex.quote(str(path))
+    # A run that has not come to its end goes on to the end that it was given.
+    longer = f" --iterations {2 * first.iterations}" if first.iterations >= first.planned else ""
+    reading = f"import pandas; print(pandas.read_parquet({str(runs[0].metrics_dir)!r}).tail())"
     lines = [
         done,
         f"files:       {path}",
-        f"look again:  coalactl runs show {path}",
-        f"train on:    coalactl train --resume {path} --iterations {2 * first.iterations}",
-        f"read:        python -c \"import pandas; print(pandas.read_parquet('{runs[0].metrics_dir}').tail())\"",
+        f"look again:  coalactl runs show {named}",
+        f"train on:    coalactl train --resume {named}{longer}",
+        f"read:        python -c {shlex.quote(reading)}",
     ]
     for line in lines:
         console.print(line, markup=False, soft_wrap=True)
