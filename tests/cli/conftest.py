@@ -55,14 +55,13 @@ _engines: dict[str, Any] = {}
 @pytest.fixture
 def train(coalactl: Command, monkeypatch: pytest.MonkeyPatch) -> Command:
     """``coalactl train`` at tiny sizes; engines are kept, since tracing and compiling is nearly all the time."""
-    from coalactl.configuration import plain
     from coalactl_core import training
 
     build = training.build_engine
 
     def kept(experiment: Any) -> Any:
-        tree = {key: value for key, value in plain(experiment).items() if key != "run"}
-        first = _engines.setdefault(json.dumps(tree), build(experiment))
+        choices = json.dumps(experiment.static_choices)
+        first = _engines.setdefault(choices, build(experiment))
         engine = dataclasses.replace(first, experiment=experiment)
         object.__setattr__(engine, "_compiled_advance", first._compiled_advance)
         return engine
