@@ -23,9 +23,10 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
+from coalactl.engines import engine_for
 from coalactl_core.config import Experiment
 from coalactl_core.learners import MetaLearner
-from coalactl_core.training import Engine, Pieces, build_engine, train_step
+from coalactl_core.training import Engine, Pieces, train_step
 from coalactl_core.types import Metrics, TrainState
 
 # Rows, columns and inner size of the matrix product, and seconds that a measurement of it takes at least.
@@ -45,7 +46,7 @@ class Repeat(NamedTuple):
 
 def measure(experiment: Experiment, *, repeats: int, seconds: float, tell: Callable[[str], None]) -> dict[str, Any]:
     """Medians and quartiles over repeats, in each of which every program runs for at least ``seconds`` or once."""
-    engine = build_engine(experiment)
+    engine = engine_for(experiment)
     tell("compiling")
     began = time.perf_counter()
     state = engine.init([experiment.run.seed])
@@ -144,10 +145,11 @@ class Parts(NamedTuple):
     def of(cls, engine: Engine, state: TrainState) -> Parts:
         """The compiled parts, for the runs of a state."""
         pieces = engine.pieces
-        still = partial(_played(pieces, learns=False), state)
-        played = partial(_played(pieces, learns=True), state) if pieces.game.learns else still
+        compiled = partial(jax.jit, compiler_options=dict(engine.compiler_options))
+        still = partial(compiled(_played(pieces, learns=False)), state)
+        played = partial(compiled(_played(pieces, learns=True)), state) if pieces.game.learns else still
         given = jax.block_until_ready(played())
-        learn = partial(jax.jit(jax.vmap(pieces.learner.update)), *given)
+        learn = partial(compiled(jax.vmap(pieces.learner.update)), *given)
         jax.block_until_ready((still(), learn()))
         return cls(play=still, play_and_teach=played if pieces.game.learns else None, learn=learn)
 
@@ -164,7 +166,7 @@ def _played(pieces: Pieces, *, learns: bool) -> Callable[[TrainState], _Given]:
     def play(state: TrainState) -> Any:
         return train_step(state, short)[0].meta
 
-    return jax.jit(jax.vmap(play))
+    return jax.vmap(play)
 
 
 def _repeat(product: _Product, whole: _Whole, parts: Parts, seconds: float) -> Repeat:
