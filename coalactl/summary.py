@@ -5,12 +5,12 @@ from __future__ import annotations
 import math
 import re
 from collections.abc import Sequence
-from typing import Any, NamedTuple
-
-import pandas as pd
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from coalactl.runs.directory import RunDirectory
-from coalactl.runs.metric_files import read_metrics
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 KINDS = ("naive", "meta", "fixed")
 LAST_SHARE = 0.1
@@ -37,6 +37,8 @@ class Measure(NamedTuple):
 
 def summarize(run: RunDirectory) -> RunSummary:
     """The summary of a run so far."""
+    from coalactl.runs.metric_files import read_metrics
+
     rows = read_metrics(run)
     if rows.empty:
         return RunSummary(0, 0, 0.0, {}, {})
