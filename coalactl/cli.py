@@ -14,6 +14,7 @@ import typer
 from typer.exceptions import Abort, TyperException
 
 from coalactl.commands import presets, runs
+from coalactl.commands.bench import bench
 from coalactl.commands.doctor import doctor
 from coalactl.commands.train import train
 from coalactl.errors import ExitCode, UserError
@@ -33,6 +34,7 @@ app.command()(train)
 app.add_typer(presets.app, name="presets")
 app.add_typer(runs.app, name="runs")
 app.command()(doctor)
+app.command()(bench)
 
 
 @app.callback(invoke_without_command=True)

@@ -5,13 +5,13 @@ from __future__ import annotations
 import math
 import re
 from collections.abc import Sequence
-from typing import Any, NamedTuple
-
-import pandas as pd
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from coalactl.errors import UserError
 from coalactl.runs.directory import RunDirectory
-from coalactl.runs.metric_files import read_metrics
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 KINDS = ("naive", "meta", "fixed")
 LAST_SHARE = 0.1
@@ -39,6 +39,8 @@ class Measure(NamedTuple):
 
 def summarize(run: RunDirectory) -> RunSummary:
     """The summary of a run so far."""
+    from coalactl.runs.metric_files import read_metrics
+
     rows = read_metrics(run)
     planned = int(run.read_config()["run"]["iterations"])
     if rows.empty:

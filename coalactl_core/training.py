@@ -88,6 +88,8 @@ class Engine:
     run_chunk: int
     learning_chunk: int
     call_capacity: int = CALL_CAPACITY
+    # XLA's options for the program of ``advance``, name and value.
+    compiler_options: tuple[tuple[str, int | bool | str], ...] = ()
 
     def init(self, seeds: Sequence[int], experiments: Sequence[Experiment] | None = None) -> TrainState:
         """Fresh runs, one for each seed, on a leading ``runs`` axis.
@@ -114,7 +116,9 @@ class Engine:
 
     def compile(self, state: TrainState) -> None:
         """Compile :meth:`advance` for states like this one without running an iteration's work."""
-        jax.block_until_ready(self._compiled_advance(jax.tree.map(jnp.copy, state), jnp.int32(0)))
+        # Copied by one program: each leaf by itself would be a program for each shape.
+        copy = jax.jit(partial(jax.tree.map, jnp.copy))(state)
+        jax.block_until_ready(self._compiled_advance(copy, jnp.int32(0)))
 
     def summary(self, state: TrainState) -> Summary:
         """Iterations done and the meta agents' parameters, on the host, leading with (runs, agents)."""
@@ -155,7 +159,8 @@ class Engine:
 
     @cached_property
     def _compiled_advance(self) -> jax.stages.Wrapped:
-        return jax.jit(partial(_advance, engine=self), donate_argnums=0)
+        options = dict(self.compiler_options)
+        return jax.jit(partial(_advance, engine=self), donate_argnums=0, compiler_options=options)
 
     @property
     def run_template(self) -> TrainState:

@@ -18,7 +18,7 @@ from coalactl.runs.pack import Pack
 from coalactl.training.outcome import report
 from coalactl.training.request import TrainRequest
 from coalactl.training.signals import StopSignals
-from coalactl_core.config import ConfigurationError, Experiment
+from coalactl_core.config import Experiment
 
 if TYPE_CHECKING:
     from coalactl.training.store import RunStore
@@ -85,16 +85,6 @@ def _note_failure(stores: Sequence[RunStore], error: UserError) -> None:
                 store.run.write_status(store.status._replace(state="failed"))
             except UserError:  # The same full disk; the error that is being raised tells the user.
                 return
-
-
-def engine_for(experiment: Experiment) -> Engine:
-    """The engine of an experiment; what does not fit together is the user's error."""
-    from coalactl_core.training import build_engine
-
-    try:
-        return build_engine(experiment)
-    except ConfigurationError as error:
-        raise UserError(str(error)) from error
 
 
 def stores_of(runs: Runs, preset: str) -> list[RunStore]:

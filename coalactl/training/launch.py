@@ -11,13 +11,14 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from coalactl.configuration import Resolved, method_name, plain, resolve, validate
+from coalactl.engines import engine_for
 from coalactl.environment import log_to, prepare_jax
 from coalactl.errors import ExitCode
 from coalactl.output import note
 from coalactl.presets import DEFAULT_PRESET, Preset, find_preset, read_preset
 from coalactl.runs.directory import RunDirectory
 from coalactl.runs.pack import Pack
-from coalactl.training.attempt import Beginning, Runs, engine_for, run_attempt, stores_of
+from coalactl.training.attempt import Beginning, Runs, run_attempt, stores_of
 from coalactl.training.request import TrainRequest
 from coalactl.training.resuming import resume
 from coalactl.training.signals import StopSignals

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from coalactl.configuration import differences, plain, resolve, validate
+from coalactl.engines import engine_for
 from coalactl.environment import log_to, prepare_jax
 from coalactl.errors import ExitCode, UserError
 from coalactl.output import note
@@ -17,7 +18,7 @@ from coalactl.presets import find_preset, read_preset
 from coalactl.runs.directory import RunDirectory, Status, is_pack
 from coalactl.runs.layout import FORMAT
 from coalactl.runs.pack import Pack
-from coalactl.training.attempt import Beginning, Runs, engine_for, run_attempt, stores_of, warn
+from coalactl.training.attempt import Beginning, Runs, run_attempt, stores_of, warn
 from coalactl.training.outcome import report
 from coalactl.training.request import TrainRequest
 from coalactl.training.signals import StopSignals

@@ -7,17 +7,22 @@ of opponent, inner episode and metric; where there is nothing to report there is
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import TYPE_CHECKING
 
 import numpy as np
-import pandas as pd
 
 from coalactl_core.types import Metrics
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 
 def scalar_rows(
     metrics: Metrics, run: int, chosen: np.ndarray, steps_per_iteration: int, seconds: np.ndarray
 ) -> pd.DataFrame:
     """Rows of one run for the chosen entries of a call; ``seconds`` is the training time after each entry."""
+    import pandas as pd
+
     iterations = metrics.iteration[run, chosen]
     agents = next(iter(metrics.scalars.values())).shape[-1]
     columns = {
@@ -32,6 +37,8 @@ def scalar_rows(
 
 def episode_rows(metrics: Metrics, run: int, chosen: np.ndarray, kinds: Sequence[str]) -> pd.DataFrame:
     """The long form of one run for the chosen entries of a call."""
+    import pandas as pd
+
     iterations = metrics.iteration[run, chosen].astype(np.int64)
     parts = []
     for name, values in sorted(metrics.episodes.items()):

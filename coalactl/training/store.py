@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable, Sequence
-from typing import Any
+from functools import cached_property
+from typing import TYPE_CHECKING, Any
 
 import jax
 import numpy as np
@@ -12,10 +13,12 @@ import numpy as np
 from coalactl.runs.checkpoints import NoWholeCheckpointError, discard_incomplete, prune, restore, save, steps
 from coalactl.runs.directory import RunDirectory, State, Status
 from coalactl.runs.files import write_failures
-from coalactl.runs.metric_files import MetricFiles, read_metrics
 from coalactl.training.rows import episode_rows, scalar_rows
 from coalactl_core.config import Experiment
 from coalactl_core.types import Metrics, TrainState
+
+if TYPE_CHECKING:
+    from coalactl.runs.metric_files import MetricFiles
 
 _log = logging.getLogger(__name__)
 
@@ -29,10 +32,18 @@ class RunStore:
         self.steps_per_iteration = experiment.steps_per_iteration
         self.status = status
         self.diverged: str | None = None
-        self._files = MetricFiles(run)
+
+    @cached_property
+    def _files(self) -> MetricFiles:
+        # Loads pandas: not before there are rows, so that training starts sooner.
+        from coalactl.runs.metric_files import MetricFiles
+
+        return MetricFiles(self.run)
 
     def drop_after(self, step: int) -> float:
         """Drops what an earlier attempt left behind the checkpoint; the training time until there, in seconds."""
+        from coalactl.runs.metric_files import read_metrics
+
         with write_failures(self.run.path):
             self.run.make_folders()
             self.run.remove_temporary_files()

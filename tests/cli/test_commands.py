@@ -63,7 +63,7 @@ def test_doctor_finds_this_installation_well(coalactl: Command) -> None:
 def test_version_and_help(coalactl: Command) -> None:
     assert coalactl("--version").out.startswith("coalactl 0.")
     assert "train" in coalactl().out
-    for command in (["train"], ["presets"], ["presets", "ls"], ["runs"], ["runs", "show"], ["doctor"]):
+    for command in (["train"], ["presets"], ["presets", "ls"], ["runs"], ["runs", "show"], ["doctor"], ["bench"]):
         assert coalactl(*command, "--help").out.startswith("Usage: coalactl")
 
 
@@ -71,6 +71,8 @@ LIGHT = [
     ["--help"],
     ["train", "--help"],
     ["doctor", "--help"],
+    ["bench", "--help"],
+    ["bench", "--size", "nothing"],
     ["presets", "ls"],
     ["train", "--sed", "1"],
     ["train", "--method", "foo"],

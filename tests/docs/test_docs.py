@@ -24,6 +24,7 @@ import pytest
 from pages import ROOT, Block, ShellCommand, blocks, commands, pages
 
 from coalactl import doctor
+from coalactl.bench import child
 from coalactl.cli import main
 from coalactl.configuration import known_keys, plain, resolve, validate
 from coalactl.overrides import parse_overrides
@@ -46,6 +47,16 @@ SHRUNK = {
     "network.heads": 2,
     "network.mlp_width": 8,
     "population.naive": 2,
+}
+BENCHMARK = {
+    **dict.fromkeys(("steps_per_second", "iteration_seconds", "rollout_seconds", "naive_seconds"), 1.0),
+    **dict.fromkeys(("learn_seconds", "compile_seconds", "max_rss_bytes", "sgemm_gflops", "steps_per_gflop"), 1.0),
+    "quartiles": {},
+    "cpu": "",
+    "cores": 1,
+    "devices": [],
+    "packages": {},
+    "source": None,
 }
 START, RESUMED = "2", "3"
 NETWORK = "network_of_the_docs:elman_policy"
@@ -71,7 +82,8 @@ def _surroundings(tmp_path: Path, network_folder: Path, monkeypatch: pytest.Monk
     monkeypatch.setenv("NO_COLOR", "1")
     monkeypatch.setenv("COALACTL_CACHE_DIR", str(tmp_path.parent / "cache"))
     monkeypatch.setattr(training, "build_engine", _shared_engine)
-    monkeypatch.setattr(doctor, "self_test", list)  # Its work is tested with the command line.
+    monkeypatch.setattr(doctor, "self_test", list)  # Its work is tested with the command line, as is that of the bench.
+    monkeypatch.setattr(child, "measure_in_child", lambda size, **rest: {"size": size, **BENCHMARK})
     unoptimized = jax.config.read("jax_disable_most_optimizations")
     jax.config.update("jax_disable_most_optimizations", True)
     before = set(sys.modules)

@@ -1,0 +1,205 @@
+"""The measurement of one experiment, in the process that calls it: the whole iteration and its parts.
+
+The whole iteration is the program that training runs. A part is a program of its own, of the engine's own pieces:
+*rollout* plays meta-episodes against co-players that do not learn, *naive* is what it takes longer when they learn, and
+*learn* is the learner's update on the episodes that were played. The parts need not add up to the whole: one program
+is optimised and uses the caches otherwise than three.
+
+A repeat measures everything one after the other, the speed of matrix products among it, so that a busy machine slows
+all of it alike and the differences and ratios of a repeat stay comparable.
+"""
+
+from __future__ import annotations
+
+import resource
+import sys
+import time
+from collections.abc import Callable, Sequence
+from functools import partial
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+
+from coalactl.engines import engine_for
+from coalactl_core.config import Experiment
+from coalactl_core.learners import MetaLearner
+from coalactl_core.training import Engine, Pieces, train_step
+from coalactl_core.types import Metrics, TrainState
+
+# Rows, columns and inner size of the matrix product, and seconds that a measurement of it takes at least.
+_PRODUCT_SIZE = 1024
+_PRODUCT_SECONDS = 0.2
+
+
+class Repeat(NamedTuple):
+    """One repeat; seconds of one iteration."""
+
+    sgemm_gflops: float
+    iteration_seconds: float
+    rollout_seconds: float
+    naive_seconds: float
+    learn_seconds: float
+
+
+def measure(experiment: Experiment, *, repeats: int, seconds: float, tell: Callable[[str], None]) -> dict[str, Any]:
+    """Medians and quartiles over repeats, in each of which every program runs for at least ``seconds`` or once."""
+    engine = engine_for(experiment)
+    tell("compiling")
+    began = time.perf_counter()
+    state = engine.init([experiment.run.seed])
+    engine.compile(state)
+    compile_seconds = time.perf_counter() - began
+    product = _Product()
+    whole = _Whole(engine, state)
+    whole.warm_up(seconds)
+    memory = peak_bytes()
+    tell("compiling the parts")
+    parts = Parts.of(engine, engine.init([experiment.run.seed]))
+    found = []
+    for repeat in range(repeats):
+        tell(f"repeat {repeat + 1} of {repeats}")
+        found.append(_repeat(product, whole, parts, seconds))
+    return {
+        **_statistics(found, engine.steps_per_iteration),
+        "compile_seconds": compile_seconds,
+        "max_rss_bytes": memory,
+        "steps_per_iteration": engine.steps_per_iteration,
+        "parameters": engine.parameter_count,
+        "repeats": repeats,
+    }
+
+
+def peak_bytes() -> int:
+    """The maximum resident memory of this process so far."""
+    try:
+        # Without what getrusage counts too: the memory of the process that this one was forked from.
+        for line in Path("/proc/self/status").read_text(encoding="utf-8").splitlines():
+            if line.startswith("VmHWM:"):
+                return int(line.split()[1]) * 1024
+    except OSError:
+        pass
+    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    return peak if sys.platform == "darwin" else peak * 1024
+
+
+class _Product:
+    """Single-precision matrix products, a measure of the machine at that moment."""
+
+    def __init__(self) -> None:
+        self._matrix = jnp.ones((_PRODUCT_SIZE, _PRODUCT_SIZE), jnp.float32)
+        self._multiply = jax.jit(jnp.matmul)
+        jax.block_until_ready(self._multiply(self._matrix, self._matrix))
+
+    def gflops(self) -> float:
+        """1e9 floating-point operations a second."""
+        return 2e-9 * _PRODUCT_SIZE**3 / _seconds_a_call(self._once, _PRODUCT_SECONDS)
+
+    def _once(self) -> Any:
+        return self._multiply(self._matrix, self._matrix)
+
+
+class _Whole:
+    """The training program, called for about as many iterations as a training calls it for."""
+
+    def __init__(self, engine: Engine, state: TrainState) -> None:
+        self._engine = engine
+        self._state = state
+        self._count = 1
+
+    def warm_up(self, seconds: float) -> None:
+        """Trains one iteration and then so many that a call takes about ``seconds``."""
+        took = self.seconds_an_iteration()
+        self._count = min(max(1, round(seconds / took)), self._engine.call_capacity)
+        self.seconds_an_iteration()
+
+    def seconds_an_iteration(self, at_least: float = 0.0) -> float:
+        """Calls until ``at_least`` seconds have passed."""
+        return _seconds_a_call(self._advance, at_least) / self._count
+
+    def _advance(self) -> Metrics:
+        self._state, metrics = self._engine.advance(self._state, self._count)
+        return metrics
+
+
+class _Given(NamedTuple):
+    """What a learner's update is called with."""
+
+    key: Any
+    learners: Any
+    episodes: Any
+    opponents: Any
+    hyper: Any
+
+
+class Parts(NamedTuple):
+    """Calls of the parts of an iteration; ``play_and_teach`` is None where no co-player learns."""
+
+    play: Callable[[], Any]
+    play_and_teach: Callable[[], Any] | None
+    learn: Callable[[], Any]
+
+    @classmethod
+    def of(cls, engine: Engine, state: TrainState) -> Parts:
+        """The compiled parts, for the runs of a state."""
+        pieces = engine.pieces
+        compiled = partial(jax.jit, compiler_options=dict(engine.compiler_options))
+        still = partial(compiled(_played(pieces, learns=False)), state)
+        played = partial(compiled(_played(pieces, learns=True)), state) if pieces.game.learns else still
+        given = jax.block_until_ready(played())
+        learn = partial(compiled(jax.vmap(pieces.learner.update)), *given)
+        jax.block_until_ready((still(), learn()))
+        return cls(play=still, play_and_teach=played if pieces.game.learns else None, learn=learn)
+
+
+def _played(pieces: Pieces, *, learns: bool) -> Callable[[TrainState], _Given]:
+    """An iteration up to the learner's update, whose arguments it gives, for a state with a ``runs`` axis."""
+
+    def hand_over(*given: Any) -> tuple[_Given, dict[str, Any]]:
+        return _Given(*given), {}
+
+    recorder = MetaLearner(init=pieces.learner.init, update=hand_over)  # type: ignore[arg-type]
+    short = Pieces(pieces.game._replace(learns=learns), pieces.population, recorder)
+
+    def play(state: TrainState) -> Any:
+        return train_step(state, short)[0].meta
+
+    return jax.vmap(play)
+
+
+def _repeat(product: _Product, whole: _Whole, parts: Parts, seconds: float) -> Repeat:
+    gflops = product.gflops()
+    iteration = whole.seconds_an_iteration(seconds)
+    rollout = _seconds_a_call(parts.play, seconds)
+    both = _seconds_a_call(parts.play_and_teach, seconds) if parts.play_and_teach else rollout
+    return Repeat(
+        sgemm_gflops=gflops,
+        iteration_seconds=iteration,
+        rollout_seconds=rollout,
+        naive_seconds=both - rollout,
+        learn_seconds=_seconds_a_call(parts.learn, seconds),
+    )
+
+
+def _seconds_a_call(call: Callable[[], Any], at_least: float) -> float:
+    """Mean over calls until ``at_least`` seconds have passed, one at least."""
+    began, calls = time.perf_counter(), 0
+    while True:
+        jax.block_until_ready(call())
+        calls += 1
+        passed = time.perf_counter() - began
+        if passed >= at_least:
+            return passed / calls
+
+
+def _statistics(repeats: Sequence[Repeat], steps: int) -> dict[str, Any]:
+    """The median of each measure, and the quartiles of each under its name."""
+    measures = {name: np.array([getattr(each, name) for each in repeats]) for name in Repeat._fields}
+    speed = steps / measures["iteration_seconds"]
+    measures = {"steps_per_second": speed, "steps_per_gflop": speed / measures["sgemm_gflops"], **measures}
+    return {
+        **{name: float(np.median(values)) for name, values in measures.items()},
+        "quartiles": {name: np.quantile(values, (0.25, 0.75)).tolist() for name, values in measures.items()},
+    }
