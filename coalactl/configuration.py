@@ -53,6 +53,13 @@ def resolve(tables: Mapping[str, Any], label: str, overrides: Mapping[str, tuple
     return Resolved(experiment, sources)
 
 
+def with_choices(resolved: Resolved, chosen: Experiment) -> Resolved:
+    """The same with what the engine has chosen where the configuration left it open ("auto")."""
+    values = flatten(plain(chosen))
+    open_ = [key for key, value in resolved.values.items() if values[key] != value]
+    return Resolved(chosen, {**resolved.sources, **dict.fromkeys(open_, "chosen for this device")})
+
+
 def validate(tree: Mapping[str, Any], file: str = "") -> Experiment:
     """The experiment of a tree of tables; :class:`UserError` with one line when it is not valid."""
     try:
@@ -75,8 +82,12 @@ def schema() -> dict[str, Any]:
 
 
 def differences(old: Experiment, new: Experiment) -> list[str]:
-    """Lines ``key: old -> new`` for the values that differ and may not change when a run is resumed."""
+    """Lines ``key: old -> new`` for the values that differ and may not change when a run is resumed.
+
+    "auto" leaves what the run has.
+    """
     before, after = flatten(plain(old)), flatten(plain(new))
+    after = {key: before.get(key) if value == "auto" else value for key, value in after.items()}
     changed = [key for key in {**before, **after} if before.get(key) != after.get(key) and key not in CHANGEABLE]
     return [f"{key}: {before.get(key, 'none')} in the run, {after.get(key, 'none')} given" for key in changed]
 

@@ -39,6 +39,8 @@ from coalactl_core.update import Updater
 
 # Iterations whose metrics one call can hold; a call on a fast device lasts about two seconds.
 CALL_CAPACITY = 64
+# A chunk of runs that holds all of them.
+ALL_RUNS = 1_000_000
 
 
 class Pieces(NamedTuple):
@@ -179,7 +181,7 @@ class Engine:
         return jax.jit(jax.vmap(jax.vmap(self.unpack)))
 
     def _check_choices(self, experiment: Experiment) -> None:
-        ours, theirs = self.experiment.static_choices, experiment.static_choices
+        ours, theirs = self.experiment.static_choices, with_chosen_compute(experiment).static_choices
         differing = [key for key in ours if ours[key] != theirs[key]]
         if differing:
             raise ConfigurationError(
@@ -206,18 +208,17 @@ def build_engine(experiment: Experiment) -> Engine:
     Raises:
         ConfigurationError: a plugin is unknown, or parts of the configuration do not fit each other.
     """
+    experiment = with_chosen_compute(experiment)
     sizes, meta, compute = experiment.rollout, experiment.meta, experiment.compute
-    on_cpu = jax.default_backend() == "cpu"
     environment = build_environment(experiment)
     population = build_population(experiment.population, sizes.meta_batch_size, environment)
     few = environment if isinstance(environment, FewObservations) else None
-    scan = ("sequential" if on_cpu else "associative") if compute.scan == "auto" else compute.scan
     policy, unpack = packed(
         build_policy(
             experiment.network,
             observation_size=environment.observation_size,
             num_actions=environment.num_actions,
-            scan=scan,
+            scan=compute.scan,
             vocabulary=None if few is None else few.vocabulary,
         )
     )
@@ -229,7 +230,7 @@ def build_engine(experiment: Experiment) -> Engine:
         batch_size=sizes.batch_size,
         inner_episodes=sizes.inner_episodes,
         naive_optimizer=experiment.naive.optimizer,
-        naive_chunk=_chunk(compute.naive_chunk, on_cpu, 2, sizes.meta_batch_size),
+        naive_chunk=int(compute.naive_chunk),
         learns=population.has_naive,
     )
     passes = (meta.epochs, meta.minibatches) if meta.algorithm == "ppo" else (1, 1)
@@ -241,25 +242,33 @@ def build_engine(experiment: Experiment) -> Engine:
         optimizer=meta.optimizer,
         epochs=passes[0],
         minibatches=passes[1],
-        chunk=_chunk(compute.meta_batch_chunk, on_cpu, 1, sizes.meta_batch_size),
+        chunk=int(compute.meta_batch_chunk),
         rematerialize=compute.rematerialize,
     )
     learner = score_function_learner(updater, population.kinds)
-    run_chunk = _chunk(compute.run_chunk, on_cpu, 1, 2**20)
     return Engine(
         experiment=experiment,
         pieces=Pieces(game, population, learner),
         unpack=unpack,
-        run_chunk=run_chunk,
+        run_chunk=int(compute.run_chunk),
         learning_chunk=updater.chunk,
     )
 
 
-def _chunk(given: int | str, on_cpu: bool, cpu_choice: int, whole: int) -> int:
-    """A chunk size as configured; "auto" takes what fits a CPU's cache, and everything at once elsewhere."""
-    if isinstance(given, int):
-        return given
-    return cpu_choice if on_cpu else whole
+def with_chosen_compute(experiment: Experiment) -> Experiment:
+    """The experiment with every "auto" of ``[compute]`` replaced by what suits the device at hand.
+
+    On a CPU chunks are what fits its cache, and scans are sequential; elsewhere everything is done at once.
+    """
+    on_cpu, whole = jax.default_backend() == "cpu", experiment.rollout.meta_batch_size
+    choices = {
+        "meta_batch_chunk": 1 if on_cpu else whole,
+        "naive_chunk": 2 if on_cpu else whole,
+        "run_chunk": 1 if on_cpu else ALL_RUNS,
+        "scan": "sequential" if on_cpu else "associative",
+    }
+    chosen = {key: value for key, value in choices.items() if getattr(experiment.compute, key) == "auto"}
+    return experiment.model_copy(update={"compute": experiment.compute.model_copy(update=chosen)})
 
 
 def _advance(state: TrainState, count: Int[Array, ""], *, engine: Engine) -> tuple[TrainState, Metrics]:

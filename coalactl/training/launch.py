@@ -10,7 +10,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from coalactl.configuration import Resolved, method_name, plain, resolve, validate
+from coalactl.configuration import Resolved, method_name, plain, resolve, validate, with_choices
 from coalactl.engines import engine_for
 from coalactl.environment import log_to, prepare_jax
 from coalactl.errors import ExitCode
@@ -46,7 +46,7 @@ def _start(request: TrainRequest, stop: StopSignals) -> ExitCode:
         from coalactl.training.describe import describe
 
         engine = engine_for(resolved.experiment)
-    resolved = resolved._replace(experiment=engine.experiment)
+    resolved = with_choices(resolved, engine.experiment)
     seeds = [resolved.experiment.run.seed + place for place in range(request.seeds or 1)]
     experiments = tuple(_with_seed(resolved.experiment, seed) for seed in seeds)
     if request.dry_run:
