@@ -1,7 +1,8 @@
 """The seam between what was played and how the meta agents learn from it.
 
-A learner is a pair of functions: ``init(params)`` and ``update(key, state, episodes, opponents, hyper)``, the latter
-for all agents of one run at once. Score-function learners (COALA-PG, M-FOS, batch-unaware; PPO or A2C) are built here.
+A learner is a pair of functions: ``init(params)`` for one agent, and ``update(key, state, episodes, opponents, hyper)``
+for all agents of one run at once, which gives their new learners; ``hyper`` holds the numbers of this iteration, the
+naive agents' too. Score-function learners (COALA-PG, M-FOS, batch-unaware; PPO or A2C) are built here.
 """
 
 from __future__ import annotations
@@ -19,12 +20,14 @@ from coalactl_core.estimators import centre_by_kind, targets_of_meta_episode
 from coalactl_core.optimizers import fresh_learner
 from coalactl_core.types import (
     KIND_NAMES,
+    Hyperparameters,
     Learner,
     MetaEpisode,
     MetaHyperparameters,
     Opponents,
     Params,
     Targets,
+    TrainState,
 )
 from coalactl_core.update import LearningBatch, Losses, Updater, update_agent
 
@@ -35,7 +38,7 @@ class MetaLearner(NamedTuple):
     """How meta agents learn; ``update`` gives the new learners and a report with one number an agent."""
 
     init: Callable[[Params], Learner]
-    update: Callable[[Array, Learner, MetaEpisode, Opponents, MetaHyperparameters], tuple[Learner, LossReport]]
+    update: Callable[[Array, TrainState, MetaEpisode, Opponents, Hyperparameters], tuple[Learner, LossReport]]
 
 
 def score_function_learner(updater: Updater, kinds: tuple[int, ...]) -> MetaLearner:
@@ -43,15 +46,15 @@ def score_function_learner(updater: Updater, kinds: tuple[int, ...]) -> MetaLear
 
     def update(
         key: Key[Array, ""],
-        learners: Learner,
+        state: TrainState,
         episodes: MetaEpisode,
         opponents: Opponents,
-        hyper: MetaHyperparameters,
+        hyper: Hyperparameters,
     ) -> tuple[Learner, LossReport]:
         keys = jax.random.split(key, opponents.kind.shape[0])
         learn = partial(_learn, updater=updater, kinds=kinds)
         # One agent after the other: their working sets do not share a cache.
-        return jax.lax.map(lambda agent: learn(*agent), (keys, learners, episodes, opponents, hyper))
+        return jax.lax.map(lambda agent: learn(*agent), (keys, state.meta, episodes, opponents, hyper.meta))
 
     return MetaLearner(init=partial(fresh_learner, updater.optimizer), update=update)
 

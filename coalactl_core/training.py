@@ -75,7 +75,7 @@ def train_step(state: TrainState, pieces: Pieces) -> tuple[TrainState, Metrics]:
     opponents = jax.vmap(meet)(jnp.arange(population.meta), jax.random.split(draw, population.meta))
     # One agent after the other: their working sets do not share a cache.
     episodes = jax.lax.map(play_all, (jax.random.split(play, population.meta), state.meta.params, opponents))
-    meta, losses = learner.update(learn, state.meta, episodes, opponents, hyper.meta)
+    meta, losses = learner.update(learn, state, episodes, opponents, hyper)
     metrics = summarize(state.step, episodes, opponents, losses, population.kinds)
     return state._replace(key=key, step=state.step + 1, meta=meta, naive=naive), metrics
 

@@ -128,7 +128,7 @@ class _Given(NamedTuple):
     """What a learner's update is called with."""
 
     key: Any
-    learners: Any
+    state: Any
     episodes: Any
     opponents: Any
     hyper: Any
