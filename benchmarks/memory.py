@@ -36,6 +36,7 @@ CONFIGURATIONS = {
     "batch": ["ipd-shaping-quick", "--set", "rollout.batch_size=64"],
     "chunk": ["ipd-shaping", "--set", "rollout.meta_batch_size=32", "--set", "compute.meta_batch_chunk=16"],
     "naive-chunk": ["ipd-shaping", "--set", "compute.naive_chunk=128"],
+    "whole": ["ipd-shaping", "--set", "compute.meta_batch_chunk=64", "--set", "compute.naive_chunk=128"],
     "rematerialize": ["ipd-shaping-quick", "--set", "compute.rematerialize=true"],
     "chunk-rematerialize": [
         *("ipd-shaping", "--set", "rollout.meta_batch_size=32", "--set", "compute.meta_batch_chunk=16"),

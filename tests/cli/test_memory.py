@@ -1,0 +1,29 @@
+"""The memory that ``--dry-run`` tells is what a training takes, compilation included."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+SCRIPT = Path(__file__).parents[2] / "benchmarks/memory.py"
+
+
+# A quarter is what is promised; the peak of one configuration differs by a tenth from one process to the next.
+@pytest.mark.slow
+@pytest.mark.parametrize("name", ["quick", "batch", "whole"])
+def test_the_estimate_of_memory_is_within_a_quarter(name: str) -> None:
+    environment = {key: value for key, value in os.environ.items() if key != "XLA_FLAGS"}
+    done = subprocess.run(
+        [sys.executable, SCRIPT, name, "--json", "--most", "0.25"],
+        env=environment,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert [each["name"] for each in json.loads(done.stdout)] == [name]
