@@ -62,7 +62,7 @@ def train(coalactl: Command, monkeypatch: pytest.MonkeyPatch) -> Command:
     def kept(experiment: Any) -> Any:
         choices = json.dumps(experiment.static_choices)
         first = _engines.setdefault(choices, build(experiment))
-        engine = dataclasses.replace(first, experiment=experiment)
+        engine = dataclasses.replace(first, experiment=training.with_chosen_compute(experiment))
         object.__setattr__(engine, "_compiled_advance", first._compiled_advance)
         return engine
 

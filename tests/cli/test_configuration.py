@@ -93,8 +93,8 @@ def test_the_quick_presets() -> None:
     assert (shaping.rollout.meta_batch_size, shaping.meta.learning_rate, shaping.run.iterations) == (8, 1e-3, 120)
     assert shaping.run.checkpoint_every == 20
     assert (mixed.population.meta, mixed.population.p_naive, mixed.population.stratified) == (4, 0.75, True)
-    assert (mixed.rollout.meta_batch_size, mixed.rollout.inner_episodes, mixed.run.iterations) == (8, 10, 400)
-    assert mixed.naive.learning_rate == 0.02
+    assert (mixed.rollout.meta_batch_size, mixed.rollout.inner_episodes, mixed.run.iterations) == (8, 20, 400)
+    assert mixed.naive.learning_rate == 0.01
     assert plain(mixed)["meta"]["meta_opponent_weight"] == {"0": 1.0, "100": 4.0}
 
 

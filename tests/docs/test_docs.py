@@ -117,7 +117,7 @@ def _shared_engine(experiment: Experiment) -> Any:
     for name, member in vars(type(first)).items():
         if isinstance(member, cached_property):
             getattr(first, name)  # Functions that are traced once for all that share the engine.
-    engine = dataclasses.replace(first, experiment=experiment)
+    engine = dataclasses.replace(first, experiment=training.with_chosen_compute(experiment))
     engine.__dict__.update({**first.__dict__, "experiment": experiment})
     return engine
 
