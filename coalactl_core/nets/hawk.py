@@ -153,20 +153,20 @@ class HawkBlock(nn.Module):
         """Outputs, and the memory after the last step; ``resets`` is None where nothing resets after the start."""
         restarts = jnp.zeros(x.shape[0], bool) if resets is None else resets
         restarts = restarts.at[0].set(restarts[0] | carry.fresh)
-        gate, inputs = self.open(x)
+        gate, inputs = self.enter(x)
         inputs, convolution = self.convolution(inputs, carry.convolution, resets)
         decays, inputs = self.rg_lru(inputs, restarts)
         states = linear_recurrence(decays, inputs, carry.recurrent, self.scan)
-        return self.close(x, gate, states), HawkCarry(
+        return self.leave(x, gate, states), HawkCarry(
             recurrent=states[-1], convolution=convolution, fresh=jnp.array(False)
         )
 
-    def open(self, x: Float[Array, "*lead width"]) -> tuple[Float[Array, "*lead width"], Float[Array, "*lead width"]]:
+    def enter(self, x: Float[Array, "*lead width"]) -> tuple[Float[Array, "*lead width"], Float[Array, "*lead width"]]:
         """What the recurrent block makes of one step alone: the gate of its output, and the convolution's input."""
         gate, inputs = jnp.split(self.branches(self.recurrent_norm(x)), 2, -1)
         return nn.gelu(gate), inputs
 
-    def close(
+    def leave(
         self, x: Float[Array, "*lead width"], gate: Float[Array, "*lead width"], states: Float[Array, "*lead width"]
     ) -> Float[Array, "*lead width"]:
         """What follows the recurrence: the recurrent block's output, and the gated MLP."""

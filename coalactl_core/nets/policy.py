@@ -240,7 +240,7 @@ class _HawkNetwork(nn.Module):
         carry: tuple[HawkCarry, ...],
         resets: Bool[Array, "steps"] | None,
     ) -> tuple[PolicyOutput, tuple[HawkCarry, ...]]:
-        x = self.blocks[0].close(before.embedded, before.gate, states)
+        x = self.blocks[0].leave(before.embedded, before.gate, states)
         return self._read(x, self.blocks[1:], carry, resets)
 
     def _read(

@@ -98,7 +98,7 @@ class Windows:
 
 def letters_of(block: Any, embedded: Float[Array, "vocabulary width"]) -> Letters:
     """What the vocabulary's observations contribute; ``block`` is a bound :class:`HawkBlock`."""
-    gate, inputs = block.open(embedded)
+    gate, inputs = block.enter(embedded)
     taps = block.convolution.kernel[::-1, None] * inputs
     return Letters(embedded=embedded, gate=gate, taps=taps.reshape(-1, taps.shape[-1]))
 

@@ -1,5 +1,6 @@
 """The engine as a whole: one program for all numbers and lengths, runs that do not disturb each other, mixed pools."""
 
+import dataclasses
 from typing import Any
 
 import jax
@@ -107,10 +108,12 @@ def test_a_seed_decides_everything(engine) -> None:
     assert not np.array_equal(first[1][0].scalars["policy_loss"], other[1][0].scalars["policy_loss"])
 
 
-def test_runs_packed_in_one_program_equal_runs_alone(engine) -> None:
+@pytest.mark.parametrize("run_chunk", [1, 2], ids=["in-turn", "side-by-side"])
+def test_runs_packed_in_one_program_equal_runs_alone(engine, run_chunk) -> None:
     """Different seeds and numbers side by side; two iterations, since the dynamics are chaotic later."""
+    packing = dataclasses.replace(engine, run_chunk=run_chunk)
     experiments = [experiment(), experiment(learning_rate=3e-3, discount=0.95, p_naive=0.25, method="batch-unaware")]
-    packed, (metrics,) = run(engine, 2, seeds=(0, 4), experiments=experiments)
+    packed, (metrics,) = run(packing, 2, seeds=(0, 4), experiments=experiments)
     for place, (seed, settings) in enumerate(zip((0, 4), experiments, strict=True)):
         alone, (own,) = run(engine, 2, seeds=(seed,), experiments=[settings])
         jax.tree.map(
