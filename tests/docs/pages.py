@@ -18,6 +18,8 @@ LANGUAGES = ("sh", "console", "python", "toml")
 _BLOCK = re.compile(
     r"^```(?P<language>\w+)(?: +(?P<file>[\w./-]+))?[^\n]*\n(?P<text>.*?)^```", re.MULTILINE | re.DOTALL
 )
+_INLINE = re.compile(r"`(coalactl train [^`]+)`")
+_CAPITALS = re.compile(r"\b[A-Z]{2,}\b")
 _EXIT_CODE = re.compile(r"#.*exits with (\d+)")
 
 
@@ -61,6 +63,12 @@ def commands(block: Block) -> list[ShellCommand]:
             code = _EXIT_CODE.search(line)
             found.append(ShellCommand(tuple(command), int(code[1]) if code else 0))
     return found
+
+
+def inline_commands() -> list[ShellCommand]:
+    """Trainings that stand inside the text of all pages, but for those with a word in capitals to be replaced."""
+    found = [text for page in pages() for text in _INLINE.findall(page.read_text())]
+    return [ShellCommand(tuple(shlex.split(text)), 0) for text in dict.fromkeys(found) if not _CAPITALS.search(text)]
 
 
 def _split(words: list[str]) -> list[list[str]]:

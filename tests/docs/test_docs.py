@@ -21,7 +21,7 @@ from typing import Any
 import jax
 import pandas as pd
 import pytest
-from pages import ROOT, Block, ShellCommand, blocks, commands, pages
+from pages import ROOT, Block, ShellCommand, blocks, commands, inline_commands, pages
 
 from coalactl import doctor
 from coalactl.bench import child
@@ -118,7 +118,7 @@ def _shared_engine(experiment: Experiment) -> Any:
         if isinstance(member, cached_property):
             getattr(first, name)  # Functions that are traced once for all that share the engine.
     engine = dataclasses.replace(first, experiment=training.with_chosen_compute(experiment))
-    engine.__dict__.update({**first.__dict__, "experiment": experiment})
+    engine.__dict__.update({**first.__dict__, "experiment": engine.experiment})
     return engine
 
 
@@ -137,6 +137,11 @@ def test_a_page_runs_from_top_to_bottom(name: str, tmp_path: Path, capsys: pytes
     for block in found:
         RUNNERS[block.language](block, namespace)
         capsys.readouterr()
+
+
+@pytest.mark.parametrize("command", inline_commands(), ids=lambda command: " ".join(command.words))
+def test_trainings_in_the_text_run(command: ShellCommand) -> None:
+    assert run_command(command) == 0
 
 
 def run_shell(block: Block, namespace: dict[str, Any]) -> None:
