@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import json
 import shlex
 from collections.abc import Sequence
 from pathlib import Path
@@ -44,7 +45,7 @@ def show(runs: Sequence[RunDirectory], path: Path, summaries: Sequence[RunSummar
     named = shlex.quote(str(path))
     # A run that has not come to its end goes on to the end that it was given.
     longer = f" --iterations {2 * first.iterations}" if first.iterations >= first.planned else ""
-    reading = f"import pandas; print(pandas.read_parquet({str(runs[0].metrics_dir)!r}).tail())"
+    reading = f"import pandas; print(pandas.read_parquet({json.dumps(str(runs[0].metrics_dir))}).tail())"
     lines = [
         done,
         f"files:       {path}",
