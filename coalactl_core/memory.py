@@ -5,12 +5,12 @@ from __future__ import annotations
 from coalactl_core.config import Experiment
 
 # Measured on a CPU, the same within an eighth for all sizes of network and batch: the interpreter with all libraries
-# takes 0.5 GB, compiling the training program 0.7 GB more at its peak (with a warm compile cache it does not, and the
+# takes 0.5 GB, compiling the training program 0.8 GB more at its peak (with a warm compile cache it does not, and the
 # peak is that much lower).
-BASE_BYTES = 1_200_000_000
+BASE_BYTES = 1_300_000_000
 # Arrays of the network's width that a backward pass keeps for each step of each trajectory and each block of a chunk.
 # Rematerialisation changes nothing at the peak: a chunk is recomputed as one, and then it is all there again.
-ARRAYS_PER_ROW = 40
+ARRAYS_PER_ROW = 18
 FLOAT_BYTES = 4
 # A stored step: compact state, action, reward, log-probability, value, advantage, target; some twice while copied.
 BYTES_PER_STORED_STEP = 60
