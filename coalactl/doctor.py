@@ -7,7 +7,7 @@ import platform
 import time
 from collections.abc import Callable
 from importlib.metadata import PackageNotFoundError, version
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import jax
 import jax.numpy as jnp
@@ -16,7 +16,7 @@ import psutil
 
 from coalactl import __version__
 from coalactl.console import size
-from coalactl.environment import compile_cache_directory
+from coalactl.environment import compile_cache_directory, usable_cores
 from coalactl_core.config import Experiment
 from coalactl_core.nets.policy import build_policy
 from coalactl_core.training import Engine, build_engine
@@ -58,8 +58,8 @@ def facts() -> dict[str, str]:
         **found,
         "devices": ", ".join(f"{device.platform}:{device.id} {device.device_kind}" for device in jax.devices()),
         "memory": f"{size(memory.available)} free of {size(memory.total)}",
-        "cores": f"{_usable_cores()} usable of {os.cpu_count()}",
-        "threads": f"{_usable_cores()} for the CPU backend{''.join(f', {each}' for each in threads)}",
+        "cores": f"{usable_cores()} usable of {os.cpu_count()}",
+        "threads": f"{usable_cores()} for the CPU backend{''.join(f', {each}' for each in threads)}",
         "compile cache": f"{cache} ({size(_bytes_in(cache))})",
     }
 
@@ -131,11 +131,6 @@ def _gradient_is_right(engine: Engine) -> tuple[bool, str]:
         measured = float((value(jnp.float64(_STEP)) - value(jnp.float64(-_STEP))) / (2 * _STEP))
     error = abs(exact - measured) / abs(measured)
     return error < _TOLERANCE, f"relative error {error:.1e} against finite differences"
-
-
-def _usable_cores() -> int:
-    affinity: Any = getattr(os, "sched_getaffinity", None)  # Linux only
-    return len(affinity(0)) if affinity else os.cpu_count() or 1
 
 
 def _bytes_in(folder: os.PathLike[str]) -> int:

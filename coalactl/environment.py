@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import os
+from contextlib import suppress
 from pathlib import Path
 
 CACHE_VARIABLE = "COALACTL_CACHE_DIR"
@@ -25,12 +26,16 @@ def compile_cache_directory() -> Path:
     return Path(given) if given else cache_directory() / "xla"
 
 
-def prepare_jax() -> None:
-    """Loads JAX with the compile cache on, before the first compilation; does without one that cannot be used."""
+def prepare_jax(cpu_devices: int | None = None) -> None:
+    """Loads JAX with the compile cache on, before the first compilation; does without one that cannot be used.
+
+    ``cpu_devices``: as many as a run was started on; by default one a core.
+    """
     # XLA's own lines on stderr (about features of the processor that made a cache entry) are of no use to a user.
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
     import jax
 
+    count_cores_as_devices(cpu_devices or usable_cores())
     if log_place() is None:  # JAX warns of cache entries that it cannot read; there may be no run yet to log that in.
         log_to(cache_directory() / "log.txt")
     folder = compile_cache_directory()
@@ -44,6 +49,21 @@ def prepare_jax() -> None:
     jax.config.update("jax_persistent_cache_min_entry_size_bytes", -1)
     # Of a cache entry that cannot be read JAX warns and compiles anew.
     jax.config.update("jax_raise_persistent_cache_errors", False)
+
+
+def count_cores_as_devices(count: int) -> None:
+    """Makes a CPU so many devices to JAX, over which a meta-batch is spread; ``$JAX_NUM_CPU_DEVICES`` goes first."""
+    import jax
+
+    if "JAX_NUM_CPU_DEVICES" not in os.environ:
+        with suppress(RuntimeError):  # JAX was in use before: then it stays as it is.
+            jax.config.update("jax_num_cpu_devices", count)
+
+
+def usable_cores() -> int:
+    """Cores that this process may use."""
+    affinity = getattr(os, "sched_getaffinity", None)  # Linux only
+    return len(affinity(0)) if affinity else os.cpu_count() or 1
 
 
 def log_to(path: Path) -> logging.Handler | None:

@@ -212,6 +212,7 @@ class ComputeConfig(Section):
     meta_batch_chunk: Chunk = "auto"
     naive_chunk: Chunk = "auto"
     run_chunk: Chunk = "auto"
+    devices: Few | Literal["auto"] = "auto"
     rematerialize: bool = False
     scan: Literal["auto", "sequential", "associative"] = "auto"
 
@@ -281,6 +282,11 @@ class Experiment(Section):
             "meta": (meta.algorithm, meta.epochs, meta.minibatches, meta.optimizer),
             "naive": (self.naive.algorithm, self.naive.optimizer),
         }
+
+    @property
+    def minibatch_size(self) -> int:
+        """Meta-episodes that one optimiser step learns from."""
+        return self.rollout.meta_batch_size // (self.meta.minibatches if self.meta.algorithm == "ppo" else 1)
 
     @property
     def steps_per_iteration(self) -> int:

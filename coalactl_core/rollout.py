@@ -20,6 +20,7 @@ from coalactl_core.envs.base import Environment
 from coalactl_core.naive import naive_update
 from coalactl_core.nets.policy import Policy, PolicyOutput
 from coalactl_core.optimizers import fresh_learner
+from coalactl_core.sharding import Shards
 from coalactl_core.types import (
     FIXED,
     NAIVE,
@@ -49,6 +50,7 @@ class Game(NamedTuple):
     naive_optimizer: str
     naive_chunk: int
     learns: bool
+    shards: Shards = Shards()
 
 
 class _Pair(NamedTuple):
@@ -81,13 +83,14 @@ class _Record(NamedTuple):
 def play_meta_episodes(
     key: Key[Array, ""], ego_params: Params, opponents: Opponents, hyper: NaiveHyperparameters, game: Game
 ) -> MetaEpisode:
-    """One agent's meta-episodes of one iteration, all opponents at once; leaves lead with ``meta_batch``.
+    """One agent's meta-episodes of one iteration, each device its part of them; leaves lead with ``meta_batch``.
 
     Every (opponent, trajectory, inner episode) has a random key of its own.
     """
     count = opponents.kind.shape[0]
-    keys = jax.random.split(key, (game.inner_episodes, count))
-    carry = _repeat(_repeat(game.policy.initial_carry(), game.batch_size), count)
+    keys = game.shards.part(jax.random.split(key, (game.inner_episodes, count)), axis=1)
+    opponents = game.shards.part(opponents)
+    carry = _repeat(_repeat(game.policy.initial_carry(), game.batch_size), opponents.kind.shape[0])
     learners = jax.vmap(partial(fresh_learner, game.naive_optimizer))(opponents.params)
     pairs = _Pair(learner=learners, ego_carry=carry, coplayer_carry=carry)
     is_naive = opponents.kind == NAIVE
@@ -106,7 +109,8 @@ def play_meta_episodes(
     _, (trajectory, outcomes) = jax.lax.scan(inner_episode, pairs, keys)
     # (episodes, meta_batch, episode_steps, batch) becomes (meta_batch, steps, batch).
     trajectory = jax.tree.map(lambda leaf: _join_steps(jnp.swapaxes(leaf, 0, 1)), trajectory)
-    return MetaEpisode(trajectory, jax.tree.map(lambda leaf: jnp.swapaxes(leaf, 0, 1), outcomes))
+    outcomes = jax.tree.map(lambda leaf: jnp.swapaxes(leaf, 0, 1), outcomes)
+    return game.shards.gather(MetaEpisode(trajectory, outcomes))
 
 
 def _play_inner_episode(

@@ -25,6 +25,7 @@ from coalactl_core.metrics import summarize
 from coalactl_core.nets.policy import build_policy, packed
 from coalactl_core.population import Population, build_population, naive_set, sample_opponents
 from coalactl_core.rollout import Game, play_meta_episodes
+from coalactl_core.sharding import Shards
 from coalactl_core.types import (
     KIND_NAMES,
     Hyperparameters,
@@ -35,7 +36,7 @@ from coalactl_core.types import (
     Params,
     TrainState,
 )
-from coalactl_core.update import Updater
+from coalactl_core.update import Updater, fitting_chunk
 
 # Iterations whose metrics one call can hold; a call on a fast device lasts about two seconds.
 CALL_CAPACITY = 64
@@ -114,13 +115,13 @@ class Engine:
         """
         if not 0 <= count <= self.call_capacity:
             raise ValueError(f"count {count} is not in 0..{self.call_capacity}")
-        return self._compiled_advance(state, jnp.int32(count))
+        return self._compiled_advance(self.shards.place(state), jnp.int32(count))
 
     def compile(self, state: TrainState) -> None:
         """Compile :meth:`advance` for states like this one without running an iteration's work."""
         # Copied by one program: each leaf by itself would be a program for each shape.
         copy = jax.jit(partial(jax.tree.map, jnp.copy))(state)
-        jax.block_until_ready(self._compiled_advance(copy, jnp.int32(0)))
+        jax.block_until_ready(self.advance(copy, 0))
 
     def summary(self, state: TrainState) -> Summary:
         """Iterations done and the meta agents' parameters, on the host, leading with (runs, agents)."""
@@ -140,8 +141,8 @@ class Engine:
         return estimate_bytes(
             self.experiment,
             runs_at_once=min(runs, self.run_chunk),
-            learning_chunk=self.learning_chunk,
-            naive_chunk=self.pieces.game.naive_chunk,
+            learning_chunk=self.learning_chunk * self.shards.devices,
+            naive_chunk=self.pieces.game.naive_chunk * self.shards.devices,
         )
 
     @property
@@ -162,7 +163,13 @@ class Engine:
     @cached_property
     def _compiled_advance(self) -> jax.stages.Wrapped:
         options = dict(self.compiler_options)
-        return jax.jit(partial(_advance, engine=self), donate_argnums=0, compiler_options=options)
+        advance = self.shards.spread(partial(_advance, engine=self))
+        return jax.jit(advance, donate_argnums=0, compiler_options=options)
+
+    @property
+    def shards(self) -> Shards:
+        """The devices that the meta-batch is spread over."""
+        return self.pieces.game.shards
 
     @property
     def run_template(self) -> TrainState:
@@ -222,6 +229,7 @@ def build_engine(experiment: Experiment) -> Engine:
             vocabulary=None if few is None else few.vocabulary,
         )
     )
+    shards = _shards(experiment)
     observe = few.observe_number if few is not None and policy.takes_indices else environment.observe
     game = Game(
         environment=environment,
@@ -232,6 +240,7 @@ def build_engine(experiment: Experiment) -> Engine:
         naive_optimizer=experiment.naive.optimizer,
         naive_chunk=int(compute.naive_chunk),
         learns=population.has_naive,
+        shards=shards,
     )
     passes = (meta.epochs, meta.minibatches) if meta.algorithm == "ppo" else (1, 1)
     updater = Updater(
@@ -244,6 +253,7 @@ def build_engine(experiment: Experiment) -> Engine:
         minibatches=passes[1],
         chunk=int(compute.meta_batch_chunk),
         rematerialize=compute.rematerialize,
+        shards=shards,
     )
     learner = score_function_learner(updater, population.kinds)
     return Engine(
@@ -265,10 +275,31 @@ def with_chosen_compute(experiment: Experiment) -> Experiment:
         "meta_batch_chunk": 1 if on_cpu else whole,
         "naive_chunk": 2 if on_cpu else whole,
         "run_chunk": 1 if on_cpu else ALL_RUNS,
+        "devices": _most_devices(experiment),
         "scan": "sequential" if on_cpu else "associative",
     }
     chosen = {key: value for key, value in choices.items() if getattr(experiment.compute, key) == "auto"}
     return experiment.model_copy(update={"compute": experiment.compute.model_copy(update=chosen)})
+
+
+def _shards(experiment: Experiment) -> Shards:
+    """The devices to use; each must have as many meta-episodes of every minibatch."""
+    count, size = int(experiment.compute.devices), experiment.minibatch_size
+    if size % count:
+        raise ConfigurationError(
+            f"compute.devices: {count} does not divide a minibatch, which has {size} meta-episodes; "
+            f"use {_most_devices(experiment)} or fewer"
+        )
+    if count > jax.device_count():
+        raise ConfigurationError(
+            f"compute.devices: {count} given, but JAX has {jax.device_count()} here; use at most that"
+        )
+    return Shards(count)
+
+
+def _most_devices(experiment: Experiment) -> int:
+    """As many devices as there are and as share a minibatch evenly."""
+    return fitting_chunk(experiment.minibatch_size, jax.device_count())
 
 
 def _advance(state: TrainState, count: Int[Array, ""], *, engine: Engine) -> tuple[TrainState, Metrics]:

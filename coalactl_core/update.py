@@ -14,6 +14,7 @@ from jaxtyping import Float, Key
 from coalactl_core.nets.policy import Policy, Prepared, unroll_from_start
 from coalactl_core.objectives import POLICY_LOSSES, clipped_value_loss, log_probs_and_entropy
 from coalactl_core.optimizers import apply_gradients
+from coalactl_core.sharding import Shards
 from coalactl_core.types import EnvironmentState, Learner, MetaHyperparameters, Params, Targets, Trajectory
 
 
@@ -29,6 +30,7 @@ class Updater(NamedTuple):
     minibatches: int
     chunk: int
     rematerialize: bool
+    shards: Shards = Shards()
 
 
 class LearningBatch(NamedTuple):
@@ -70,10 +72,11 @@ def update_agent(
 def minibatch_gradient(
     params: Params, minibatch: LearningBatch, hyper: MetaHyperparameters, updater: Updater
 ) -> tuple[Params, Losses]:
-    """Gradient of the mean loss over a minibatch, summed over its chunks.
+    """Gradient of the mean loss over a minibatch, summed over its chunks, the mean over the devices' parts of it.
 
     Parameters are prepared once for all chunks; the sum of the chunks' gradients is pulled back through that once.
     """
+    minibatch = updater.shards.part(minibatch)
     size = minibatch.targets.weight.shape[0]
     chunk = fitting_chunk(size, updater.chunk)
     chunks = jax.tree.map(lambda leaf: leaf.reshape(size // chunk, chunk, *leaf.shape[1:]), minibatch)
@@ -87,7 +90,8 @@ def minibatch_gradient(
 
     losses = Losses(*(jnp.zeros_like(minibatch.targets.weight[0]) for _ in Losses._fields))
     (gradients, losses), _ = jax.lax.scan(accumulate, (jax.tree.map(jnp.zeros_like, prepared), losses), chunks)
-    return jax.tree.map(lambda leaf: leaf * (chunk / size), (pull_back(gradients)[0], losses))
+    own = jax.tree.map(lambda leaf: leaf * (chunk / size), (pull_back(gradients)[0], losses))
+    return updater.shards.mean(own)
 
 
 def chunk_loss(

@@ -3,6 +3,9 @@
 import os
 from collections.abc import Iterator
 
+# One device in all tests but those of several, in this process and its children, however many cores there are.
+os.environ.setdefault("JAX_NUM_CPU_DEVICES", "1")
+
 import jax
 import pytest
 

@@ -24,6 +24,7 @@ import jax.numpy as jnp
 import numpy as np
 
 from coalactl.engines import engine_for
+from coalactl.environment import count_cores_as_devices, usable_cores
 from coalactl_core.config import Experiment
 from coalactl_core.learners import MetaLearner
 from coalactl_core.training import Engine, Pieces, train_step
@@ -46,6 +47,7 @@ class Repeat(NamedTuple):
 
 def measure(experiment: Experiment, *, repeats: int, seconds: float, tell: Callable[[str], None]) -> dict[str, Any]:
     """Medians and quartiles over repeats, in each of which every program runs for at least ``seconds`` or once."""
+    count_cores_as_devices(usable_cores())
     engine = engine_for(experiment)
     tell("compiling")
     began = time.perf_counter()
@@ -146,10 +148,11 @@ class Parts(NamedTuple):
         """The compiled parts, for the runs of a state."""
         pieces = engine.pieces
         compiled = partial(jax.jit, compiler_options=dict(engine.compiler_options))
-        still = partial(compiled(_played(pieces, learns=False)), state)
-        played = partial(compiled(_played(pieces, learns=True)), state) if pieces.game.learns else still
+        spread, state = engine.shards.spread, engine.shards.place(state)
+        still = partial(compiled(spread(_played(pieces, learns=False))), state)
+        played = partial(compiled(spread(_played(pieces, learns=True))), state) if pieces.game.learns else still
         given = jax.block_until_ready(played())
-        learn = partial(compiled(jax.vmap(pieces.learner.update)), *given)
+        learn = partial(compiled(spread(jax.vmap(pieces.learner.update))), *given)
         jax.block_until_ready((still(), learn()))
         return cls(play=still, play_and_teach=played if pieces.game.learns else None, learn=learn)
 

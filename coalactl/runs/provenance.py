@@ -12,13 +12,13 @@ import re
 import shutil
 import socket
 import subprocess
-import sys
 from collections.abc import Iterable, Mapping, Sequence
 from importlib.metadata import PackageNotFoundError, distribution, version
 from pathlib import Path
 from typing import Any
 
 import coalactl
+from coalactl.environment import usable_cores
 from coalactl.runs.directory import utc_now
 
 _PACKAGES = (
@@ -59,7 +59,7 @@ def describe_attempt(command: Sequence[str], devices: Iterable[object] = ()) -> 
         "packages": _versions(),
         "source": _source(),
         "platform": {"system": platform.system(), "release": platform.release(), "machine": platform.machine()},
-        "cores": {"machine": os.cpu_count(), "usable": _usable_cores()},
+        "cores": {"machine": os.cpu_count(), "usable": usable_cores()},
         "devices": [str(device) for device in devices],
         "threads": _environment(_THREAD_VARIABLES),
         "flags": _environment((*_FLAG_VARIABLES, *(name for name in os.environ if name.startswith("JAX_")))),
@@ -74,10 +74,6 @@ def _versions() -> dict[str, str]:
         except PackageNotFoundError:
             continue
     return versions
-
-
-def _usable_cores() -> int | None:
-    return len(os.sched_getaffinity(0)) if sys.platform == "linux" else os.cpu_count()
 
 
 def _environment(names: Iterable[str]) -> dict[str, str]:

@@ -46,8 +46,9 @@ def resume(path: Path, request: TrainRequest, stop: StopSignals) -> ExitCode:
 
 
 def _go_on(runs: Runs, statuses: Sequence[Status], request: TrainRequest, stop: StopSignals) -> ExitCode:
+    devices = runs.experiments[0].compute.devices
     with stop.leaving_at_once():
-        prepare_jax()
+        prepare_jax(devices if isinstance(devices, int) else None)
         import jax
 
         from coalactl.runs.provenance import add_attempt, describe_attempt
