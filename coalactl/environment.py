@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import logging
 import os
+import sys
 from contextlib import suppress
 from pathlib import Path
+from types import TracebackType
 
 CACHE_VARIABLE = "COALACTL_CACHE_DIR"
 _FORMAT = "%(asctime)s %(levelname)s %(name)s: %(message)s"
@@ -67,8 +69,12 @@ def usable_cores() -> int:
 
 
 def log_to(path: Path) -> logging.Handler | None:
-    """Sends everything that is logged or warned of to a file from now on, and nothing of it to the terminal."""
+    """Sends everything that is logged or warned of to a file from now on, and nothing of it to the terminal.
+
+    So it does with exceptions that libraries cannot hand to anybody, as callbacks after a failed write raise them.
+    """
     logging.captureWarnings(True)
+    sys.excepthook = _log_uncaught
     logging.raiseExceptions = False  # A log that cannot be written (disk full) must not end the training.
     root = logging.getLogger()
     try:
@@ -83,6 +89,10 @@ def log_to(path: Path) -> logging.Handler | None:
     root.addHandler(handler)
     logging.getLogger("coalactl").setLevel(logging.INFO)
     return handler
+
+
+def _log_uncaught(kind: type[BaseException], error: BaseException, trace: TracebackType | None) -> None:
+    logging.getLogger(__name__).error("nobody took this exception", exc_info=(kind, error, trace))
 
 
 class _Formatter(logging.Formatter):

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import json
+import shlex
 import signal
+import sys
 import threading
 from pathlib import Path
 
@@ -142,9 +144,10 @@ def test_with_no_whole_checkpoint_left_the_exit_code_is_4(train: Command) -> Non
 
 
 def test_log_every_thins_the_rows(whole: dict[str, object], train: Command) -> None:
-    assert train(*TINY, "--iterations", "5", "--out", "thin", "--set", "run.log_every=2", "-q").code == 0
+    result = train(*TINY, "--iterations", "5", "--out", "thin", "--set", "run.log_every=3", "--json")
+    assert (result.json["iterations"], result.json["steps"]) == (5, whole["steps"])
     thin, all_rows = rows_of("thin")[0], rows_of("whole")[0]
-    pd.testing.assert_frame_equal(thin, all_rows[all_rows["iteration"] % 2 == 0].reset_index(drop=True))
+    pd.testing.assert_frame_equal(thin, all_rows[all_rows["iteration"] % 3 == 0].reset_index(drop=True))
 
 
 def test_a_finished_run_prints_its_summary_again(whole: dict[str, object], train: Command, coalactl: Command) -> None:
@@ -294,6 +297,22 @@ def test_an_unexpected_error_ends_in_one_line_with_the_log(train: Command, monke
     assert "Traceback" in Path("run/log.txt").read_text()
 
 
+def test_exceptions_of_callbacks_go_to_the_log(train: Command, capsys: pytest.CaptureFixture[str]) -> None:
+    assert train(*TINY, "--iterations", "1", "--out", "run", "-q").code == 0
+    sys.excepthook(RuntimeError, RuntimeError("a callback after the end"), None)
+    assert capsys.readouterr().err == ""
+    assert "a callback after the end" in Path("run/log.txt").read_text()
+
+
+def test_an_unfinished_run_goes_on_to_the_end_that_it_was_given(train: Command, coalactl: Command) -> None:
+    assert train(*TINY, "--iterations", "1", "--out", "part", "-q").code == 0
+    assert "train on:    coalactl train --resume part --iterations 2\n" in coalactl("runs", "show", "part").out
+    config = RunDirectory("part").read_config()
+    config["run"]["iterations"] = 9
+    RunDirectory("part").write_config(config)
+    assert "train on:    coalactl train --resume part\n" in coalactl("runs", "show", "part").out
+
+
 def test_a_failed_write_ends_with_6_and_the_last_checkpoint_stands(
     train: Command, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -319,8 +338,8 @@ def test_a_failed_write_ends_with_6_and_the_last_checkpoint_stands(
 @pytest.mark.parametrize("shape", ["single", "pack"])
 def test_the_end_names_only_commands_that_work(train: Command, coalactl: Command, shape: str) -> None:
     more = ["--seeds", "2"] if shape == "pack" else []
-    result = train(*TINY, "--iterations", "1", "--out", "run", *more)
+    result = train(*TINY, "--iterations", "1", "--out", "my run", *more)
     for line in result.out.splitlines():
         if "coalactl " in line:
-            words = line[line.index("coalactl ") :].split()[1:]
+            words = shlex.split(line[line.index("coalactl ") :])[1:]
             assert coalactl(*words).code == 0, line
