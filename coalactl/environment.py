@@ -7,7 +7,7 @@ import os
 import sys
 from contextlib import suppress
 from pathlib import Path
-from types import TracebackType
+from typing import Any
 
 CACHE_VARIABLE = "COALACTL_CACHE_DIR"
 _FORMAT = "%(asctime)s %(levelname)s %(name)s: %(message)s"
@@ -74,7 +74,7 @@ def log_to(path: Path) -> logging.Handler | None:
     So it does with exceptions that libraries cannot hand to anybody, as callbacks after a failed write raise them.
     """
     logging.captureWarnings(True)
-    sys.excepthook = _log_uncaught
+    sys.unraisablehook = _log_unraisable
     logging.raiseExceptions = False  # A log that cannot be written (disk full) must not end the training.
     root = logging.getLogger()
     try:
@@ -91,8 +91,9 @@ def log_to(path: Path) -> logging.Handler | None:
     return handler
 
 
-def _log_uncaught(kind: type[BaseException], error: BaseException, trace: TracebackType | None) -> None:
-    logging.getLogger(__name__).error("nobody took this exception", exc_info=(kind, error, trace))
+def _log_unraisable(given: Any) -> None:
+    raised = given.exc_type, given.exc_value, given.exc_traceback
+    logging.getLogger(__name__).error("nobody took this exception", exc_info=raised)
 
 
 class _Formatter(logging.Formatter):

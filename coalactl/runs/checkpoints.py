@@ -7,6 +7,7 @@ structure comes from the template at restore, and names, shapes and dtypes must 
 from __future__ import annotations
 
 import logging
+import re
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from pathlib import Path
@@ -212,5 +213,5 @@ def _orbax() -> Iterator[tuple[Any, Any]]:
 
 
 def _system_error(message: str) -> str:
-    """The end of TensorStore's message, which says what the system said: ``...: No space left on device``."""
-    return message.split(" [os_error_code", maxsplit=1)[0].rsplit(": ", 1)[-1]
+    """What the system said, ahead of TensorStore's notes in brackets: ``...: No space left on device``."""
+    return re.split(r" \[(?:os_error_code|tensorstore_spec|source)", message, maxsplit=1)[0].rsplit(": ", 1)[-1]

@@ -6,6 +6,7 @@ import dataclasses
 import json
 import logging
 import os
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -25,7 +26,8 @@ def cache_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(autouse=True)
 def _surroundings(tmp_path: Path, cache_folder: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
-    """An empty working directory, a cache of the tests' own, and logging as it was before."""
+    """An empty working directory, a cache of the tests' own, logging and hooks as they were before."""
+    monkeypatch.setattr(sys, "unraisablehook", sys.unraisablehook)
     monkeypatch.chdir(tmp_path)
     monkeypatch.setenv("COALACTL_CACHE_DIR", str(cache_folder))
     monkeypatch.setenv("NO_COLOR", "1")

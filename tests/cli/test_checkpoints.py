@@ -17,7 +17,7 @@ import pytest
 
 from coalactl.errors import ExitCode, UserError
 from coalactl.runs import checkpoints
-from coalactl.runs.checkpoints import discard_incomplete, prune, restore, save, steps
+from coalactl.runs.checkpoints import _system_error, discard_incomplete, prune, restore, save, steps
 from coalactl.runs.directory import RunDirectory
 
 
@@ -341,3 +341,11 @@ def test_orbax_is_silent(run: RunDirectory, capfd: pytest.CaptureFixture[str]) -
     save(run, 30, make_state(3))
     restore(run, make_state(0))
     assert capfd.readouterr() == ("", "")
+
+
+@pytest.mark.parametrize(
+    "notes", ["[os_error_code='28']", "[tensorstore_spec='{\"path\": \"x: y\"}'] [os_error_code='28']"]
+)
+def test_of_tensorstores_message_what_the_system_said_is_told(notes: str) -> None:
+    message = f'RESOURCE_EXHAUSTED: Error writing local file: "a": No space left on device {notes}'
+    assert _system_error(message) == "No space left on device"

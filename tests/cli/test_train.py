@@ -8,6 +8,7 @@ import signal
 import sys
 import threading
 from pathlib import Path
+from types import SimpleNamespace
 
 import numpy as np
 import pandas as pd
@@ -299,7 +300,8 @@ def test_an_unexpected_error_ends_in_one_line_with_the_log(train: Command, monke
 
 def test_exceptions_of_callbacks_go_to_the_log(train: Command, capsys: pytest.CaptureFixture[str]) -> None:
     assert train(*TINY, "--iterations", "1", "--out", "run", "-q").code == 0
-    sys.excepthook(RuntimeError, RuntimeError("a callback after the end"), None)
+    error = RuntimeError("a callback after the end")
+    sys.unraisablehook(SimpleNamespace(exc_type=RuntimeError, exc_value=error, exc_traceback=None))
     assert capsys.readouterr().err == ""
     assert "a callback after the end" in Path("run/log.txt").read_text()
 

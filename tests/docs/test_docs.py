@@ -80,6 +80,7 @@ def _surroundings(tmp_path: Path, network_folder: Path, monkeypatch: pytest.Monk
     monkeypatch.syspath_prepend(network_folder)
     monkeypatch.syspath_prepend(tmp_path)
     monkeypatch.setenv("NO_COLOR", "1")
+    monkeypatch.setattr(sys, "unraisablehook", sys.unraisablehook)
     monkeypatch.setenv("COALACTL_CACHE_DIR", str(tmp_path.parent / "cache"))
     monkeypatch.setattr(training, "build_engine", _shared_engine)
     monkeypatch.setattr(doctor, "self_test", list)  # Its work is tested with the command line, as is that of the bench.
