@@ -159,16 +159,16 @@ def test_a_small_file_system_that_fills_up() -> None:
         coalactl train $SMALL --iterations 8 --set run.checkpoint_every=1 --out disk/run -q
         echo "full: $?"
         ls disk/run/manifests | wc -l
-        find disk/run -name '*tmp*' | wc -l
         rm disk/ballast
         coalactl train --resume disk/run -q
         echo "room: $?"
+        find disk/run -name '*tmp*' | wc -l
     """)
     assert "full: 6" in said, said
     assert any("No space left on device" in line for line in said), said
     assert said[1] in ("1", "2", "3"), said
-    assert said[2] == "0", said
-    assert "room: 0" in said, said
+    # Writes that were under way may leave something behind; the next start takes it away.
+    assert said[2:4] == ["room: 0", "0"], said
 
 
 @pytest.mark.slow
