@@ -95,7 +95,7 @@ def test_while_saving_the_first_signal_waits_until_all_is_saved(
 
 @pytest.mark.parametrize(("signum", "code", "state"), BOTH)
 @pytest.mark.parametrize(
-    ("place", "nth"), [("long save", 2), pytest.param("long call", 3, marks=pytest.mark.slow)], ids=["save", "call"]
+    ("place", "nth"), [("long save", 2), pytest.param("long call", 4, marks=pytest.mark.slow)], ids=["save", "call"]
 )
 def test_a_second_signal_leaves_at_once_and_the_last_checkpoint_stands(
     train: Command, place: str, nth: int, signum: signal.Signals, code: int, state: str
