@@ -17,7 +17,7 @@ from pydantic import BaseModel, ValidationError
 from coalactl.complaints import one_line
 from coalactl.errors import UserError
 from coalactl.overrides import shortened
-from coalactl_core.config import Experiment, MatrixGameConfig, MetaConfig
+from coalactl_core.config import MatrixGameConfig, MetaConfig, SequenceExperiment
 
 # What may change when a run is resumed: how long, and what is kept; nothing that a number depends on.
 CHANGEABLE = ("run.iterations", "run.log_every", "run.checkpoint_every", "run.keep")
@@ -27,7 +27,7 @@ FOR_METHODS = "for"
 class Resolved(NamedTuple):
     """An experiment and the source of every value, by dotted key."""
 
-    experiment: Experiment
+    experiment: SequenceExperiment
     sources: dict[str, str]
 
     @property
@@ -53,23 +53,23 @@ def resolve(tables: Mapping[str, Any], label: str, overrides: Mapping[str, tuple
     return Resolved(experiment, sources)
 
 
-def with_choices(resolved: Resolved, chosen: Experiment) -> Resolved:
+def with_choices(resolved: Resolved, chosen: SequenceExperiment) -> Resolved:
     """The same with what the engine has chosen where the configuration left it open ("auto")."""
     values = flatten(plain(chosen))
     open_ = [key for key, value in resolved.values.items() if values[key] != value]
     return Resolved(chosen, {**resolved.sources, **dict.fromkeys(open_, "chosen for this device")})
 
 
-def validate(tree: Mapping[str, Any], file: str = "") -> Experiment:
+def validate(tree: Mapping[str, Any], file: str = "") -> SequenceExperiment:
     """The experiment of a tree of tables; :class:`UserError` with one line when it is not valid."""
     try:
-        return Experiment.model_validate(tree)
+        return SequenceExperiment.model_validate(tree)
     except ValidationError as error:
         where = f"{file}: " if file else ""
         raise UserError(where + one_line(error, tree, schema())) from error
 
 
-def plain(experiment: Experiment) -> dict[str, Any]:
+def plain(experiment: SequenceExperiment) -> dict[str, Any]:
     """The experiment as tables of plain values, as a configuration file holds them."""
     tree: dict[str, Any] = _without_none(experiment.model_dump())
     return tree
@@ -78,10 +78,10 @@ def plain(experiment: Experiment) -> dict[str, Any]:
 @cache
 def schema() -> dict[str, Any]:
     """JSON schema of the experiment tree."""
-    return Experiment.model_json_schema()
+    return SequenceExperiment.model_json_schema()
 
 
-def differences(old: Experiment, new: Experiment) -> list[str]:
+def differences(old: SequenceExperiment, new: SequenceExperiment) -> list[str]:
     """Lines ``key: old -> new`` for the values that differ and may not change when a run is resumed.
 
     "auto" leaves what the run has.
@@ -103,7 +103,7 @@ def flatten(tree: Mapping[str, Any]) -> dict[str, Any]:
     return flat
 
 
-def method_name(experiment: Experiment) -> str:
+def method_name(experiment: SequenceExperiment) -> str:
     """The method of the meta agents; several are joined by ``+``."""
     return "+".join(dict.fromkeys(config.method for config in experiment.agent_configs()))
 
@@ -135,8 +135,8 @@ def _checked(tables: Mapping[str, Any], label: str) -> dict[str, Any]:
     """The flat values of a file whose sections and keys are all known."""
     for section, table in tables.items():
         is_section = section in _section_keys()
-        if section not in Experiment.model_fields:
-            raise UserError(f"{label}: {unknown_key(section, Experiment.model_fields)}")
+        if section not in SequenceExperiment.model_fields:
+            raise UserError(f"{label}: {unknown_key(section, SequenceExperiment.model_fields)}")
         if is_section and not isinstance(table, Mapping):
             raise UserError(f"{label}: {section}: {table!r} given; it is a table, [{section}]")
     flat = flatten(tables)
@@ -235,7 +235,7 @@ def _validate_settings(settings: Mapping[str, Any], prefix: str) -> None:
 @cache
 def known_keys() -> tuple[str, ...]:
     """Every dotted key of the experiment tree."""
-    keys = [name for name in Experiment.model_fields if name not in _section_keys()]
+    keys = [name for name in SequenceExperiment.model_fields if name not in _section_keys()]
     keys += [f"{section}.{key}" for section, names in _section_keys().items() for key in names]
     return tuple(keys)
 
@@ -243,7 +243,7 @@ def known_keys() -> tuple[str, ...]:
 @cache
 def _section_keys() -> dict[str, tuple[str, ...]]:
     sections: dict[str, tuple[str, ...]] = {"environment": tuple(MatrixGameConfig.model_fields)}
-    for name, field in Experiment.model_fields.items():
+    for name, field in SequenceExperiment.model_fields.items():
         if isinstance(field.annotation, type) and issubclass(field.annotation, BaseModel):
             sections[name] = tuple(field.annotation.model_fields)
     return sections

@@ -17,7 +17,7 @@ import psutil
 from coalactl import __version__
 from coalactl.console import size
 from coalactl.environment import compile_cache_directory, usable_cores
-from coalactl_core.config import Experiment
+from coalactl_core.config import SequenceExperiment
 from coalactl_core.nets.policy import build_policy
 from coalactl_core.training import Engine, build_engine
 
@@ -66,7 +66,7 @@ def facts() -> dict[str, str]:
 
 def self_test() -> list[Check]:
     """Trains a tiny run twice and checks a gradient; about ten seconds."""
-    engine = build_engine(Experiment.model_validate(_TINY))
+    engine = build_engine(SequenceExperiment.model_validate(_TINY))
     return [_checked("training", lambda: _trains(engine)), _checked("gradient", lambda: _gradient_is_right(engine))]
 
 

@@ -7,7 +7,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from coalactl.errors import UserError
-from coalactl_core.config import ConfigurationError, Experiment
+from coalactl_core.config import ConfigurationError, SequenceExperiment
 
 if TYPE_CHECKING:
     from coalactl_core.training import Engine
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 _CPU_OPTIONS = (("xla_backend_optimization_level", 2),)
 
 
-def engine_for(experiment: Experiment) -> Engine:
+def engine_for(experiment: SequenceExperiment) -> Engine:
     """The engine of an experiment; what does not fit together is the user's error."""
     from coalactl_core import training
 

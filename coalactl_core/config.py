@@ -227,7 +227,7 @@ class RunConfig(Section):
     keep: Annotated[int, Field(ge=2, lt=2**31)] = 2
 
 
-class Experiment(Section):
+class SequenceExperiment(Section):
     """Everything that determines a run of the sequence engine."""
 
     kind: Literal["sequence"] = "sequence"
@@ -241,7 +241,7 @@ class Experiment(Section):
     run: RunConfig = RunConfig()
 
     @model_validator(mode="after")
-    def _consistent(self) -> Experiment:
+    def _consistent(self) -> SequenceExperiment:
         size, parts = self.rollout.meta_batch_size, self.meta.minibatches
         if self.meta.algorithm == "ppo" and size % parts:
             fitting = ", ".join(str(count) for count in range(1, size + 1) if size % count == 0)

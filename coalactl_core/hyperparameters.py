@@ -10,7 +10,7 @@ import jax.numpy as jnp
 import numpy as np
 from jax import Array
 
-from coalactl_core.config import Experiment, MetaConfig, NaiveConfig
+from coalactl_core.config import MetaConfig, NaiveConfig, SequenceExperiment
 from coalactl_core.config_numbers import ScheduleConfig
 from coalactl_core.estimators import ESTIMATORS
 from coalactl_core.types import (
@@ -26,7 +26,7 @@ Tree = TypeVar("Tree")
 _NEVER = np.iinfo(np.int32).max
 
 
-def hyperparameters_of(experiments: Sequence[Experiment]) -> Hyperparameters:
+def hyperparameters_of(experiments: Sequence[SequenceExperiment]) -> Hyperparameters:
     """The numbers of several runs, stacked on a leading ``runs`` axis."""
     points = max(_most_points(experiment) for experiment in experiments)
     return _stack([_hyperparameters_of_one(experiment, points) for experiment in experiments])
@@ -52,7 +52,7 @@ def value_at(schedule: Schedule, step: Array) -> Array:
     return jnp.where(schedule.linear, value + fraction * (goal - value), value)
 
 
-def _hyperparameters_of_one(experiment: Experiment, points: int) -> Hyperparameters:
+def _hyperparameters_of_one(experiment: SequenceExperiment, points: int) -> Hyperparameters:
     meta = _stack([_meta_hyperparameters(config, points) for config in experiment.agent_configs()])
     naive: NaiveConfig = experiment.naive
     return Hyperparameters(
@@ -95,7 +95,7 @@ def _schedule(given: float | ScheduleConfig, points: int) -> Schedule:
     )
 
 
-def _most_points(experiment: Experiment) -> int:
+def _most_points(experiment: SequenceExperiment) -> int:
     numbers = [*_fields(experiment.naive), experiment.population.p_naive]
     for config in experiment.agent_configs():
         numbers += _fields(config)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from coalactl_core.config import Experiment
+from coalactl_core.config import SequenceExperiment
 
 # Measured on a CPU, the same within an eighth for all sizes of network and batch: the interpreter with all libraries
 # takes 0.5 GB, compiling the training program 0.8 GB more at its peak (with a warm compile cache it does not, and the
@@ -16,7 +16,7 @@ FLOAT_BYTES = 4
 BYTES_PER_STORED_STEP = 60
 
 
-def estimate_bytes(experiment: Experiment, *, runs_at_once: int, learning_chunk: int, naive_chunk: int) -> int:
+def estimate_bytes(experiment: SequenceExperiment, *, runs_at_once: int, learning_chunk: int, naive_chunk: int) -> int:
     """Resident bytes of a process that trains the experiment, roughly."""
     sizes, network = experiment.rollout, experiment.network
     row = ARRAYS_PER_ROW * FLOAT_BYTES * max(network.width, network.mlp_width) * network.depth

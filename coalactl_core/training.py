@@ -15,7 +15,7 @@ from jax.flatten_util import ravel_pytree
 from jaxtyping import Int, PyTree, UInt
 
 from coalactl_core.chunks import map_in_chunks
-from coalactl_core.config import ConfigurationError, Experiment
+from coalactl_core.config import ConfigurationError, SequenceExperiment
 from coalactl_core.envs.base import FewObservations
 from coalactl_core.envs.registry import build_environment
 from coalactl_core.hyperparameters import at_iteration, hyperparameters_of
@@ -85,7 +85,7 @@ def train_step(state: TrainState, pieces: Pieces) -> tuple[TrainState, Metrics]:
 class Engine:
     """A compiled program for every experiment with the same static choices; build with :func:`build_engine`."""
 
-    experiment: Experiment
+    experiment: SequenceExperiment
     pieces: Pieces
     unpack: Callable[[Array], Params]
     run_chunk: int
@@ -94,7 +94,7 @@ class Engine:
     # XLA's options for the program of ``advance``, name and value.
     compiler_options: tuple[tuple[str, int | bool | str], ...] = ()
 
-    def init(self, seeds: Sequence[int], experiments: Sequence[Experiment] | None = None) -> TrainState:
+    def init(self, seeds: Sequence[int], experiments: Sequence[SequenceExperiment] | None = None) -> TrainState:
         """Fresh runs, one for each seed, on a leading ``runs`` axis.
 
         ``experiments`` gives each run numbers of its own; by default all have the engine's.
@@ -187,7 +187,7 @@ class Engine:
     def _compiled_unpack(self) -> jax.stages.Wrapped:
         return jax.jit(jax.vmap(jax.vmap(self.unpack)))
 
-    def _check_choices(self, experiment: Experiment) -> None:
+    def _check_choices(self, experiment: SequenceExperiment) -> None:
         ours, theirs = self.experiment.static_choices, with_chosen_compute(experiment).static_choices
         differing = [key for key in ours if ours[key] != theirs[key]]
         if differing:
@@ -209,7 +209,7 @@ class Engine:
         )
 
 
-def build_engine(experiment: Experiment) -> Engine:
+def build_engine(experiment: SequenceExperiment) -> Engine:
     """The engine of an experiment.
 
     Raises:
@@ -265,7 +265,7 @@ def build_engine(experiment: Experiment) -> Engine:
     )
 
 
-def with_chosen_compute(experiment: Experiment) -> Experiment:
+def with_chosen_compute(experiment: SequenceExperiment) -> SequenceExperiment:
     """The experiment with every "auto" of ``[compute]`` replaced by what suits the device at hand.
 
     On a CPU chunks are what fits its cache, and scans are sequential; elsewhere everything is done at once.
@@ -282,7 +282,7 @@ def with_chosen_compute(experiment: Experiment) -> Experiment:
     return experiment.model_copy(update={"compute": experiment.compute.model_copy(update=chosen)})
 
 
-def _shards(experiment: Experiment) -> Shards:
+def _shards(experiment: SequenceExperiment) -> Shards:
     """The devices to use; each must have as many meta-episodes of every minibatch."""
     count, size = int(experiment.compute.devices), experiment.minibatch_size
     if size % count:
@@ -297,7 +297,7 @@ def _shards(experiment: Experiment) -> Shards:
     return Shards(count)
 
 
-def _most_devices(experiment: Experiment) -> int:
+def _most_devices(experiment: SequenceExperiment) -> int:
     """As many devices as there are and as share a minibatch evenly."""
     return fitting_chunk(experiment.minibatch_size, jax.device_count())
 

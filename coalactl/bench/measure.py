@@ -25,7 +25,7 @@ import numpy as np
 
 from coalactl.engines import engine_for
 from coalactl.environment import count_cores_as_devices, usable_cores
-from coalactl_core.config import Experiment
+from coalactl_core.config import SequenceExperiment
 from coalactl_core.learners import MetaLearner
 from coalactl_core.training import Engine, Pieces, train_step
 from coalactl_core.types import Metrics, TrainState
@@ -45,7 +45,9 @@ class Repeat(NamedTuple):
     learn_seconds: float
 
 
-def measure(experiment: Experiment, *, repeats: int, seconds: float, tell: Callable[[str], None]) -> dict[str, Any]:
+def measure(
+    experiment: SequenceExperiment, *, repeats: int, seconds: float, tell: Callable[[str], None]
+) -> dict[str, Any]:
     """Medians and quartiles over repeats, in each of which every program runs for at least ``seconds`` or once."""
     count_cores_as_devices(usable_cores())
     engine = engine_for(experiment)

@@ -9,7 +9,7 @@ from coalactl.errors import UserError
 from coalactl.presets import find_preset, nearest, read_preset
 
 if TYPE_CHECKING:
-    from coalactl_core.config import Experiment
+    from coalactl_core.config import SequenceExperiment
 
 
 class Size(NamedTuple):
@@ -34,7 +34,7 @@ def checked_sizes(names: Sequence[str]) -> tuple[str, ...]:
     return tuple(dict.fromkeys(names)) or DEFAULT_SIZES
 
 
-def experiment_of(name: str) -> Experiment:
+def experiment_of(name: str) -> SequenceExperiment:
     """The experiment of a size."""
     from coalactl.configuration import resolve
 

@@ -18,7 +18,7 @@ from coalactl.runs.pack import Pack
 from coalactl.training.outcome import report
 from coalactl.training.request import TrainRequest
 from coalactl.training.signals import StopSignals
-from coalactl_core.config import Experiment
+from coalactl_core.config import SequenceExperiment
 
 if TYPE_CHECKING:
     from coalactl.training.store import RunStore
@@ -33,7 +33,7 @@ class Runs(NamedTuple):
 
     path: Path
     runs: tuple[RunDirectory, ...]
-    experiments: tuple[Experiment, ...]
+    experiments: tuple[SequenceExperiment, ...]
     pack: Pack | None
 
     def lock(self) -> AbstractContextManager[None]:

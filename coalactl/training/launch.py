@@ -22,7 +22,7 @@ from coalactl.training.attempt import Beginning, Runs, run_attempt, stores_of
 from coalactl.training.request import TrainRequest
 from coalactl.training.resuming import resume
 from coalactl.training.signals import StopSignals
-from coalactl_core.config import Experiment
+from coalactl_core.config import SequenceExperiment
 
 if TYPE_CHECKING:
     from coalactl_core.training import Engine
@@ -59,7 +59,7 @@ def _start(request: TrainRequest, stop: StopSignals) -> ExitCode:
 def _start_at(
     path: Path,
     engine: Engine,
-    experiments: tuple[Experiment, ...],
+    experiments: tuple[SequenceExperiment, ...],
     preset: Preset,
     request: TrainRequest,
     stop: StopSignals,
@@ -83,7 +83,7 @@ def _start_at(
         return run_attempt(runs, engine, stores, state, Beginning(0, 0.0), request, stop)
 
 
-def _create(path: Path, experiments: tuple[Experiment, ...], preset: Preset, request: TrainRequest) -> Runs:
+def _create(path: Path, experiments: tuple[SequenceExperiment, ...], preset: Preset, request: TrainRequest) -> Runs:
     import jax
 
     from coalactl.runs.provenance import collect
@@ -108,7 +108,7 @@ def _default_path(preset: Preset, resolved: Resolved, seeds: Sequence[int]) -> P
     return next(path for name in names if not (path := Path("runs") / name).exists())
 
 
-def _with_seed(experiment: Experiment, seed: int) -> Experiment:
+def _with_seed(experiment: SequenceExperiment, seed: int) -> SequenceExperiment:
     tree = plain(experiment)
     tree["run"]["seed"] = seed
     return validate(tree)

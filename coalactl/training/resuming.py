@@ -22,7 +22,7 @@ from coalactl.training.attempt import Beginning, Runs, run_attempt, stores_of, w
 from coalactl.training.outcome import report
 from coalactl.training.request import TrainRequest
 from coalactl.training.signals import StopSignals
-from coalactl_core.config import Experiment
+from coalactl_core.config import SequenceExperiment
 
 _log = logging.getLogger(__name__)
 
@@ -95,7 +95,7 @@ def _open(path: Path) -> Runs:
     return Runs(path, (run,), (_experiment(run),), None)
 
 
-def _experiment(run: RunDirectory) -> Experiment:
+def _experiment(run: RunDirectory) -> SequenceExperiment:
     return validate(run.read_config(), file=str(run.config_file))
 
 

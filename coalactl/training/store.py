@@ -14,7 +14,7 @@ from coalactl.runs.checkpoints import NoWholeCheckpointError, discard_incomplete
 from coalactl.runs.directory import RunDirectory, State, Status
 from coalactl.runs.files import write_failures
 from coalactl.training.rows import episode_rows, scalar_rows
-from coalactl_core.config import Experiment
+from coalactl_core.config import SequenceExperiment
 from coalactl_core.types import Metrics, TrainState
 
 if TYPE_CHECKING:
@@ -26,7 +26,7 @@ _log = logging.getLogger(__name__)
 class RunStore:
     """The files of one run while it trains; ``diverged`` tells why it takes no more part in the training."""
 
-    def __init__(self, run: RunDirectory, experiment: Experiment, status: Status) -> None:
+    def __init__(self, run: RunDirectory, experiment: SequenceExperiment, status: Status) -> None:
         self.run = run
         self.settings = experiment.run
         self.steps_per_iteration = experiment.steps_per_iteration

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from coalactl_core.config import ConfigurationError, Experiment, MatrixGameConfig
+from coalactl_core.config import ConfigurationError, MatrixGameConfig, SequenceExperiment
 from coalactl_core.envs.base import Environment
 from coalactl_core.envs.matrix_game import MatrixGame
 from coalactl_core.plugins import load_plugin
 
 
-def build_environment(experiment: Experiment) -> Environment:
+def build_environment(experiment: SequenceExperiment) -> Environment:
     """The environment of an experiment.
 
     Raises:

@@ -19,7 +19,7 @@ from coalactl.bench import child
 from coalactl.bench.measure import Parts, measure
 from coalactl.bench.sizes import SIZES, experiment_of
 from coalactl.errors import ExitCode, UserError
-from coalactl_core.config import Experiment
+from coalactl_core.config import SequenceExperiment
 from coalactl_core.training import Engine, build_engine
 
 ROOT = Path(__file__).parents[2]
@@ -41,7 +41,7 @@ def small_network(config: Any, observation_size: int, num_actions: int, scan: st
     return recurrent_policy(3)
 
 
-TINY = Experiment.model_validate(
+TINY = SequenceExperiment.model_validate(
     {
         "network": {"name": f"{__name__}:small_network"},
         "population": {"naive": 2},

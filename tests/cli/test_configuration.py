@@ -150,7 +150,7 @@ def test_a_written_configuration_reads_back_the_same() -> None:
 
 
 def test_every_known_key_is_in_the_tree() -> None:
-    assert set(known_keys()) == set(flatten(plain(config.Experiment())))
+    assert set(known_keys()) == set(flatten(plain(config.SequenceExperiment())))
 
 
 @pytest.mark.parametrize(

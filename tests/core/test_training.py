@@ -8,7 +8,7 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from coalactl_core.config import Experiment
+from coalactl_core.config import SequenceExperiment
 from coalactl_core.estimators import ESTIMATORS
 from coalactl_core.hyperparameters import at_iteration, hyperparameters_of
 from coalactl_core.training import Engine, build_engine
@@ -17,9 +17,9 @@ from coalactl_core.types import Metrics, TrainState
 MIXED = [{"method": "coala-pg"}, {"method": "m-fos"}]
 
 
-def experiment(methods: Any = tuple(MIXED), p_naive: float = 0.5, **meta: Any) -> Experiment:
+def experiment(methods: Any = tuple(MIXED), p_naive: float = 0.5, **meta: Any) -> SequenceExperiment:
     """Two meta agents, naive learners and tit-for-tat in one pool, as small as can be."""
-    return Experiment.model_validate(
+    return SequenceExperiment.model_validate(
         {
             "network": {"width": 4, "heads": 2, "mlp_width": 4},
             "population": {
@@ -51,7 +51,7 @@ SEEDS = (0, 3, 4)
 FRESH: dict[str, TrainState] = {}
 
 
-def fresh(*experiments: Experiment, seeds: tuple = (0,)) -> TrainState:
+def fresh(*experiments: SequenceExperiment, seeds: tuple = (0,)) -> TrainState:
     """Runs at their start; initialised once for all tests, since that takes longer than training here."""
     rows = jnp.asarray([SEEDS.index(seed) for seed in seeds])
     state = jax.tree.map(lambda leaf: leaf[rows], FRESH["state"])

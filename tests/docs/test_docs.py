@@ -29,7 +29,7 @@ from coalactl.cli import main
 from coalactl.configuration import known_keys, plain, resolve, validate
 from coalactl.overrides import parse_overrides
 from coalactl_core import training
-from coalactl_core.config import AgentGroup, Experiment, FixedStrategy
+from coalactl_core.config import AgentGroup, FixedStrategy, SequenceExperiment
 from coalactl_core.config_numbers import ScheduleConfig
 from coalactl_core.envs.base import Environment
 from coalactl_core.envs.registry import build_environment
@@ -104,7 +104,7 @@ _build_engine = training.build_engine
 _engines: dict[str, Any] = {}
 
 
-def _shared_engine(experiment: Experiment) -> Any:
+def _shared_engine(experiment: SequenceExperiment) -> Any:
     """One engine for all experiments with the same static choices: tracing and compiling is nearly all the time."""
     tree = plain(experiment)
     static = {
@@ -250,7 +250,7 @@ def headings(page: Path) -> set[str]:
 def test_configuration_lists_every_key_with_its_default() -> None:
     text = (DOCS / "configuration.md").read_text()
     sections = {part.partition("]")[0]: part for part in re.split(r"^## \[", text, flags=re.MULTILINE)[1:]}
-    defaults = plain(Experiment())
+    defaults = plain(SequenceExperiment())
     for key in known_keys():
         section, dot, name = key.partition(".")
         part = sections.get(section, text)

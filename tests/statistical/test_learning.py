@@ -13,19 +13,19 @@ import pytest
 
 from coalactl.configuration import resolve
 from coalactl.presets import find_preset, read_preset
-from coalactl_core.config import Experiment
+from coalactl_core.config import SequenceExperiment
 from coalactl_core.training import build_engine
 
 pytestmark = pytest.mark.slow
 
 
-def quick(preset: str, method: str, seed: int) -> Experiment:
+def quick(preset: str, method: str, seed: int) -> SequenceExperiment:
     found = find_preset(preset)
     given = {"meta.method": (method, "--method"), "run.seed": (seed, "--seed")}
     return resolve(read_preset(found), found.label, given).experiment
 
 
-def train(experiments: Sequence[Experiment], iterations: int, column: str) -> np.ndarray:
+def train(experiments: Sequence[SequenceExperiment], iterations: int, column: str) -> np.ndarray:
     """A column of metrics of all runs, mean over agents; shape (runs, iterations)."""
     engine = build_engine(experiments[0])
     state = engine.init([experiment.run.seed for experiment in experiments], experiments)
