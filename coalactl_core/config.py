@@ -22,7 +22,7 @@ Few = Annotated[int, Field(ge=1, le=1_000)]
 Iterations = Annotated[int, Field(ge=1, lt=2**31)]
 
 Method = Literal["coala-pg", "m-fos", "batch-unaware"]
-Optimizer = Literal["adam", "sgd"]
+Optimizer = Literal["adam", "adamw", "sgd"]
 
 
 class ConfigurationError(ValueError):
@@ -185,6 +185,11 @@ class MetaConfig(Section):
     learning_rate: Coefficient = 3e-4
     max_grad_norm: Limit = 1.0
 
+    @property
+    def passes(self) -> tuple[int, int]:
+        """Epochs and minibatches of one iteration; A2C learns once, from the whole meta-batch."""
+        return (self.epochs, self.minibatches) if self.algorithm == "ppo" else (1, 1)
+
 
 class NaiveConfig(Section):
     """How naive co-players learn between inner episodes (Table 8)."""
@@ -242,8 +247,8 @@ class SequenceExperiment(Section):
 
     @model_validator(mode="after")
     def _consistent(self) -> SequenceExperiment:
-        size, parts = self.rollout.meta_batch_size, self.meta.minibatches
-        if self.meta.algorithm == "ppo" and size % parts:
+        size, (_, parts) = self.rollout.meta_batch_size, self.meta.passes
+        if size % parts:
             fitting = ", ".join(str(count) for count in range(1, size + 1) if size % count == 0)
             raise ValueError(
                 f"meta.minibatches: {parts} does not divide rollout.meta_batch_size {size}; use one of {fitting}"
@@ -286,7 +291,7 @@ class SequenceExperiment(Section):
     @property
     def minibatch_size(self) -> int:
         """Meta-episodes that one optimiser step learns from."""
-        return self.rollout.meta_batch_size // (self.meta.minibatches if self.meta.algorithm == "ppo" else 1)
+        return self.rollout.meta_batch_size // self.meta.passes[1]
 
     @property
     def steps_per_iteration(self) -> int:

@@ -20,8 +20,7 @@ def estimate_bytes(experiment: SequenceExperiment, *, runs_at_once: int, learnin
     """Resident bytes of a process that trains the experiment, roughly."""
     sizes, network = experiment.rollout, experiment.network
     row = ARRAYS_PER_ROW * FLOAT_BYTES * max(network.width, network.mlp_width) * network.depth
-    passes = experiment.meta.minibatches if experiment.meta.algorithm == "ppo" else 1
-    learning_rows = min(learning_chunk, sizes.meta_batch_size // passes) * sizes.batch_size * sizes.steps
+    learning_rows = min(learning_chunk, experiment.minibatch_size) * sizes.batch_size * sizes.steps
     naive_rows = min(naive_chunk, sizes.meta_batch_size) * sizes.batch_size * sizes.inner_episode_length
     stored = BYTES_PER_STORED_STEP * experiment.steps_per_iteration
     return BASE_BYTES + runs_at_once * (stored + row * (learning_rows + naive_rows))

@@ -11,13 +11,13 @@ from jaxtyping import Float
 
 from coalactl_core.nets.policy import Policy, unroll_from_start
 from coalactl_core.objectives import a2c_policy_loss, log_probs_and_entropy, value_loss
-from coalactl_core.optimizers import apply_gradients
+from coalactl_core.optimizers import Optimizer, apply_gradients
 from coalactl_core.returns import batch_lambda_returns, td_errors, values_after
 from coalactl_core.types import Experience, Learner, NaiveHyperparameters, Params
 
 
 def naive_update(
-    learner: Learner, experience: Experience, hyper: NaiveHyperparameters, *, policy: Policy, optimizer: str
+    learner: Learner, experience: Experience, hyper: NaiveHyperparameters, *, policy: Policy, optimizer: Optimizer
 ) -> Learner:
     """One A2C step of one naive agent; its memory starts afresh and nothing is bootstrapped at the episode's end."""
     gradients = jax.grad(naive_loss)(learner.params, experience, hyper, policy)

@@ -2,11 +2,34 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any, NamedTuple, Protocol, runtime_checkable
 
 import optax
 
 from coalactl_core.types import Learner, Params
+
+# From Adam's ε to the direction of a step, which the learning rate is yet to scale.
+Optimizer = Callable[[Any], optax.GradientTransformation]
+
+
+def adam(epsilon: Any) -> optax.GradientTransformation:
+    """Adam (Kingma & Ba 2015) with optax's decay rates, β₁ = .9 and β₂ = .999."""
+    return optax.scale_by_adam(eps=epsilon)
+
+
+def adamw(epsilon: Any) -> optax.GradientTransformation:
+    """Adam with decoupled weight decay (Loshchilov & Hutter 2019), optax's 1e-4 of every parameter."""
+    return optax.chain(optax.scale_by_adam(eps=epsilon), optax.add_decayed_weights(1e-4))
+
+
+def sgd(epsilon: Any) -> optax.GradientTransformation:
+    """The gradient as it is."""
+    del epsilon
+    return optax.identity()
+
+
+OPTIMIZERS: dict[str, Optimizer] = {"adam": adam, "adamw": adamw, "sgd": sgd}
 
 
 @runtime_checkable
@@ -15,7 +38,7 @@ class OptimizerNumbers(Protocol):
 
     @property
     def adam_epsilon(self) -> Any:
-        """ε of Adam; unused by SGD."""
+        """ε of Adam and AdamW; unused by SGD."""
 
     @property
     def learning_rate(self) -> Any:
@@ -33,22 +56,17 @@ class OptimizerStep(NamedTuple):
     grad_norm: Any
 
 
-def fresh_learner(name: str, params: Params) -> Learner:
+def fresh_learner(optimizer: Optimizer, params: Params) -> Learner:
     """A learner that has not yet taken a step."""
-    return Learner(params=params, opt_state=_direction(name, 1e-8).init(params))
+    return Learner(params=params, opt_state=optimizer(1e-8).init(params))
 
 
-def apply_gradients(name: str, learner: Learner, gradients: Params, hyper: OptimizerNumbers) -> OptimizerStep:
-    """One step of "adam" or "sgd" after clipping by the global norm (``max_grad_norm`` inf: no clipping)."""
+def apply_gradients(
+    optimizer: Optimizer, learner: Learner, gradients: Params, hyper: OptimizerNumbers
+) -> OptimizerStep:
+    """One step of an optimiser after clipping by the global norm (``max_grad_norm`` inf: no clipping)."""
     clip = optax.clip_by_global_norm(hyper.max_grad_norm)
     clipped, _ = clip.update(gradients, clip.init(gradients))
-    updates, opt_state = _direction(name, hyper.adam_epsilon).update(clipped, learner.opt_state)
-    updates = optax.tree.scale(-hyper.learning_rate, updates)
-    params = optax.apply_updates(learner.params, updates)
+    direction, opt_state = optimizer(hyper.adam_epsilon).update(clipped, learner.opt_state, learner.params)
+    params = optax.apply_updates(learner.params, optax.tree.scale(-hyper.learning_rate, direction))
     return OptimizerStep(Learner(params=params, opt_state=opt_state), optax.tree.norm(gradients))
-
-
-def _direction(name: str, adam_epsilon: Any) -> optax.GradientTransformation:
-    if name == "adam":
-        return optax.scale_by_adam(eps=adam_epsilon)
-    return optax.identity()

@@ -19,7 +19,7 @@ from coalactl_core.chunks import map_in_chunks
 from coalactl_core.envs.base import Environment
 from coalactl_core.naive import naive_update
 from coalactl_core.nets.policy import Policy, PolicyOutput
-from coalactl_core.optimizers import fresh_learner
+from coalactl_core.optimizers import Optimizer, fresh_learner
 from coalactl_core.sharding import Shards
 from coalactl_core.types import (
     FIXED,
@@ -47,7 +47,7 @@ class Game(NamedTuple):
     policy: Policy
     batch_size: int
     inner_episodes: int
-    naive_optimizer: str
+    naive_optimizer: Optimizer
     naive_chunk: int
     learns: bool
     shards: Shards = Shards()

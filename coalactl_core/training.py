@@ -23,6 +23,8 @@ from coalactl_core.learners import MetaLearner, score_function_learner
 from coalactl_core.memory import estimate_bytes
 from coalactl_core.metrics import summarize
 from coalactl_core.nets.policy import build_policy, packed
+from coalactl_core.objectives import POLICY_LOSSES
+from coalactl_core.optimizers import OPTIMIZERS
 from coalactl_core.population import Population, build_population, naive_set, sample_opponents
 from coalactl_core.rollout import Game, play_meta_episodes
 from coalactl_core.sharding import Shards
@@ -237,20 +239,20 @@ def build_engine(experiment: SequenceExperiment) -> Engine:
         policy=policy,
         batch_size=sizes.batch_size,
         inner_episodes=sizes.inner_episodes,
-        naive_optimizer=experiment.naive.optimizer,
+        naive_optimizer=OPTIMIZERS[experiment.naive.optimizer],
         naive_chunk=int(compute.naive_chunk),
         learns=population.has_naive,
         shards=shards,
     )
-    passes = (meta.epochs, meta.minibatches) if meta.algorithm == "ppo" else (1, 1)
+    epochs, minibatches = meta.passes
     updater = Updater(
         observe=observe,
         policy=policy,
         inner_episode_length=sizes.inner_episode_length,
-        algorithm=meta.algorithm,
-        optimizer=meta.optimizer,
-        epochs=passes[0],
-        minibatches=passes[1],
+        policy_loss=POLICY_LOSSES[meta.algorithm],
+        optimizer=OPTIMIZERS[meta.optimizer],
+        epochs=epochs,
+        minibatches=minibatches,
         chunk=int(compute.meta_batch_chunk),
         rematerialize=compute.rematerialize,
         shards=shards,

@@ -12,8 +12,8 @@ from jax import Array
 from jaxtyping import Float, Key
 
 from coalactl_core.nets.policy import Policy, Prepared, unroll_from_start
-from coalactl_core.objectives import POLICY_LOSSES, clipped_value_loss, log_probs_and_entropy
-from coalactl_core.optimizers import apply_gradients
+from coalactl_core.objectives import PolicyLoss, clipped_value_loss, log_probs_and_entropy
+from coalactl_core.optimizers import Optimizer, apply_gradients
 from coalactl_core.sharding import Shards
 from coalactl_core.types import EnvironmentState, Learner, MetaHyperparameters, Params, Targets, Trajectory
 
@@ -24,8 +24,8 @@ class Updater(NamedTuple):
     observe: Callable[[EnvironmentState, int], Array]
     policy: Policy
     inner_episode_length: int
-    algorithm: str
-    optimizer: str
+    policy_loss: PolicyLoss
+    optimizer: Optimizer
     epochs: int
     minibatches: int
     chunk: int
@@ -103,7 +103,7 @@ def chunk_loss(
     if updater.rematerialize:
         evaluate = jax.checkpoint(evaluate)
     log_probs, values, entropy = evaluate(prepared, trajectory)
-    policy_losses = POLICY_LOSSES[updater.algorithm](log_probs, trajectory.log_probs, targets.advantages, hyper.clip)
+    policy_losses = updater.policy_loss(log_probs, trajectory.log_probs, targets.advantages, hyper.clip)
     policy_loss = jnp.mean(targets.weight * policy_losses)
     value_loss = jnp.mean(clipped_value_loss(values, trajectory.values, targets.value_targets, hyper.value_clip))
     loss = policy_loss + hyper.value_coefficient * value_loss - hyper.entropy * jnp.mean(entropy)

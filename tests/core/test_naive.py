@@ -11,7 +11,7 @@ from reference import slow_losses
 from support import naive_hyper, quick_jit, reactive_policy, recurrent_policy
 
 from coalactl_core.naive import naive_update
-from coalactl_core.optimizers import fresh_learner
+from coalactl_core.optimizers import adam, adamw, fresh_learner, sgd
 from coalactl_core.types import Experience
 
 pytestmark = pytest.mark.usefixtures("float64")
@@ -79,28 +79,30 @@ update = quick_jit(naive_update, static_argnames=("policy", "optimizer"))
 def test_one_step_of_sgd(case, limit) -> None:
     hyper = naive_hyper(**CASES[case], learning_rate=0.3, max_grad_norm=limit)
     params, played = POLICY.init(jax.random.key(0)), experience(0)
-    learner = update(fresh_learner("sgd", params), _arrays(played), hyper, policy=POLICY, optimizer="sgd")
+    learner = update(fresh_learner(sgd, params), _arrays(played), hyper, policy=POLICY, optimizer=sgd)
     gradient = clipped(slow_gradient(params, played, hyper), limit)
     for name, part in gradient.items():
         np.testing.assert_allclose(learner.params[name], params[name] - 0.3 * part, atol=1e-12)
 
 
-def test_three_steps_of_adam_keep_its_moments() -> None:
+@pytest.mark.parametrize(("optimizer", "decay"), [(adam, 0.0), (adamw, 1e-4)])
+def test_three_steps_of_adam_keep_its_moments(optimizer, decay) -> None:
     hyper = naive_hyper(**CASES["paper"], learning_rate=0.005, max_grad_norm=1e-2, adam_epsilon=1e-5)
     params = POLICY.init(jax.random.key(0))
-    learner = fresh_learner("adam", params)
+    learner = fresh_learner(optimizer, params)
     expected = {name: np.asarray(part) for name, part in params.items()}
     first = {name: np.zeros_like(part) for name, part in expected.items()}
     second = {name: np.zeros_like(part) for name, part in expected.items()}
     for count in range(1, 4):
         played = experience(count)
-        learner = update(learner, _arrays(played), hyper, policy=POLICY, optimizer="adam")
+        learner = update(learner, _arrays(played), hyper, policy=POLICY, optimizer=optimizer)
         gradient = clipped(slow_gradient(expected, played, hyper), 1e-2)
         for name, part in gradient.items():
             first[name] = 0.9 * first[name] + 0.1 * part
             second[name] = 0.999 * second[name] + 0.001 * part**2
             corrected = first[name] / (1 - 0.9**count), second[name] / (1 - 0.999**count)
-            expected[name] = expected[name] - 0.005 * corrected[0] / (np.sqrt(corrected[1]) + 1e-5)
+            direction = corrected[0] / (np.sqrt(corrected[1]) + 1e-5)
+            expected[name] = expected[name] - 0.005 * (direction + decay * expected[name])
             np.testing.assert_allclose(learner.params[name], expected[name], atol=1e-11)
 
 
@@ -112,7 +114,7 @@ def test_worked_example() -> None:
         observations=jnp.eye(5)[jnp.asarray([[0, 0]])], actions=jnp.asarray([[0, 1]]), rewards=jnp.asarray([[0.0, 1.0]])
     )
     hyper = naive_hyper(learning_rate=1.0)
-    learner = update(fresh_learner("sgd", params), played, hyper, policy=policy, optimizer="sgd")
+    learner = update(fresh_learner(sgd, params), played, hyper, policy=policy, optimizer=sgd)
     np.testing.assert_allclose(learner.params["logits"][0], [-0.25, 0.25], atol=1e-15)
     np.testing.assert_array_equal(learner.params["logits"][1:], 0)
 

@@ -11,7 +11,7 @@ from support import clock_policy, naive_hyper, opponents_like, quick_jit, reacti
 
 from coalactl_core.envs.matrix_game import MatrixGame
 from coalactl_core.naive import naive_update
-from coalactl_core.optimizers import fresh_learner
+from coalactl_core.optimizers import adam, fresh_learner, sgd
 from coalactl_core.rollout import Game, play_meta_episodes
 from coalactl_core.strategies import STRATEGIES
 from coalactl_core.types import FIXED, META, NAIVE, Experience, MetaEpisode, Trajectory
@@ -39,7 +39,7 @@ def game(policy: Any, **changes: Any) -> Game:
         policy=policy,
         batch_size=BATCH,
         inner_episodes=EPISODES,
-        naive_optimizer="sgd",
+        naive_optimizer=sgd,
         naive_chunk=100,
         learns=True,
     )
@@ -129,7 +129,7 @@ def test_naive_memory_is_reset_at_boundaries_and_every_other_memory_is_carried()
     np.testing.assert_array_equal(seen[1], other)
 
 
-@pytest.mark.parametrize("optimizer", ["sgd", "adam"])
+@pytest.mark.parametrize("optimizer", [sgd, adam])
 def test_naive_co_players_play_what_their_own_updates_made_of_them_and_others_stay(optimizer) -> None:
     """With a huge step the learned tables are certain, so that every later action shows them."""
     policy = REACTIVE

@@ -11,7 +11,8 @@ from reference import slow_losses
 from support import meta_hyper, quick_jit, recurrent_policy
 
 from coalactl_core.envs.matrix_game import MatrixGame
-from coalactl_core.optimizers import fresh_learner
+from coalactl_core.objectives import a2c_policy_loss, ppo_policy_loss
+from coalactl_core.optimizers import adam, fresh_learner, sgd
 from coalactl_core.types import Targets, Trajectory
 from coalactl_core.update import LearningBatch, Updater, minibatch_gradient, update_agent
 
@@ -33,8 +34,8 @@ def updater(**changes: Any) -> Updater:
         observe=ENVIRONMENT.observe,
         policy=POLICY,
         inner_episode_length=STEPS,
-        algorithm="ppo",
-        optimizer="adam",
+        policy_loss=ppo_policy_loss,
+        optimizer=adam,
         epochs=1,
         minibatches=1,
         chunk=META_BATCH,
@@ -72,8 +73,8 @@ def slow_step(params: Any, observation: jax.Array, memory: Any) -> tuple[jax.Arr
     return output.logits, output.value, memory
 
 
-@pytest.mark.parametrize("algorithm", ["ppo", "a2c"])
-def test_gradient_is_that_of_a_loop_over_samples(algorithm) -> None:
+@pytest.mark.parametrize(("algorithm", "policy_loss"), [("ppo", ppo_policy_loss), ("a2c", a2c_policy_loss)])
+def test_gradient_is_that_of_a_loop_over_samples(algorithm, policy_loss) -> None:
     batch = learning_batch()
     trajectory, targets = jax.tree.map(np.asarray, batch)
     numbers = slow_losses.MetaLossNumbers(algorithm=algorithm, **COEFFICIENTS)
@@ -91,7 +92,7 @@ def test_gradient_is_that_of_a_loop_over_samples(algorithm) -> None:
         numbers=numbers,
     )
     expected_loss, expected = jax.value_and_grad(slow)(params())
-    found, losses = gradient(params(), batch, meta_hyper(**COEFFICIENTS), updater(algorithm=algorithm))
+    found, losses = gradient(params(), batch, meta_hyper(**COEFFICIENTS), updater(policy_loss=policy_loss))
     jax.tree.map(close, found, expected)
     close(losses.policy_loss + 0.7 * losses.value_loss - 0.05 * losses.entropy, expected_loss)
     if algorithm == "ppo":
@@ -130,9 +131,9 @@ def test_each_epoch_visits_each_meta_episode_once() -> None:
     batch = learning_batch()
     tiny = 1e-7
     hyper = meta_hyper(**COEFFICIENTS, learning_rate=tiny)
-    several = updater(optimizer="sgd", epochs=3, minibatches=2)
+    several = updater(optimizer=sgd, epochs=3, minibatches=2)
     learner, _ = quick_jit(update_agent, static_argnames="updater")(
-        jax.random.key(0), fresh_learner("sgd", params()), batch, hyper, several
+        jax.random.key(0), fresh_learner(sgd, params()), batch, hyper, several
     )
     whole, _ = gradient(params(), batch, hyper, updater())
     # Each of 2 minibatches has a mean over half of the meta-episodes: the two add up to twice the whole mean.
@@ -144,7 +145,7 @@ def test_gradient_norm_is_reported_before_clipping_and_steps_are_clipped() -> No
     batch = learning_batch()
     hyper = meta_hyper(**COEFFICIENTS, learning_rate=1.0, max_grad_norm=1e-3)
     update = quick_jit(update_agent, static_argnames="updater")
-    learner, losses = update(jax.random.key(0), fresh_learner("sgd", params()), batch, hyper, updater(optimizer="sgd"))
+    learner, losses = update(jax.random.key(0), fresh_learner(sgd, params()), batch, hyper, updater(optimizer=sgd))
     whole, _ = gradient(params(), batch, hyper, updater())
     norm = np.sqrt(sum(np.sum(np.square(leaf)) for leaf in jax.tree.leaves(whole)))
     np.testing.assert_allclose(losses.grad_norm, norm, rtol=1e-9)

@@ -15,6 +15,8 @@ from support import meta_hyper, naive_hyper, opponents_like
 
 from coalactl_core.envs.matrix_game import MatrixGame
 from coalactl_core.learners import learning_targets
+from coalactl_core.objectives import a2c_policy_loss
+from coalactl_core.optimizers import sgd
 from coalactl_core.rollout import Game, play_meta_episodes
 from coalactl_core.types import NAIVE, MetaEpisode, MetaHyperparameters, Params
 from coalactl_core.update import LearningBatch, Updater, minibatch_gradient
@@ -65,8 +67,8 @@ def updater(chunk: int) -> Updater:
         observe=ENVIRONMENT.observe,
         policy=game.POLICY,
         inner_episode_length=game.LENGTH,
-        algorithm="a2c",
-        optimizer="sgd",
+        policy_loss=a2c_policy_loss,
+        optimizer=sgd,
         epochs=1,
         minibatches=1,
         chunk=chunk,
@@ -142,7 +144,7 @@ def test_sampled_gradients_agree_with_the_exact_one(shaping) -> None:
         policy=game.POLICY,
         batch_size=game.BATCH,
         inner_episodes=game.EPISODES,
-        naive_optimizer="sgd",
+        naive_optimizer=sgd,
         naive_chunk=256,
         learns=True,
     )

@@ -14,7 +14,7 @@ import numpy as np
 from support import history_policy
 
 from coalactl_core.naive import naive_update
-from coalactl_core.optimizers import fresh_learner
+from coalactl_core.optimizers import fresh_learner, sgd
 from coalactl_core.types import Experience, NaiveHyperparameters, Params, Trajectory
 
 BATCH = EPISODES = LENGTH = 2
@@ -82,7 +82,7 @@ def coplayer_probabilities(outcomes: Outcomes, coplayer: Params, hyper: NaiveHyp
     )
 
     def learn(experience: Experience) -> jax.Array:
-        learner = naive_update(fresh_learner("sgd", coplayer), experience, hyper, policy=POLICY, optimizer="sgd")
+        learner = naive_update(fresh_learner(sgd, coplayer), experience, hyper, policy=POLICY, optimizer=sgd)
         return learner.params["logits"]
 
     learned = jax.vmap(learn)(experience)
