@@ -3,11 +3,23 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import partial
 from typing import Any, TypeVar
 
 import jax
 
 Tree = TypeVar("Tree")
+# ``map_(function, xs)`` is ``jax.vmap(function)(xs)`` up to summation order.
+Map = Callable[[Callable[[Any], Any], Any], Any]
+
+
+def agent_map(chunk: int) -> Map:
+    """How the work of several meta agents is mapped, ``chunk`` agents at a time.
+
+    In turn there is a loop even around a single agent: without it the program rounds otherwise, and runs that were
+    begun with it would not go on bit by bit.
+    """
+    return jax.lax.map if chunk == 1 else partial(map_in_chunks, chunk=chunk)
 
 
 def map_in_chunks(function: Callable[[Any], Tree], xs: Any, *, chunk: int) -> Tree:

@@ -216,6 +216,7 @@ class ComputeConfig(Section):
 
     meta_batch_chunk: Chunk = "auto"
     naive_chunk: Chunk = "auto"
+    agent_chunk: Chunk = "auto"
     run_chunk: Chunk = "auto"
     devices: Few | Literal["auto"] = "auto"
     rematerialize: bool = False

@@ -16,6 +16,7 @@ import jax.numpy as jnp
 from jax import Array
 from jaxtyping import Float, Key
 
+from coalactl_core.chunks import Map
 from coalactl_core.estimators import centre_by_kind, targets_of_meta_episode
 from coalactl_core.optimizers import fresh_learner
 from coalactl_core.types import (
@@ -41,7 +42,7 @@ class MetaLearner(NamedTuple):
     update: Callable[[Array, TrainState, MetaEpisode, Opponents, Hyperparameters], tuple[Learner, LossReport]]
 
 
-def score_function_learner(updater: Updater, kinds: tuple[int, ...]) -> MetaLearner:
+def score_function_learner(updater: Updater, kinds: tuple[int, ...], map_agents: Map) -> MetaLearner:
     """The learner of all estimators that need no derivative of the co-player's updates."""
 
     def update(
@@ -53,8 +54,8 @@ def score_function_learner(updater: Updater, kinds: tuple[int, ...]) -> MetaLear
     ) -> tuple[Learner, LossReport]:
         keys = jax.random.split(key, opponents.kind.shape[0])
         learn = partial(_learn, updater=updater, kinds=kinds)
-        # One agent after the other: their working sets do not share a cache.
-        return jax.lax.map(lambda agent: learn(*agent), (keys, state.meta, episodes, opponents, hyper.meta))
+        agents = keys, state.meta, episodes, opponents, hyper.meta
+        return map_agents(lambda agent: learn(*agent), agents)
 
     return MetaLearner(init=partial(fresh_learner, updater.optimizer), update=update)
 

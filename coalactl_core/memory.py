@@ -16,11 +16,13 @@ FLOAT_BYTES = 4
 BYTES_PER_STORED_STEP = 60
 
 
-def estimate_bytes(experiment: SequenceExperiment, *, runs_at_once: int, learning_chunk: int, naive_chunk: int) -> int:
+def estimate_bytes(
+    experiment: SequenceExperiment, *, runs_at_once: int, agents_at_once: int, learning_chunk: int, naive_chunk: int
+) -> int:
     """Resident bytes of a process that trains the experiment, roughly."""
     sizes, network = experiment.rollout, experiment.network
     row = ARRAYS_PER_ROW * FLOAT_BYTES * max(network.width, network.mlp_width) * network.depth
     learning_rows = min(learning_chunk, experiment.minibatch_size) * sizes.batch_size * sizes.steps
     naive_rows = min(naive_chunk, sizes.meta_batch_size) * sizes.batch_size * sizes.inner_episode_length
     stored = BYTES_PER_STORED_STEP * experiment.steps_per_iteration
-    return BASE_BYTES + runs_at_once * (stored + row * (learning_rows + naive_rows))
+    return BASE_BYTES + runs_at_once * (stored + agents_at_once * row * (learning_rows + naive_rows))

@@ -14,7 +14,7 @@ from jax import Array
 from jax.flatten_util import ravel_pytree
 from jaxtyping import Int, PyTree, UInt
 
-from coalactl_core.chunks import map_in_chunks
+from coalactl_core.chunks import Map, agent_map, map_in_chunks
 from coalactl_core.config import ConfigurationError, SequenceExperiment
 from coalactl_core.envs.base import FewObservations
 from coalactl_core.envs.registry import build_environment
@@ -52,6 +52,7 @@ class Pieces(NamedTuple):
     game: Game
     population: Population
     learner: MetaLearner
+    map_agents: Map
 
 
 class Summary(NamedTuple):
@@ -64,7 +65,7 @@ class Summary(NamedTuple):
 def train_step(state: TrainState, pieces: Pieces) -> tuple[TrainState, Metrics]:
     """One training iteration of one run (App. B.2): every meta agent updates simultaneously."""
     key, shuffle, draw, play, learn = jax.random.split(state.key, 5)
-    game, population, learner = pieces
+    population = pieces.population
     hyper = at_iteration(state.hyperparameters, state.step)
     naive = naive_set(shuffle, state.naive, state.meta.params, population)
 
@@ -73,12 +74,12 @@ def train_step(state: TrainState, pieces: Pieces) -> tuple[TrainState, Metrics]:
 
     def play_all(agent: tuple[Array, Params, Opponents]) -> MetaEpisode:
         key, params, opponents = agent
-        return play_meta_episodes(key, params, opponents, hyper.naive, game)
+        return play_meta_episodes(key, params, opponents, hyper.naive, pieces.game)
 
     opponents = jax.vmap(meet)(jnp.arange(population.meta), jax.random.split(draw, population.meta))
-    # One agent after the other: their working sets do not share a cache.
-    episodes = jax.lax.map(play_all, (jax.random.split(play, population.meta), state.meta.params, opponents))
-    meta, losses = learner.update(learn, state, episodes, opponents, hyper)
+    agents = jax.random.split(play, population.meta), state.meta.params, opponents
+    episodes = pieces.map_agents(play_all, agents)
+    meta, losses = pieces.learner.update(learn, state, episodes, opponents, hyper)
     metrics = summarize(state.step, episodes, opponents, losses, population.kinds)
     return state._replace(key=key, step=state.step + 1, meta=meta, naive=naive), metrics
 
@@ -143,6 +144,7 @@ class Engine:
         return estimate_bytes(
             self.experiment,
             runs_at_once=min(runs, self.run_chunk),
+            agents_at_once=min(int(self.experiment.compute.agent_chunk), self.pieces.population.meta),
             learning_chunk=self.learning_chunk * self.shards.devices,
             naive_chunk=self.pieces.game.naive_chunk * self.shards.devices,
         )
@@ -257,10 +259,11 @@ def build_engine(experiment: SequenceExperiment) -> Engine:
         rematerialize=compute.rematerialize,
         shards=shards,
     )
-    learner = score_function_learner(updater, population.kinds)
+    map_agents = agent_map(int(compute.agent_chunk))
+    learner = score_function_learner(updater, population.kinds, map_agents)
     return Engine(
         experiment=experiment,
-        pieces=Pieces(game, population, learner),
+        pieces=Pieces(game, population, learner, map_agents),
         unpack=unpack,
         run_chunk=int(compute.run_chunk),
         learning_chunk=updater.chunk,
@@ -276,6 +279,7 @@ def with_chosen_compute(experiment: SequenceExperiment) -> SequenceExperiment:
     choices = {
         "meta_batch_chunk": 1 if on_cpu else whole,
         "naive_chunk": 2 if on_cpu else whole,
+        "agent_chunk": 1 if on_cpu else experiment.population.meta_agents,
         "run_chunk": 1 if on_cpu else ALL_RUNS,
         "devices": _most_devices(experiment),
         "scan": "sequential" if on_cpu else "associative",

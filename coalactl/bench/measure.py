@@ -166,7 +166,7 @@ def _played(pieces: Pieces, *, learns: bool) -> Callable[[TrainState], _Given]:
         return _Given(*given), {}
 
     recorder = MetaLearner(init=pieces.learner.init, update=hand_over)  # type: ignore[arg-type]
-    short = Pieces(pieces.game._replace(learns=learns), pieces.population, recorder)
+    short = pieces._replace(game=pieces.game._replace(learns=learns), learner=recorder)
 
     def play(state: TrainState) -> Any:
         return train_step(state, short)[0].meta

@@ -1,6 +1,7 @@
 """The engine as a whole: one program for all numbers and lengths, runs that do not disturb each other, mixed pools."""
 
 import dataclasses
+from functools import partial
 from typing import Any
 
 import jax
@@ -8,7 +9,7 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from coalactl_core.config import SequenceExperiment
+from coalactl_core.config import ComputeConfig, SequenceExperiment
 from coalactl_core.estimators import ESTIMATORS
 from coalactl_core.hyperparameters import at_iteration, hyperparameters_of
 from coalactl_core.training import Engine, build_engine
@@ -121,6 +122,18 @@ def test_runs_packed_in_one_program_equal_runs_alone(engine, run_chunk) -> None:
             (parameters(packed), metrics.scalars["grad_norm"], metrics.episodes),
             (parameters(alone), own.scalars["grad_norm"], own.episodes),
         )
+
+
+def test_agents_side_by_side_equal_agents_in_turn(engine) -> None:
+    """Up to the order of summation in float32; two iterations, since the dynamics are chaotic later."""
+    together = build_engine(experiment().model_copy(update={"compute": ComputeConfig(agent_chunk=2)}))
+    assert (engine.experiment.compute.agent_chunk, jax.default_backend()) == (1, "cpu")
+    found, expected = run(together, 2), run(engine, 2)
+    jax.tree.map(
+        partial(np.testing.assert_allclose, atol=1e-5),
+        (parameters(found[0]), found[1][0].scalars["grad_norm"], found[1][0].episodes),
+        (parameters(expected[0]), expected[1][0].scalars["grad_norm"], expected[1][0].episodes),
+    )
 
 
 def test_agents_of_a_mixed_pool_learn_by_their_own_row(engine) -> None:
