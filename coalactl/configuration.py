@@ -10,14 +10,15 @@ import difflib
 from collections.abc import Iterable, Mapping, Sequence
 from copy import deepcopy
 from functools import cache
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, get_args
 
 from pydantic import BaseModel, ValidationError
 
 from coalactl.complaints import one_line
 from coalactl.errors import UserError
 from coalactl.overrides import shortened
-from coalactl_core.config import MatrixGameConfig, MetaConfig, SequenceExperiment
+from coalactl_core.config import MatrixGameConfig, MetaConfig
+from coalactl_core.experiments import EXPERIMENT, KINDS, Experiment, kind_of
 
 # What may change when a run is resumed: how long, and what is kept; nothing that a number depends on.
 CHANGEABLE = ("run.iterations", "run.log_every", "run.checkpoint_every", "run.keep")
@@ -27,7 +28,7 @@ FOR_METHODS = "for"
 class Resolved(NamedTuple):
     """An experiment and the source of every value, by dotted key."""
 
-    experiment: SequenceExperiment
+    experiment: Experiment
     sources: dict[str, str]
 
     @property
@@ -38,13 +39,14 @@ class Resolved(NamedTuple):
 
 def resolve(tables: Mapping[str, Any], label: str, overrides: Mapping[str, tuple[Any, str]]) -> Resolved:
     """Layers the tables of a preset, its tables for the method, and overrides (key to value and source)."""
+    kind = _kind({**tables, **{key: value for key, (value, _) in overrides.items() if key == "kind"}}, label)
     own = {section: value for section, value in tables.items() if section != FOR_METHODS}
-    values = {key: (value, label) for key, value in _checked(own, label).items()}
-    methods = _methods(values, overrides)
-    by_method = _tables_for(tables, methods, label)
+    values = {key: (value, label) for key, value in _checked(own, kind, label).items()}
+    methods = _methods(kind, values, overrides)
+    by_method = _tables_for(tables, kind, methods, label)
     for key, value in by_method.items():
         values[key] = (value, f"{label} for {methods[0]}")
-    _check_keys(overrides, values, overrides)
+    _check_keys(overrides, kind, values, overrides)
     values.update(overrides)
     _apply_method(values)
     _give_groups_their_settings(values, tables, label, set(overrides))
@@ -53,35 +55,35 @@ def resolve(tables: Mapping[str, Any], label: str, overrides: Mapping[str, tuple
     return Resolved(experiment, sources)
 
 
-def with_choices(resolved: Resolved, chosen: SequenceExperiment) -> Resolved:
+def with_choices(resolved: Resolved, chosen: Experiment) -> Resolved:
     """The same with what the engine has chosen where the configuration left it open ("auto")."""
     values = flatten(plain(chosen))
     open_ = [key for key, value in resolved.values.items() if values[key] != value]
     return Resolved(chosen, {**resolved.sources, **dict.fromkeys(open_, "chosen for this device")})
 
 
-def validate(tree: Mapping[str, Any], file: str = "") -> SequenceExperiment:
+def validate(tree: Mapping[str, Any], file: str = "") -> Experiment:
     """The experiment of a tree of tables; :class:`UserError` with one line when it is not valid."""
+    kind = _kind(tree, file)
     try:
-        return SequenceExperiment.model_validate(tree)
+        return KINDS[kind].model_validate(tree)
     except ValidationError as error:
         where = f"{file}: " if file else ""
-        raise UserError(where + one_line(error, tree, schema())) from error
+        raise UserError(where + one_line(error, tree, _schema_of(kind))) from error
 
 
-def plain(experiment: SequenceExperiment) -> dict[str, Any]:
+def plain(experiment: Experiment) -> dict[str, Any]:
     """The experiment as tables of plain values, as a configuration file holds them."""
     tree: dict[str, Any] = _without_none(experiment.model_dump())
     return tree
 
 
-@cache
 def schema() -> dict[str, Any]:
-    """JSON schema of the experiment tree."""
-    return SequenceExperiment.model_json_schema()
+    """JSON schema of the experiment tree, of either kind."""
+    return EXPERIMENT.json_schema()
 
 
-def differences(old: SequenceExperiment, new: SequenceExperiment) -> list[str]:
+def differences(old: Experiment, new: Experiment) -> list[str]:
     """Lines ``key: old -> new`` for the values that differ and may not change when a run is resumed.
 
     "auto" leaves what the run has.
@@ -103,9 +105,9 @@ def flatten(tree: Mapping[str, Any]) -> dict[str, Any]:
     return flat
 
 
-def method_name(experiment: SequenceExperiment) -> str:
+def method_name(experiment: Experiment) -> str:
     """The method of the meta agents; several are joined by ``+``."""
-    return "+".join(dict.fromkeys(config.method for config in experiment.agent_configs()))
+    return "+".join(dict.fromkeys(experiment.methods))
 
 
 def unknown_key(given: str, known: Iterable[str]) -> str:
@@ -131,21 +133,31 @@ def unknown_key(given: str, known: Iterable[str]) -> str:
 # --- layers ---------------------------------------------------------------------------------------------------------
 
 
-def _checked(tables: Mapping[str, Any], label: str) -> dict[str, Any]:
+def _kind(tree: Mapping[str, Any], label: str) -> str:
+    """The kind of experiment; :class:`UserError` when there is none of that name."""
+    kind = kind_of(tree)
+    if kind not in KINDS:
+        where = f"{label}: " if label else ""
+        raise UserError(f"{where}kind: {shortened(repr(kind))} given; use {' or '.join(map(repr, KINDS))}")
+    return str(kind)
+
+
+def _checked(tables: Mapping[str, Any], kind: str, label: str) -> dict[str, Any]:
     """The flat values of a file whose sections and keys are all known."""
     for section, table in tables.items():
-        is_section = section in _section_keys()
-        if section not in SequenceExperiment.model_fields:
-            raise UserError(f"{label}: {unknown_key(section, SequenceExperiment.model_fields)}")
+        is_section = section in _section_keys(kind)
+        if section not in KINDS[kind].model_fields:
+            raise UserError(f"{label}: {unknown_key(section, KINDS[kind].model_fields)}")
         if is_section and not isinstance(table, Mapping):
             raise UserError(f"{label}: {section}: {table!r} given; it is a table, [{section}]")
     flat = flatten(tables)
-    _check_keys(flat, {key: (value, label) for key, value in flat.items()}, {}, where=f"{label}: ")
+    _check_keys(flat, kind, {key: (value, label) for key, value in flat.items()}, {}, where=f"{label}: ")
     return flat
 
 
 def _check_keys(
     keys: Iterable[str],
+    kind: str,
     below: Mapping[str, tuple[Any, str]],
     above: Mapping[str, tuple[Any, str]],
     where: str = "",
@@ -153,31 +165,32 @@ def _check_keys(
     """Refuses unknown keys; an environment of another package has keys of its own."""
     environment = {**below, **above}.get("environment.name", ("matrix-game", ""))[0]
     for key in keys:
-        own_key = key.startswith("environment.") and environment != "matrix-game"
-        if key not in known_keys() and not own_key:
-            raise UserError(where + unknown_key(key, known_keys()))
+        own_key = kind == "sequence" and key.startswith("environment.") and environment != "matrix-game"
+        if key not in known_keys(kind) and not own_key:
+            raise UserError(where + unknown_key(key, known_keys(kind)))
 
 
-def _methods(values: Mapping[str, tuple[Any, str]], overrides: Mapping[str, tuple[Any, str]]) -> list[str]:
+def _methods(kind: str, values: Mapping[str, tuple[Any, str]], overrides: Mapping[str, tuple[Any, str]]) -> list[str]:
     """The methods of the meta agents, before validation."""
     layered = {**values, **overrides}
     groups = layered.get("population.meta", (1, ""))[0]
     if isinstance(groups, list):
         named = [group.get("method") for group in groups if isinstance(group, Mapping)]
         return list(dict.fromkeys(str(method) for method in named)) or [""]
-    return [str(layered.get("meta.method", (MetaConfig().method, ""))[0])]
+    default = KINDS[kind]().meta.method
+    return [str(layered.get("meta.method", (default, ""))[0])]
 
 
-def _tables_for(tables: Mapping[str, Any], methods: Sequence[str], label: str) -> dict[str, Any]:
+def _tables_for(tables: Mapping[str, Any], kind: str, methods: Sequence[str], label: str) -> dict[str, Any]:
     """The values that the preset has for the method; where methods are mixed, ``meta`` goes to the groups instead."""
     for_methods = tables.get(FOR_METHODS, {})
     if not isinstance(for_methods, Mapping) or not all(isinstance(table, Mapping) for table in for_methods.values()):
         raise UserError(f"{label}: for: it holds tables by method, for instance [for.m-fos.meta]")
-    allowed = _allowed_methods()
+    allowed = _allowed_methods(kind)
     for method, sections in for_methods.items():
         if method not in allowed:
             raise UserError(f"{label}: for.{method}: there is no such method; use {', '.join(allowed)}")
-        _checked(sections, f"{label}: for.{method}")
+        _checked(sections, kind, f"{label}: for.{method}")
     if len(methods) == 1:
         return flatten(for_methods.get(methods[0], {}))
     for method in methods:
@@ -233,28 +246,29 @@ def _validate_settings(settings: Mapping[str, Any], prefix: str) -> None:
 
 
 @cache
-def known_keys() -> tuple[str, ...]:
-    """Every dotted key of the experiment tree."""
-    keys = [name for name in SequenceExperiment.model_fields if name not in _section_keys()]
-    keys += [f"{section}.{key}" for section, names in _section_keys().items() for key in names]
+def known_keys(kind: str) -> tuple[str, ...]:
+    """Every dotted key of the tree of a kind of experiment."""
+    keys = [name for name in KINDS[kind].model_fields if name not in _section_keys(kind)]
+    keys += [f"{section}.{key}" for section, names in _section_keys(kind).items() for key in names]
     return tuple(keys)
 
 
 @cache
-def _section_keys() -> dict[str, tuple[str, ...]]:
+def _section_keys(kind: str) -> dict[str, tuple[str, ...]]:
     sections: dict[str, tuple[str, ...]] = {"environment": tuple(MatrixGameConfig.model_fields)}
-    for name, field in SequenceExperiment.model_fields.items():
+    for name, field in KINDS[kind].model_fields.items():
         if isinstance(field.annotation, type) and issubclass(field.annotation, BaseModel):
             sections[name] = tuple(field.annotation.model_fields)
     return sections
 
 
-def _allowed_methods() -> tuple[str, ...]:
-    return tuple(_schema_enum("MetaConfig", "method"))
+@cache
+def _schema_of(kind: str) -> dict[str, Any]:
+    return KINDS[kind].model_json_schema()
 
 
-def _schema_enum(definition: str, key: str) -> list[str]:
-    return list(schema()["$defs"][definition]["properties"][key]["enum"])
+def _allowed_methods(kind: str) -> tuple[str, ...]:
+    return get_args(KINDS[kind].model_fields["meta"].annotation.model_fields["method"].annotation)  # type: ignore[union-attr]
 
 
 def _sections(names: Sequence[str]) -> str:

@@ -250,7 +250,7 @@ def _counts(progress: Progress) -> str:
 
 def _pace(progress: Progress) -> str:
     remaining = "" if progress.remaining is None else f"  remaining {duration(progress.remaining)}"
-    return f"{quantity(progress.steps_per_second)} steps/s  elapsed {duration(progress.elapsed)}{remaining}"
+    return f"{progress.pace}  elapsed {duration(progress.elapsed)}{remaining}"
 
 
 def _latest(progress: Progress) -> list[str]:

@@ -1,23 +1,98 @@
-"""The engine of an experiment, compiled as the tool compiles it."""
+"""The engine of an experiment, compiled as the tool compiles it, and what the tool asks of any engine."""
 
 from __future__ import annotations
 
 import os
+from collections.abc import Sequence
 from dataclasses import replace
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any, Protocol
 
 from coalactl.errors import UserError
 from coalactl_core.config import ConfigurationError, SequenceExperiment
+from coalactl_core.config_analytical import AnalyticalExperiment
+from coalactl_core.experiments import Experiment
 
 if TYPE_CHECKING:
-    from coalactl_core.training import Engine
+    import numpy as np
+
+    from coalactl_core import training
+    from coalactl_core.types import Metrics, Summary
 
 # On CPUs the compiler's highest level, 3, takes a third longer and its programs are not faster.
 _CPU_OPTIONS = (("xla_backend_optimization_level", 2),)
 
 
-def engine_for(experiment: SequenceExperiment) -> Engine:
+class Engine(Protocol):
+    """What the tool trains with, whatever the kind of experiment; a state is a tree of arrays that leads with runs."""
+
+    @property
+    def experiment(self) -> Experiment:
+        """The experiment, with every choice made."""
+
+    @property
+    def kinds(self) -> tuple[str, ...]:
+        """Kinds of opponents, in the order of the metrics' ``kinds`` axis."""
+
+    @property
+    def seeds(self) -> tuple[int, ...] | None:
+        """The seeds that one run holds, where its metrics have an axis of seeds."""
+
+    @property
+    def call_capacity(self) -> int:
+        """Iterations that one call holds at most."""
+
+    @property
+    def steps_per_iteration(self) -> int:
+        """Environment steps of an iteration; 0 where nothing is sampled."""
+
+    @property
+    def parameter_count(self) -> int:
+        """Trainable parameters of one agent."""
+
+    @property
+    def metric_count(self) -> int:
+        """Numbers that an iteration adds to a run's metric files."""
+
+    @property
+    def run_template(self) -> Any:
+        """Shapes and dtypes of the state of one run."""
+
+    def init(self, seeds: Sequence[int]) -> Any:
+        """Fresh runs."""
+
+    def compile(self, state: Any) -> None:
+        """Compile :meth:`advance`."""
+
+    def advance(self, state: Any, count: int) -> tuple[Any, Metrics]:
+        """``count`` iterations."""
+
+    def summary(self, state: Any) -> Summary:
+        """Iterations done, and the meta agents' parameters on the host, leading with runs."""
+
+    def with_parameters(self, state: Any, parameters: Any) -> Any:
+        """The state with other parameters; raises :class:`ConfigurationError` where they do not fit."""
+
+    def finite_parameters(self, state: Any) -> np.ndarray:
+        """Whether all parameters are finite numbers, by run and agent."""
+
+    def memory_estimate(self, runs: int) -> int:
+        """Resident bytes of a process that trains this many runs, roughly."""
+
+
+def engine_for(experiment: Experiment) -> Engine:
     """The engine of an experiment; what does not fit together is the user's error."""
+    if not isinstance(experiment, AnalyticalExperiment):
+        return sequence_engine_for(experiment)
+    from coalactl_core.analytical.engine import build_analytical_engine
+
+    try:
+        return build_analytical_engine(experiment)
+    except ConfigurationError as error:
+        raise UserError(str(error)) from error
+
+
+def sequence_engine_for(experiment: SequenceExperiment) -> training.Engine:
+    """The engine of a sequence experiment; what does not fit together is the user's error."""
     from coalactl_core import training
 
     try:

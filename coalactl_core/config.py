@@ -260,6 +260,11 @@ class SequenceExperiment(Section):
                     raise ValueError(f"population.meta: agent {agent} has another meta.{key}; it is one for all agents")
         return self
 
+    @property
+    def methods(self) -> tuple[str, ...]:
+        """The method of each meta agent, in order."""
+        return tuple(config.method for config in self._agent_configs())
+
     def agent_configs(self) -> tuple[MetaConfig, ...]:
         """The learning settings of each meta agent, in order."""
         return tuple(self._agent_configs())

@@ -6,13 +6,12 @@ from collections.abc import Sequence
 from typing import Any, TypeVar
 
 import jax
-import jax.numpy as jnp
 import numpy as np
 from jax import Array
 
 from coalactl_core.config import MetaConfig, NaiveConfig, SequenceExperiment
-from coalactl_core.config_numbers import ScheduleConfig
 from coalactl_core.estimators import ESTIMATORS
+from coalactl_core.schedules import all_at, floats, points_of, schedule_of
 from coalactl_core.types import (
     Hyperparameters,
     MetaHyperparameters,
@@ -23,8 +22,6 @@ from coalactl_core.types import (
 
 Tree = TypeVar("Tree")
 
-_NEVER = np.iinfo(np.int32).max
-
 
 def hyperparameters_of(experiments: Sequence[SequenceExperiment]) -> Hyperparameters:
     """The numbers of several runs, stacked on a leading ``runs`` axis."""
@@ -34,22 +31,7 @@ def hyperparameters_of(experiments: Sequence[SequenceExperiment]) -> Hyperparame
 
 def at_iteration(hyperparameters: Hyperparameters, step: Array) -> Hyperparameters:
     """The numbers that hold at a training iteration: every schedule evaluated."""
-    return jax.tree.map(
-        lambda leaf: value_at(leaf, step) if isinstance(leaf, Schedule) else leaf,
-        hyperparameters,
-        is_leaf=lambda leaf: isinstance(leaf, Schedule),
-    )
-
-
-def value_at(schedule: Schedule, step: Array) -> Array:
-    """The value of a schedule at an iteration, for any leading axes."""
-    points = schedule.starts.shape[-1]
-    here = jnp.sum(schedule.starts <= step, -1, keepdims=True) - 1
-    next_ = jnp.minimum(here + 1, points - 1)
-    start, value = (jnp.take_along_axis(array, here, -1)[..., 0] for array in (schedule.starts, schedule.values))
-    end, goal = (jnp.take_along_axis(array, next_, -1)[..., 0] for array in (schedule.starts, schedule.values))
-    fraction = (step - start) / jnp.maximum(end - start, 1)
-    return jnp.where(schedule.linear, value + fraction * (goal - value), value)
+    return all_at(hyperparameters, step)
 
 
 def _hyperparameters_of_one(experiment: SequenceExperiment, points: int) -> Hyperparameters:
@@ -62,8 +44,8 @@ def _hyperparameters_of_one(experiment: SequenceExperiment, points: int) -> Hype
             **_schedules(naive, NaiveHyperparameters, points),
         ),
         population=PopulationHyperparameters(
-            p_naive=_schedule(experiment.population.p_naive, points),
-            fixed_weights=_floats([fixed.weight for fixed in experiment.population.fixed]),
+            p_naive=schedule_of(experiment.population.p_naive, points),
+            fixed_weights=floats([fixed.weight for fixed in experiment.population.fixed]),
         ),
     )
 
@@ -81,25 +63,14 @@ def _meta_hyperparameters(config: MetaConfig, points: int) -> MetaHyperparameter
 def _schedules(config: MetaConfig | NaiveConfig, record: Any, points: int) -> dict[str, Schedule]:
     """Every field that the record and the configuration share and that is a number."""
     shared = [field for field in record._fields if field in type(config).model_fields]
-    return {field: _schedule(getattr(config, field), points) for field in shared if field != "normalize_advantages"}
-
-
-def _schedule(given: float | ScheduleConfig, points: int) -> Schedule:
-    pairs = given.points if isinstance(given, ScheduleConfig) else ((0, given),)
-    linear = isinstance(given, ScheduleConfig) and given.interpolation == "linear"
-    padding = points - len(pairs)
-    return Schedule(
-        starts=_integers([start for start, _ in pairs] + [_NEVER] * padding),
-        values=_floats([value for _, value in pairs] + [pairs[-1][1]] * padding),
-        linear=_flag(linear),
-    )
+    return {field: schedule_of(getattr(config, field), points) for field in shared if field != "normalize_advantages"}
 
 
 def _most_points(experiment: SequenceExperiment) -> int:
     numbers = [*_fields(experiment.naive), experiment.population.p_naive]
     for config in experiment.agent_configs():
         numbers += _fields(config)
-    return max(len(number.points) if isinstance(number, ScheduleConfig) else 1 for number in numbers)
+    return max(map(points_of, numbers))
 
 
 def _fields(config: MetaConfig | NaiveConfig) -> list[object]:
@@ -108,14 +79,6 @@ def _fields(config: MetaConfig | NaiveConfig) -> list[object]:
 
 def _stack(trees: Sequence[Tree]) -> Tree:
     return jax.tree.map(lambda *leaves: np.stack(leaves), *trees)
-
-
-def _floats(values: Sequence[float]) -> Any:
-    return np.asarray(values, dtype=jax.dtypes.canonicalize_dtype(float))
-
-
-def _integers(values: Sequence[int]) -> Any:
-    return np.asarray(values, dtype=np.int32)
 
 
 def _flag(value: bool) -> Any:

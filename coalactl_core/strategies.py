@@ -2,7 +2,7 @@
 
 A strategy is a function of a random key that gives the probability of cooperating (action 0) at the start and after
 CC, CD, DC and DD, own action first. Strategies of other packages are named by an entry point in the group
-``coalactl.strategies`` or as ``module:Name``. Known ones are described in Axelrod (1984) and Nowak & Sigmund (1993).
+``coalactl.strategies`` or as ``module:Name``.
 """
 
 from __future__ import annotations
@@ -15,6 +15,7 @@ from jax import Array
 from jaxtyping import Float, Key
 
 from coalactl_core.config import ConfigurationError
+from coalactl_core.memory_one import MEMORY_ONE
 from coalactl_core.plugins import load_plugin
 
 Strategy = Callable[[Array], Array]
@@ -31,10 +32,7 @@ def random_tabular(key: Key[Array, ""]) -> Float[Array, "5"]:
 
 
 STRATEGIES: dict[str, Strategy] = {
-    "tit-for-tat": always(1, 1, 0, 1, 0),
-    "win-stay-lose-shift": always(1, 1, 0, 0, 1),
-    "always-cooperate": always(1, 1, 1, 1, 1),
-    "always-defect": always(0, 0, 0, 0, 0),
+    **{name: always(*cooperation) for name, cooperation in MEMORY_ONE.items()},
     "random-tabular": random_tabular,
 }
 

@@ -12,7 +12,7 @@ import jax.numpy as jnp
 import numpy as np
 from jax import Array
 from jax.flatten_util import ravel_pytree
-from jaxtyping import Int, PyTree, UInt
+from jaxtyping import ArrayLike, Bool, Int, PyTree, Shaped, UInt
 
 from coalactl_core.chunks import Map, agent_map, map_in_chunks
 from coalactl_core.config import ConfigurationError, SequenceExperiment
@@ -36,6 +36,7 @@ from coalactl_core.types import (
     Metrics,
     Opponents,
     Params,
+    Summary,
     TrainState,
 )
 from coalactl_core.update import Updater, fitting_chunk
@@ -53,13 +54,6 @@ class Pieces(NamedTuple):
     population: Population
     learner: MetaLearner
     map_agents: Map
-
-
-class Summary(NamedTuple):
-    """Where each run stands."""
-
-    step: Int[np.ndarray, "runs"]
-    parameters: PyTree
 
 
 def train_step(state: TrainState, pieces: Pieces) -> tuple[TrainState, Metrics]:
@@ -132,12 +126,23 @@ class Engine:
         return Summary(step=np.asarray(state.step), parameters=parameters)
 
     def with_parameters(self, state: TrainState, parameters: PyTree) -> TrainState:
-        """The state with other meta parameters, leading with (runs, agents), and fresh optimisers."""
+        """The state with other meta parameters, leading with (runs, agents), and fresh optimisers.
+
+        One run or agent may become several.
+
+        Raises:
+            ConfigurationError: they are another network's, or of another number of agents.
+        """
 
         def fresh(parameters: Params) -> Learner:
             return self.pieces.learner.init(ravel_pytree(parameters)[0])
 
-        return state._replace(meta=jax.jit(jax.vmap(jax.vmap(fresh)))(parameters))
+        fitting = _fitting(parameters, self.summary(state).parameters)
+        return state._replace(meta=jax.jit(jax.vmap(jax.vmap(fresh)))(fitting))
+
+    def finite_parameters(self, state: TrainState) -> Bool[np.ndarray, "runs agents"]:
+        """Whether all parameters of each run and agent are finite numbers."""
+        return np.isfinite(jax.device_get(state.meta.params)).all(-1)
 
     def memory_estimate(self, runs: int) -> int:
         """Resident bytes of a process that trains this many runs, roughly."""
@@ -158,6 +163,17 @@ class Engine:
     def steps_per_iteration(self) -> int:
         """Environment steps of one iteration, over all meta agents of one run."""
         return self.experiment.steps_per_iteration
+
+    @property
+    def seeds(self) -> None:
+        """A run has one seed."""
+        return None
+
+    @property
+    def metric_count(self) -> int:
+        """Numbers that an iteration adds to a run's metric files, roughly: an environment has measures of its own."""
+        agents, kinds = self.experiment.population.meta_agents, len(self.kinds)
+        return agents * (20 + 12 * kinds) + agents * kinds * 4 * self.experiment.rollout.inner_episodes
 
     @property
     def parameter_count(self) -> int:
@@ -286,6 +302,22 @@ def with_chosen_compute(experiment: SequenceExperiment) -> SequenceExperiment:
     }
     chosen = {key: value for key, value in choices.items() if getattr(experiment.compute, key) == "auto"}
     return experiment.model_copy(update={"compute": experiment.compute.model_copy(update=chosen)})
+
+
+def _fitting(given: PyTree, own: PyTree) -> PyTree:
+    """Parameters of other agents in the shapes of one's own."""
+    if jax.tree.structure(given) != jax.tree.structure(own):  # type: ignore[operator]
+        raise ConfigurationError("it has another kind of network")
+
+    def fit(theirs: Shaped[ArrayLike, "..."], ours: Shaped[np.ndarray, "runs agents ..."]) -> Shaped[Array, "..."]:
+        theirs = jnp.asarray(theirs)
+        if theirs.shape[2:] != ours.shape[2:]:
+            raise ConfigurationError(f"it has a network of other sizes ({theirs.shape[2:]}, here {ours.shape[2:]})")
+        if theirs.shape[0] not in (1, ours.shape[0]) or theirs.shape[1] not in (1, ours.shape[1]):
+            raise ConfigurationError(f"it has {theirs.shape[1]} meta agents (here {ours.shape[1]})")
+        return jnp.broadcast_to(theirs, ours.shape)
+
+    return jax.tree.map(fit, given, own)
 
 
 def _shards(experiment: SequenceExperiment) -> Shards:

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from typing import Any, NamedTuple
 
+import numpy as np
 import optax
 from jax import Array
 from jaxtyping import Bool, Float, Int, Key, Num, PyTree, Shaped
@@ -105,6 +106,13 @@ class TrainState(NamedTuple):
     hyperparameters: Hyperparameters
     meta: Learner
     naive: Params
+
+
+class Summary(NamedTuple):
+    """Where each run stands, on the host; ``parameters`` are the meta agents', leading with (runs, agents)."""
+
+    step: Int[np.ndarray, "runs"]
+    parameters: PyTree
 
 
 class Opponents(NamedTuple):

@@ -23,7 +23,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from coalactl.engines import engine_for
+from coalactl.engines import sequence_engine_for
 from coalactl.environment import count_cores_as_devices, usable_cores
 from coalactl_core.config import SequenceExperiment
 from coalactl_core.learners import MetaLearner
@@ -50,7 +50,7 @@ def measure(
 ) -> dict[str, Any]:
     """Medians and quartiles over repeats, in each of which every program runs for at least ``seconds`` or once."""
     count_cores_as_devices(usable_cores())
-    engine = engine_for(experiment)
+    engine = sequence_engine_for(experiment)
     tell("compiling")
     began = time.perf_counter()
     state = engine.init([experiment.run.seed])

@@ -41,4 +41,6 @@ def experiment_of(name: str) -> SequenceExperiment:
     size = SIZES[name]
     preset = find_preset(size.preset)
     overrides = {key: (value, f"size {name}") for key, value in size.values.items()}
-    return resolve(read_preset(preset), preset.label, overrides).experiment
+    experiment = resolve(read_preset(preset), preset.label, overrides).experiment
+    assert experiment.kind == "sequence"  # noqa: S101  of all presets that are named above
+    return experiment

@@ -12,11 +12,13 @@ from coalactl.errors import ExitCode
 
 
 class Method(StrEnum):
-    """The methods, as ``coalactl_core.config`` names them; here without loading it."""
+    """The methods, as the configuration of either kind names them; here without loading it."""
 
     COALA_PG = "coala-pg"
     M_FOS = "m-fos"
     BATCH_UNAWARE = "batch-unaware"
+    SHAPING = "shaping"
+    LOLA_DICE = "lola-dice"
 
 
 # A command's options are its arguments: there are as many as there are.
@@ -24,7 +26,9 @@ def train(  # noqa: PLR0913, PLR0917
     preset: Annotated[
         str | None, typer.Argument(metavar="[PRESET|FILE]", help="A preset's name or a TOML file.", show_default=False)
     ] = None,
-    method: Annotated[Method | None, typer.Option(help="The method of all meta agents.")] = None,
+    method: Annotated[
+        Method | None, typer.Option(help="The method of all meta agents; the last two: analytical experiments.")
+    ] = None,
     assignments: Annotated[
         list[str] | None,
         typer.Option("--set", metavar="KEY=VALUE", help="Set a value, for instance meta.learning_rate=1e-3; repeat."),

@@ -7,7 +7,7 @@ import shlex
 from collections.abc import Sequence
 from contextlib import AbstractContextManager
 from pathlib import Path
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from coalactl.configuration import method_name
 from coalactl.console import choose_view
@@ -18,12 +18,11 @@ from coalactl.runs.pack import Pack
 from coalactl.training.outcome import report
 from coalactl.training.request import TrainRequest
 from coalactl.training.signals import StopSignals
-from coalactl_core.config import SequenceExperiment
+from coalactl_core.experiments import Experiment
 
 if TYPE_CHECKING:
+    from coalactl.engines import Engine
     from coalactl.training.store import RunStore
-    from coalactl_core.training import Engine
-    from coalactl_core.types import TrainState
 
 _log = logging.getLogger(__name__)
 
@@ -33,7 +32,7 @@ class Runs(NamedTuple):
 
     path: Path
     runs: tuple[RunDirectory, ...]
-    experiments: tuple[SequenceExperiment, ...]
+    experiments: tuple[Experiment, ...]
     pack: Pack | None
 
     def lock(self) -> AbstractContextManager[None]:
@@ -52,7 +51,7 @@ def run_attempt(
     runs: Runs,
     engine: Engine,
     stores: Sequence[RunStore],
-    state: TrainState,
+    state: Any,
     beginning: Beginning,
     request: TrainRequest,
     stop: StopSignals,

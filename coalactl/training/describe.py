@@ -10,9 +10,9 @@ import jax
 
 from coalactl.configuration import Resolved, plain
 from coalactl.console import quantity, size
+from coalactl.engines import Engine
 from coalactl.output import emit, emit_json
 from coalactl.presets import Preset
-from coalactl_core.training import Engine
 
 # Bytes that a compressed Parquet file takes for a value, and what a file costs at least.
 _BYTES_PER_VALUE = 4
@@ -36,7 +36,8 @@ def describe(engine: Engine, resolved: Resolved, preset: Preset, runs: int, *, j
     emit(f"preset:       {preset.name} ({preset.path})")
     emit(f"runs:         {runs}")
     emit(f"parameters:   {needs['parameters_per_agent']} of each agent")
-    emit(f"steps:        {quantity(needs['steps_per_iteration'])} an iteration, {quantity(needs['steps'])} in all")
+    if engine.steps_per_iteration:
+        emit(f"steps:        {quantity(needs['steps_per_iteration'])} an iteration, {quantity(needs['steps'])} in all")
     emit(f"memory:       about {size(needs['memory_bytes'])}")
     emit(f"disk:         about {size(needs['disk_bytes'])}")
 
@@ -72,12 +73,10 @@ def toml_value(value: Any) -> str:
 
 def disk_estimate(engine: Engine, runs: int) -> int:
     """Checkpoints that are kept, one that is being written, and the metric files; in bytes, rough."""
-    experiment = engine.experiment
+    run = engine.experiment.run
     state_bytes = sum(leaf.size * _item_size(leaf) for leaf in jax.tree.leaves(engine.run_template))
-    rows = experiment.run.iterations // experiment.run.log_every + 1
-    agents, kinds = experiment.population.meta_agents, len(engine.kinds)
-    values = agents * (20 + 12 * kinds) + agents * kinds * 4 * experiment.rollout.inner_episodes
-    return runs * ((experiment.run.keep + 1) * state_bytes + rows * values * _BYTES_PER_VALUE)
+    rows = run.iterations // run.log_every + 1
+    return runs * ((run.keep + 1) * state_bytes + rows * engine.metric_count * _BYTES_PER_VALUE)
 
 
 def _item_size(leaf: jax.ShapeDtypeStruct) -> int:

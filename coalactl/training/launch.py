@@ -19,13 +19,13 @@ from coalactl.presets import DEFAULT_PRESET, Preset, find_preset, read_preset
 from coalactl.runs.directory import RunDirectory
 from coalactl.runs.pack import Pack
 from coalactl.training.attempt import Beginning, Runs, run_attempt, stores_of
-from coalactl.training.request import TrainRequest
+from coalactl.training.request import TrainRequest, with_seeds_in_run
 from coalactl.training.resuming import resume
 from coalactl.training.signals import StopSignals
-from coalactl_core.config import SequenceExperiment
+from coalactl_core.experiments import Experiment
 
 if TYPE_CHECKING:
-    from coalactl_core.training import Engine
+    from coalactl.engines import Engine
 
 _log = logging.getLogger(__name__)
 
@@ -39,6 +39,9 @@ def train(request: TrainRequest) -> ExitCode:
 def _start(request: TrainRequest, stop: StopSignals) -> ExitCode:
     preset = find_preset(request.preset or DEFAULT_PRESET)
     resolved = resolve(read_preset(preset), preset.label, request.overrides)
+    if resolved.experiment.kind == "analytical":
+        request = with_seeds_in_run(request)
+        resolved = resolve(read_preset(preset), preset.label, request.overrides)
     if request.preset is None and not request.quiet:
         note(f"no preset given: taking {preset.name}")
     with stop.leaving_at_once():
@@ -59,7 +62,7 @@ def _start(request: TrainRequest, stop: StopSignals) -> ExitCode:
 def _start_at(
     path: Path,
     engine: Engine,
-    experiments: tuple[SequenceExperiment, ...],
+    experiments: tuple[Experiment, ...],
     preset: Preset,
     request: TrainRequest,
     stop: StopSignals,
@@ -83,7 +86,7 @@ def _start_at(
         return run_attempt(runs, engine, stores, state, Beginning(0, 0.0), request, stop)
 
 
-def _create(path: Path, experiments: tuple[SequenceExperiment, ...], preset: Preset, request: TrainRequest) -> Runs:
+def _create(path: Path, experiments: tuple[Experiment, ...], preset: Preset, request: TrainRequest) -> Runs:
     import jax
 
     from coalactl.runs.provenance import collect
@@ -108,7 +111,7 @@ def _default_path(preset: Preset, resolved: Resolved, seeds: Sequence[int]) -> P
     return next(path for name in names if not (path := Path("runs") / name).exists())
 
 
-def _with_seed(experiment: SequenceExperiment, seed: int) -> SequenceExperiment:
+def _with_seed(experiment: Experiment, seed: int) -> Experiment:
     tree = plain(experiment)
     tree["run"]["seed"] = seed
     return validate(tree)

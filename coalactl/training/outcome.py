@@ -11,6 +11,7 @@ from typing import Any
 
 from coalactl.configuration import validate
 from coalactl.console import OurConsole, duration, pack_table, quantity, result_table
+from coalactl.engines import engine_for
 from coalactl.errors import ExitCode
 from coalactl.output import emit_json
 from coalactl.runs.directory import RunDirectory
@@ -77,9 +78,8 @@ def _digests(runs: Sequence[RunDirectory]) -> list[str]:
 
     from coalactl.runs.checkpoints import restore
     from coalactl.training.store import lane
-    from coalactl_core.training import build_engine
 
-    engine = build_engine(validate(runs[0].read_config(), file=str(runs[0].config_file)))
+    engine = engine_for(validate(runs[0].read_config(), file=str(runs[0].config_file)))
     digests = []
     for run in runs:
         _, state = restore(run, engine.run_template)

@@ -20,7 +20,8 @@ class Progress(NamedTuple):
 
     iteration: int
     iterations: int
-    steps_per_second: float
+    pace: str
+    """``13.2 k steps/s``"""
     elapsed: float
     remaining: float | None
     history: Mapping[str, list[float]]
@@ -54,7 +55,7 @@ class History:
             if _SHOWN.fullmatch(name):
                 with warnings.catch_warnings():
                     warnings.simplefilter("ignore", RuntimeWarning)  # a mean of nothing is NaN: nothing to report
-                    means = np.nanmean(values[:, :count], axis=(0, 2))
+                    means = np.nanmean(values[:, :count], axis=(0, *range(2, values.ndim)))
                 self.measures.setdefault(name, []).extend(float(mean) for mean in means)
 
 
@@ -64,7 +65,7 @@ def last_rewards(metrics: Metrics, place: int, count: int) -> dict[str, float | 
     for kind in KINDS:
         for name in (f"reward_vs_{kind}", f"coplayer_reward_vs_{kind}"):
             if name in metrics.scalars:
-                values = metrics.scalars[name][place, count - 1]
-                met = values[np.isfinite(values)]
-                last[name] = float(met.mean()) if len(met) else None
+                values = metrics.scalars[name][place, :count].reshape(count, -1)
+                told = values[np.isfinite(values).any(axis=1)]
+                last[name] = float(np.nanmean(told[-1])) if len(told) else None
     return last

@@ -26,6 +26,13 @@ class TrainRequest(NamedTuple):
     quiet: bool
 
 
+def with_seeds_in_run(request: TrainRequest) -> TrainRequest:
+    """The request to a kind of experiment whose run holds all its seeds: ``--seeds`` makes no pack there."""
+    if request.seeds is None:
+        return request
+    return request._replace(seeds=None, overrides={**request.overrides, "run.seeds": (request.seeds, "--seeds")})
+
+
 def checked(request: TrainRequest) -> TrainRequest:
     """The request, if its options fit each other and its paths can be what they should be."""
     usable(request.out)

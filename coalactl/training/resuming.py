@@ -20,9 +20,9 @@ from coalactl.runs.layout import FORMAT
 from coalactl.runs.pack import Pack
 from coalactl.training.attempt import Beginning, Runs, run_attempt, stores_of, warn
 from coalactl.training.outcome import report
-from coalactl.training.request import TrainRequest
+from coalactl.training.request import TrainRequest, with_seeds_in_run
 from coalactl.training.signals import StopSignals
-from coalactl_core.config import SequenceExperiment
+from coalactl_core.experiments import Experiment
 
 _log = logging.getLogger(__name__)
 
@@ -95,13 +95,15 @@ def _open(path: Path) -> Runs:
     return Runs(path, (run,), (_experiment(run),), None)
 
 
-def _experiment(run: RunDirectory) -> SequenceExperiment:
+def _experiment(run: RunDirectory) -> Experiment:
     return validate(run.read_config(), file=str(run.config_file))
 
 
 def _changed(runs: Runs, request: TrainRequest) -> Runs:
     """The runs with what may change on resume changed; refuses everything else that differs."""
     own = runs.experiments[0]
+    if own.kind == "analytical":
+        request = with_seeds_in_run(request)
     given = dict(request.overrides)
     if request.seeds is not None and request.seeds != len(runs.runs):
         raise _conflict(runs, [f"--seeds: {len(runs.runs)} in the run, {request.seeds} given"])

@@ -1,7 +1,8 @@
-"""Metrics of the engine as rows of the metric files.
+"""From the metrics of one call of the engine to rows.
 
 ``metrics/``: a row an iteration and agent, a column a scalar. ``episodes/``: long form, a row an iteration, agent, kind
-of opponent, inner episode and metric; where there is nothing to report there is no row.
+of opponent, inner episode and metric; where there is nothing to report there is no row. Runs that hold several seeds
+have a column ``seed`` in both.
 """
 
 from __future__ import annotations
@@ -16,26 +17,25 @@ from coalactl_core.types import Metrics
 if TYPE_CHECKING:
     import pandas as pd
 
+    from coalactl.engines import Engine
 
-def scalar_rows(
-    metrics: Metrics, run: int, chosen: np.ndarray, steps_per_iteration: int, seconds: np.ndarray
-) -> pd.DataFrame:
+
+def scalar_rows(metrics: Metrics, run: int, chosen: np.ndarray, engine: Engine, seconds: np.ndarray) -> pd.DataFrame:
     """Rows of one run for the chosen entries of a call; ``seconds`` is the training time after each entry."""
     import pandas as pd
 
-    iterations = metrics.iteration[run, chosen]
-    agents = next(iter(metrics.scalars.values())).shape[-1]
-    columns = {
-        "iteration": np.repeat(iterations, agents).astype(np.int64),
-        "agent": np.tile(np.arange(agents), len(iterations)),
-        "steps": np.repeat((iterations.astype(np.int64) + 1) * steps_per_iteration, agents),
-        "seconds": np.repeat(seconds[chosen], agents),
-    }
-    scalars = {name: values[run, chosen].reshape(-1) for name, values in sorted(metrics.scalars.items())}
-    return pd.DataFrame({**columns, **scalars})
+    scalars = {name: values[run, chosen] for name, values in sorted(metrics.scalars.items())}
+    axes = np.indices(next(iter(scalars.values())).shape).reshape(2 if engine.seeds is None else 3, -1)
+    entry, *_, agent = axes
+    iteration = metrics.iteration[run, chosen].astype(np.int64)[entry]
+    columns = {"iteration": iteration, **_seed_column(axes, engine.seeds), "agent": agent}
+    if engine.steps_per_iteration:
+        columns["steps"] = (iteration + 1) * engine.steps_per_iteration
+    columns["seconds"] = seconds[chosen][entry]
+    return pd.DataFrame({**columns, **{name: values.reshape(-1) for name, values in scalars.items()}})
 
 
-def episode_rows(metrics: Metrics, run: int, chosen: np.ndarray, kinds: Sequence[str]) -> pd.DataFrame:
+def episode_rows(metrics: Metrics, run: int, chosen: np.ndarray, engine: Engine) -> pd.DataFrame:
     """The long form of one run for the chosen entries of a call."""
     import pandas as pd
 
@@ -43,13 +43,15 @@ def episode_rows(metrics: Metrics, run: int, chosen: np.ndarray, kinds: Sequence
     parts = []
     for name, values in sorted(metrics.episodes.items()):
         of_run = values[run, chosen]
-        entry, agent, kind, inner_episode = np.indices(of_run.shape).reshape(4, -1)
+        axes = np.indices(of_run.shape).reshape(of_run.ndim, -1)
+        entry, *_, agent, kind, inner_episode = axes
         parts.append(
             pd.DataFrame(
                 {
                     "iteration": iterations[entry],
+                    **_seed_column(axes, engine.seeds),
                     "agent": agent,
-                    "opponent": np.asarray(kinds, dtype=object)[kind],
+                    "opponent": np.asarray(engine.kinds, dtype=object)[kind],
                     "inner_episode": inner_episode,
                     "metric": name,
                     "value": of_run.reshape(-1),
@@ -58,10 +60,15 @@ def episode_rows(metrics: Metrics, run: int, chosen: np.ndarray, kinds: Sequence
         )
     rows = pd.concat(parts, ignore_index=True)
     rows = rows[~rows["value"].isna()]
-    return rows.sort_values(["iteration", "agent"], kind="stable", ignore_index=True)
+    order = [name for name in ("iteration", "seed", "agent") if name in rows]
+    return rows.sort_values(order, kind="stable", ignore_index=True)
 
 
-def non_finite(metrics: Metrics, run: int, count: int) -> str | None:
+def _seed_column(axes: np.ndarray, seeds: Sequence[int] | None) -> dict[str, np.ndarray]:
+    return {} if seeds is None else {"seed": np.asarray(seeds, dtype=np.int64)[axes[1]]}
+
+
+def non_finite(metrics: Metrics, run: int, count: int, seeds: Sequence[int] | None) -> str | None:
     """The first loss, agent and iteration that is not a finite number, in words.
 
     Means over opponents are NaN where none of the kind was met; losses always have something to report.
@@ -69,15 +76,15 @@ def non_finite(metrics: Metrics, run: int, count: int) -> str | None:
     found = []
     for name, values in metrics.scalars.items():
         of_run = values[run, :count]
-        bad = np.isinf(of_run) if _may_be_missing(name) else ~np.isfinite(of_run)
+        bad = ~np.isfinite(of_run) if name in _ALWAYS_TOLD else np.isinf(of_run)
         if bad.any():
-            entry, agent = np.argwhere(bad)[0]
-            found.append((int(metrics.iteration[run, entry]), name, int(agent)))
+            entry, *seed, agent = np.argwhere(bad)[0].tolist()
+            found.append((int(metrics.iteration[run, entry]), name, agent, seed))
     if not found:
         return None
-    iteration, name, agent = min(found)
-    return f"{name} of agent {agent} is not finite at iteration {iteration}"
+    iteration, name, agent, seed = min(found)
+    of_seed = "" if seeds is None else f" of seed {seeds[seed[0]]}"
+    return f"{name} of agent {agent}{of_seed} is not finite at iteration {iteration}"
 
 
-def _may_be_missing(name: str) -> bool:
-    return name not in ("policy_loss", "value_loss", "entropy", "kl", "grad_norm")
+_ALWAYS_TOLD = ("policy_loss", "value_loss", "entropy", "kl", "grad_norm")

@@ -9,18 +9,20 @@ from __future__ import annotations
 import logging
 import time
 from collections.abc import Sequence
+from typing import Any
 
 import jax
 import numpy as np
 
+from coalactl.console import quantity
+from coalactl.engines import Engine
 from coalactl.errors import ExitCode, UserError
 from coalactl.runs.directory import State
 from coalactl.training.progress import History, Progress, View, last_rewards
 from coalactl.training.rows import non_finite
 from coalactl.training.signals import StopSignals
 from coalactl.training.store import RunStore, lane
-from coalactl_core.training import Engine
-from coalactl_core.types import Metrics, TrainState
+from coalactl_core.types import Metrics
 
 SECONDS_PER_CALL = 2.0
 _STATUS_EVERY = 2.0
@@ -31,9 +33,7 @@ _log = logging.getLogger(__name__)
 class Session:
     """One attempt at training the runs of one program, all at the same iteration."""
 
-    def __init__(
-        self, engine: Engine, stores: Sequence[RunStore], state: TrainState, view: View, stop: StopSignals
-    ) -> None:
+    def __init__(self, engine: Engine, stores: Sequence[RunStore], state: Any, view: View, stop: StopSignals) -> None:
         self.engine = engine
         self.stores = stores
         self.state = state
@@ -95,14 +95,14 @@ class Session:
     def _take(self, metrics: Metrics, count: int, iteration: int, clock: np.ndarray) -> None:
         """Rows, divergence and status of one call."""
         self._history.extend(metrics, count)
-        finite = self._finite_parameters()
+        finite = self.engine.finite_parameters(self.state)
         due = time.monotonic() - self._status_at > _STATUS_EVERY
         for place, store in enumerate(self.stores):
             if store.diverged is not None:
                 continue
-            store.append(metrics, place, count, self.engine.kinds, clock)
+            store.append(metrics, place, count, self.engine, clock)
             store.status = store.status._replace(last=last_rewards(metrics, place, count))
-            store.diverged = non_finite(metrics, place, count)
+            store.diverged = non_finite(metrics, place, count, self.engine.seeds)
             if store.diverged is None and not finite[place].all():
                 agent = int(np.argmin(finite[place]))
                 store.diverged = f"a parameter of agent {agent} is not finite after iteration {iteration - 1}"
@@ -114,11 +114,6 @@ class Session:
             elif due:
                 store.tell("running", iteration, float(clock[-1]), dict(store.status.last))
                 self._status_at = time.monotonic()
-
-    def _finite_parameters(self) -> np.ndarray:
-        """Whether all parameters of each run and agent are finite numbers."""
-        leaves = jax.tree.leaves(jax.device_get(self.state.meta.params))
-        return np.all([np.isfinite(leaf).reshape(*leaf.shape[:2], -1).all(-1) for leaf in leaves], axis=0)
 
     def _going_on(self) -> bool:
         return any(store.diverged is None for store in self.stores)
@@ -134,12 +129,16 @@ class Session:
             Progress(
                 iteration=iteration,
                 iterations=self._settings.iterations,
-                steps_per_second=self.engine.steps_per_iteration * len(self.stores) / per_iteration,
+                pace=self._pace(per_iteration),
                 elapsed=elapsed,
                 remaining=(self._settings.iterations - iteration) * per_iteration,
                 history=self._history.measures,
             )
         )
+
+    def _pace(self, per_iteration: float) -> str:
+        steps = self.engine.steps_per_iteration * len(self.stores)
+        return f"{quantity((steps or 1) / per_iteration)} {'steps' if steps else 'iterations'}/s"
 
     def _end(self, iteration: int, seconds: float) -> ExitCode:
         finished = iteration >= self._settings.iterations

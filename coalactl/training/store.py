@@ -14,10 +14,11 @@ from coalactl.runs.checkpoints import NoWholeCheckpointError, discard_incomplete
 from coalactl.runs.directory import RunDirectory, State, Status
 from coalactl.runs.files import write_failures
 from coalactl.training.rows import episode_rows, scalar_rows
-from coalactl_core.config import SequenceExperiment
-from coalactl_core.types import Metrics, TrainState
+from coalactl_core.experiments import Experiment
+from coalactl_core.types import Metrics
 
 if TYPE_CHECKING:
+    from coalactl.engines import Engine
     from coalactl.runs.metric_files import MetricFiles
 
 _log = logging.getLogger(__name__)
@@ -26,10 +27,9 @@ _log = logging.getLogger(__name__)
 class RunStore:
     """The files of one run while it trains; ``diverged`` tells why it takes no more part in the training."""
 
-    def __init__(self, run: RunDirectory, experiment: SequenceExperiment, status: Status) -> None:
+    def __init__(self, run: RunDirectory, experiment: Experiment, status: Status) -> None:
         self.run = run
         self.settings = experiment.run
-        self.steps_per_iteration = experiment.steps_per_iteration
         self.status = status
         self.diverged: str | None = None
 
@@ -52,14 +52,14 @@ class RunStore:
         rows = read_metrics(self.run)
         return float(rows["seconds"].iloc[-1]) if len(rows) else 0.0
 
-    def append(self, metrics: Metrics, place: int, count: int, kinds: Sequence[str], seconds: np.ndarray) -> None:
+    def append(self, metrics: Metrics, place: int, count: int, engine: Engine, seconds: np.ndarray) -> None:
         """Takes the rows of one call of the engine, in which this run is at ``place`` of the runs axis."""
         chosen = np.flatnonzero(metrics.iteration[place, :count] % self.settings.log_every == 0)
         if len(chosen):
-            scalars = scalar_rows(metrics, place, chosen, self.steps_per_iteration, seconds)
-            self._files.append(scalars, episode_rows(metrics, place, chosen, kinds))
+            scalars = scalar_rows(metrics, place, chosen, engine, seconds)
+            self._files.append(scalars, episode_rows(metrics, place, chosen, engine))
 
-    def save(self, state: TrainState, step: int) -> None:
+    def save(self, state: Any, step: int) -> None:
         """A checkpoint: rows first, then the state, then older checkpoints go."""
         self._files.flush()
         save(self.run, step, state)
@@ -80,8 +80,8 @@ class RunStore:
 
 
 def restore_newest(
-    runs: Sequence[RunDirectory], template: TrainState, tell: Callable[[str], None]
-) -> tuple[int, list[TrainState]] | None:
+    runs: Sequence[RunDirectory], template: Any, tell: Callable[[str], None]
+) -> tuple[int, list[Any]] | None:
     """The newest step at which the checkpoints of all the runs are whole, and their states; None before the first.
 
     Raises :class:`UserError` (damaged) when there were common checkpoints and none is whole.
@@ -105,4 +105,10 @@ def lane(state: Any, place: int) -> Any:
 
 def stack(lanes: Sequence[Any]) -> Any:
     """Runs side by side on a leading axis."""
-    return jax.tree.map(lambda *leaves: jax.numpy.stack(leaves), *lanes)
+    return jax.tree.map(_stack, *lanes)
+
+
+def _stack(*leaves: Any) -> Any:
+    # Arrays of NumPy stay what they are: those of JAX may not have their precision.
+    on_host = all(isinstance(leaf, np.ndarray | np.generic) for leaf in leaves)
+    return np.stack(leaves) if on_host else jax.numpy.stack(leaves)

@@ -68,7 +68,7 @@ def measured() -> Iterator[Measured]:
     jax.config.update("jax_disable_most_optimizations", True)
     parts = Parts.of(engine, engine.init([0]))
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr("coalactl.bench.measure.engine_for", lambda experiment: engine)
+        patch.setattr("coalactl.bench.measure.sequence_engine_for", lambda experiment: engine)
         patch.setattr(Parts, "of", lambda engine, state: parts)
         result = measure(TINY, repeats=3, seconds=0.01, tell=said.append)
     assert said == ["compiling", "compiling the parts", *(f"repeat {number} of 3" for number in (1, 2, 3))]

@@ -125,7 +125,7 @@ def test_the_live_view_shows_pace_rewards_and_defection() -> None:
         "pollution_first_vs_meta": [1.0],
         "reward_vs_meta": [float("nan")] * 3,
     }
-    view.progress(Progress(12, 120, 13_200.0, 65.0, 600.0, history))
+    view.progress(Progress(12, 120, "13.2 k steps/s", 65.0, 600.0, history))
     with console.capture() as captured:
         console.print(view._render())
     view.close()

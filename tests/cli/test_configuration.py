@@ -16,6 +16,8 @@ from coalactl.errors import UserError
 from coalactl.overrides import parse_overrides
 from coalactl.presets import find_preset, read_preset, shipped_presets
 from coalactl_core import config
+from coalactl_core.config_analytical import AnalyticalMethod
+from coalactl_core.experiments import KINDS
 
 # PAPER Tables 2, 4 and 8, and what the setting changes.
 PAPER_VALUES = {
@@ -99,7 +101,7 @@ def test_the_quick_presets() -> None:
 
 
 def test_methods_on_the_command_line_are_those_of_the_engine() -> None:
-    assert tuple(Method) == get_args(config.Method)
+    assert tuple(Method) == (*get_args(config.Method), *get_args(AnalyticalMethod))
 
 
 def test_later_layers_win_and_are_named() -> None:
@@ -149,8 +151,9 @@ def test_a_written_configuration_reads_back_the_same() -> None:
         assert differences(experiment, again) == []
 
 
-def test_every_known_key_is_in_the_tree() -> None:
-    assert set(known_keys()) == set(flatten(plain(config.SequenceExperiment())))
+@pytest.mark.parametrize("kind", KINDS)
+def test_every_known_key_is_in_the_tree(kind: str) -> None:
+    assert set(known_keys(kind)) == set(flatten(plain(KINDS[kind]())))
 
 
 @pytest.mark.parametrize(

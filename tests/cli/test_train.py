@@ -233,7 +233,7 @@ def test_in_a_pack_the_others_go_on_past_a_divergence(train: Command, monkeypatc
     from coalactl.training import session
 
     monkeypatch.setattr(
-        session, "non_finite", lambda metrics, place, count: "value_loss is bad" if place == 0 else None
+        session, "non_finite", lambda metrics, place, count, seeds: "value_loss is bad" if place == 0 else None
     )
     result = train(*TINY, "--seeds", "2", "--iterations", "2", "--out", "pack")
     assert result.code == 5
