@@ -18,7 +18,7 @@ from rich.progress_bar import ProgressBar
 from rich.table import Table
 from rich.text import Text
 
-from coalactl.summary import KINDS, RunSummary, measure_of
+from coalactl.summary import KINDS, POLICY, RunSummary, measure_of
 from coalactl.training.progress import Progress, View
 
 _TITLE = "untrained: iteration 0; trained: mean over the last tenth of the iterations"
@@ -164,6 +164,29 @@ def result_table(untrained: dict[str, float | None], trained: dict[str, float | 
     return table
 
 
+def seeds_table(summary: RunSummary, seeds: int) -> Table:
+    """A row a measure of a run that holds several seeds: median and quartiles over them, beside the untrained."""
+    table = Table(
+        title=f"{_TITLE};\nmedian and quartiles over {seeds} seeds", title_justify="left", title_style="italic"
+    )
+    for heading in ("measure", "untrained", "trained", "quartiles"):
+        table.add_column(heading, justify="left" if heading == "measure" else "right")
+
+    def add(label: str, column: str) -> None:
+        quartiles = ", ".join(map(_number, summary.quartiles.get(column, ())))
+        values = _number(summary.untrained.get(column)), _number(summary.trained.get(column))
+        table.add_row(label, *values, f"[{quartiles}]", style=None)
+
+    for kind in KINDS:
+        for label, own, other in _rows_of(kind, summary.trained):
+            add(f"{label} vs {kind}", own)
+            add(f"co-player's {label} vs {kind}", other)
+        table.add_section()
+    for column in filter(POLICY.fullmatch, summary.trained):
+        add(column.replace("_", " "), column)
+    return table
+
+
 def pack_table(seeds: Sequence[int], summaries: Sequence[RunSummary]) -> Table:
     """A row a measure: each seed's, their mean, and the mean of the untrained agents."""
     columns = dict.fromkeys(name for summary in summaries for name in summary.trained)
@@ -198,7 +221,7 @@ def _rows_of(kind: str, columns: dict[str, float | None]) -> list[tuple[str, str
         measure = measure_of(column)
         if measure is None or measure.kind != kind or measure.name.startswith("coplayer_"):
             continue
-        if measure.name == "reward":
+        if measure.name == "reward" and not measure.place:
             rows.insert(0, ("reward a step", column, f"coplayer_{column}"))
         elif measure.place:
             rows.append((f"{measure.name}, {places[measure.place]}", column, f"coplayer_{column}"))
@@ -259,9 +282,9 @@ def _latest(progress: Progress) -> list[str]:
     parts = []
     for kind in KINDS:
         for label, own, other in _rows_of(kind, dict(last)):
-            if own.startswith("reward"):
+            if own == f"reward_vs_{kind}":
                 parts.append(f"reward vs {kind} {_number(last[own])} (co-player {_number(last.get(other))})")
-            elif "_first_" in own:
+            elif "_first_" in own and not own.startswith("reward"):
                 end = last.get(own.replace("_first_", "_last_"))
                 name = label.partition(",")[0]
                 parts.append(f"{name} vs {kind} {_number(last[own])} -> {_number(end)}")
@@ -273,11 +296,11 @@ def _measures(progress: Progress, ascii_only: bool) -> Table:
     last = {name: recent(values) for name, values in progress.history.items()}
     for kind in KINDS:
         for label, own, other in _rows_of(kind, dict(last)):
-            if own.startswith("reward"):
+            if own == f"reward_vs_{kind}":
                 spark = "" if ascii_only else sparkline(progress.history[own])
                 co_player = f"co-player {_number(last.get(other))}"
                 table.add_row(f"reward against {kind}", _number(last[own]), co_player, Text(spark, style="green"))
-            elif "_first_" in own:
+            elif "_first_" in own and not own.startswith("reward"):
                 end = last.get(own.replace("_first_", "_last_"))
                 name = label.partition(",")[0]
                 table.add_row(
@@ -288,7 +311,7 @@ def _measures(progress: Progress, ascii_only: bool) -> Table:
 
 def recent(values: Sequence[float]) -> float | None:
     """The mean of the last few known values."""
-    known = [value for value in values[-5:] if math.isfinite(value)]
+    known = [value for value in values if math.isfinite(value)][-5:]
     return sum(known) / len(known) if known else None
 
 

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import math
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from coalactl.errors import UserError
@@ -15,11 +16,16 @@ if TYPE_CHECKING:
 
 KINDS = ("naive", "meta", "fixed")
 LAST_SHARE = 0.1
+# Columns about an agent itself: what analytical runs tell of its five probabilities and their zero-determinant fit.
+POLICY = re.compile("cooperation_.+|(random_)?zd_.+")
 _MEASURE = re.compile(rf"(?P<measure>.+?)(?:_(?P<place>first|last))?_vs_(?P<kind>{'|'.join(KINDS)})")
 
 
 class RunSummary(NamedTuple):
-    """Means over meta agents: of iteration 0, played by the untrained agents, and of the last 10% of iterations."""
+    """Means over meta agents: of iteration 0, played by the untrained agents, and of the last 10% of iterations.
+
+    Of a run that holds several seeds these are medians over seeds, and the quartiles of ``trained`` stand beside them.
+    """
 
     iterations: int
     planned: int
@@ -27,6 +33,7 @@ class RunSummary(NamedTuple):
     seconds: float
     untrained: dict[str, float | None]
     trained: dict[str, float | None]
+    quartiles: Mapping[str, tuple[float, float]] = MappingProxyType({})
 
 
 class Measure(NamedTuple):
@@ -53,10 +60,11 @@ def summarize(run: RunDirectory) -> RunSummary:
         iterations=done,
         planned=planned,
         # Each row tells the steps up to and with its iteration, which all take as many.
-        steps=int(rows["steps"].max()) // (last + 1) * done,
+        steps=int(rows["steps"].max()) // (last + 1) * done if "steps" in rows else 0,
         seconds=float(rows["seconds"].max()),
         untrained=_means(rows[rows["iteration"] == 0]),
         trained=_means(window),
+        quartiles=_quartiles(window),
     )
 
 
@@ -72,6 +80,7 @@ def json_object(run: RunDirectory, summary: RunSummary, parameters_digest: str) 
     own = _own_measure(list(trained))
     others = ("reward_vs_fixed", "coplayer_reward_vs_fixed")
     fixed: dict[str, Any] = {name: trained[name] for name in others if name in trained}
+    spread: dict[str, Any] = {"quartiles": dict(summary.quartiles)} if summary.quartiles else {}
     return {
         "run_dir": str(run.path),
         "iterations": summary.iterations,
@@ -83,6 +92,7 @@ def json_object(run: RunDirectory, summary: RunSummary, parameters_digest: str) 
         **fixed,
         "defection_first": trained.get(f"{own}_first_vs_naive"),
         "defection_last": trained.get(f"{own}_last_vs_naive"),
+        **spread,
         "parameters_digest": parameters_digest,
     }
 
@@ -101,6 +111,21 @@ def _told_iterations(run: RunDirectory) -> int:
 
 
 def _means(rows: pd.DataFrame) -> dict[str, float | None]:
-    columns = [column for column in rows.columns if measure_of(str(column))]
-    means = rows[columns].mean(skipna=True).astype(float)
-    return {str(name): None if math.isnan(value) else float(value) for name, value in means.items()}
+    told = _by_seed(rows)
+    means = told.median() if "seed" in rows else told.mean()
+    return {str(name): None if math.isnan(value) else float(value) for name, value in means.astype(float).items()}
+
+
+def _quartiles(rows: pd.DataFrame) -> dict[str, tuple[float, float]]:
+    """First and third quartile over seeds, where a run holds several."""
+    if "seed" not in rows:
+        return {}
+    low, high = _by_seed(rows).quantile([0.25, 0.75]).astype(float).to_numpy()
+    columns = map(str, _by_seed(rows).columns)
+    return {name: (float(a), float(b)) for name, a, b in zip(columns, low, high, strict=True) if not math.isnan(a)}
+
+
+def _by_seed(rows: pd.DataFrame) -> pd.DataFrame:
+    """What is reported, of each seed its mean over agents and iterations; of a run with one seed all its rows."""
+    columns = [column for column in rows.columns if measure_of(str(column)) or POLICY.fullmatch(str(column))]
+    return rows.groupby("seed")[columns].mean() if "seed" in rows else rows[columns]

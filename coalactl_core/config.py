@@ -265,6 +265,11 @@ class SequenceExperiment(Section):
         """The method of each meta agent, in order."""
         return tuple(config.method for config in self._agent_configs())
 
+    @property
+    def seeds(self) -> tuple[int, ...]:
+        """The one seed of a run."""
+        return (self.run.seed,)
+
     def agent_configs(self) -> tuple[MetaConfig, ...]:
         """The learning settings of each meta agent, in order."""
         return tuple(self._agent_configs())

@@ -98,7 +98,7 @@ def stores_of(runs: Runs, preset: str) -> list[RunStore]:
 
 
 def _title(runs: Runs, stores: Sequence[RunStore]) -> str:
-    seeds = [store.status.seed for store in stores]
+    seeds = [seed for experiment in runs.experiments for seed in experiment.seeds]
     named = f"seed {seeds[0]}" if len(seeds) == 1 else f"seeds {seeds[0]} to {seeds[-1]}"
     status = stores[0].status
     return f"{status.preset or runs.path.name}  {status.method}  {named}  in {runs.path}"

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from coalactl.configuration import validate
-from coalactl.console import OurConsole, duration, pack_table, quantity, result_table
+from coalactl.console import OurConsole, duration, pack_table, quantity, result_table, seeds_table
 from coalactl.engines import engine_for
 from coalactl.errors import ExitCode
 from coalactl.output import emit_json
@@ -36,13 +36,16 @@ def show(runs: Sequence[RunDirectory], path: Path, summaries: Sequence[RunSummar
     """The table at the end of a run or pack, and what to type next."""
     console = OurConsole(highlight=False)
     first = summaries[0]
-    if len(runs) == 1:
+    if first.quartiles:
+        console.print(seeds_table(first, runs[0].read_config()["run"]["seeds"]), markup=False)
+    elif len(runs) == 1:
         console.print(result_table(first.untrained, first.trained))
     else:
         seeds = [run.read_config()["run"]["seed"] for run in runs]
         console.print(pack_table(seeds, summaries))
     steps = sum(summary.steps for summary in summaries)
-    done = f"{first.iterations} iterations, {quantity(steps)} environment steps, {duration(first.seconds)} of training"
+    played = f"{quantity(steps)} environment steps, " if steps else ""
+    done = f"{first.iterations} iterations, {played}{duration(first.seconds)} of training"
     named = shlex.quote(str(path))
     # A run that has not come to its end goes on to the end that it was given.
     longer = f" --iterations {2 * first.iterations}" if first.iterations >= first.planned else ""
