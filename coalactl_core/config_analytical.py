@@ -17,6 +17,7 @@ from coalactl_core.config import (
     FixedStrategy,
     Iterations,
     MatrixGameConfig,
+    Optimizer,
     RunConfig,
     Section,
     Size,
@@ -80,7 +81,7 @@ class AnalyticalMetaConfig(Section):
     initial: Annotated[str, AfterValidator(_known_start)] = RANDOM
     initial_scale: _Scale = 1.0
     initial_logit: _Scale = -math.log(0.01)
-    optimizer: Literal["adamw", "adam", "sgd"] = "adamw"
+    optimizer: Optimizer = "adamw"
     adam_epsilon: Positive = 1e-8
     learning_rate: Coefficient = 0.02
     max_grad_norm: Limit = math.inf

@@ -26,7 +26,7 @@ from coalactl_core.analytical.objectives import (
 from coalactl_core.analytical.starts import initial_policies, naive_starts
 from coalactl_core.config_analytical import AnalyticalExperiment
 from coalactl_core.memory_one import MEMORY_ONE
-from coalactl_core.optimizers import apply_gradients, fresh_learner
+from coalactl_core.optimizers import OPTIMIZERS, Optimizer, apply_gradients, fresh_learner
 from coalactl_core.schedules import all_at, points_of, schedule_of
 from coalactl_core.types import Learner, Metrics
 
@@ -81,7 +81,7 @@ def build_dilemma(experiment: AnalyticalExperiment) -> Dilemma:
     """The static parts, every choice made."""
     meta, naive, population = experiment.meta, experiment.naive, experiment.population
     shaping = {"mean": mean_shaping, "sum": summed_shaping}[meta.objective]
-    environment = experiment.environment
+    environment, optimizer = experiment.environment, OPTIMIZERS[meta.optimizer]
     return Dilemma(
         game=lambda: Game(jnp.asarray(environment.payoffs, float), jnp.asarray(environment.discount, float)),
         agents=population.meta,
@@ -93,8 +93,8 @@ def build_dilemma(experiment: AnalyticalExperiment) -> Dilemma:
         fixed=tuple(MEMORY_ONE[fixed.strategy] for fixed in population.fixed),
         evaluate_every=experiment.run.evaluate_every,
         restarts=meta.restart_optimizer_at,
-        fresh=partial(fresh_learner, meta.optimizer),
-        climb=partial(_ascend, meta.optimizer),
+        fresh=partial(fresh_learner, optimizer),
+        climb=partial(_ascend, optimizer),
     )
 
 
@@ -177,7 +177,7 @@ def _opposition(key: Key[Array, ""], policies: Float[Array, "agents 5"], dilemma
     )
 
 
-def _ascend(optimizer: Any, agent: Learner, gradient: Float[Array, "5"], rates: Rates) -> Any:
+def _ascend(optimizer: Optimizer, agent: Learner, gradient: Float[Array, "5"], rates: Rates) -> Any:
     step = apply_gradients(optimizer, agent, -gradient, rates)
     return step.learner, step.grad_norm
 
