@@ -39,7 +39,10 @@ class Resolved(NamedTuple):
 
 def resolve(tables: Mapping[str, Any], label: str, overrides: Mapping[str, tuple[Any, str]]) -> Resolved:
     """Layers the tables of a preset, its tables for the method, and overrides (key to value and source)."""
-    kind = _kind({**tables, **{key: value for key, (value, _) in overrides.items() if key == "kind"}}, label)
+    kind = _kind(tables, label)
+    asked, source = overrides.get("kind", (kind, ""))
+    if asked != kind:
+        raise UserError(f"{source}: kind: {shortened(repr(asked))} given; {label} is of kind {kind!r}, take another")
     own = {section: value for section, value in tables.items() if section != FOR_METHODS}
     values = {key: (value, label) for key, value in _checked(own, kind, label).items()}
     methods = _methods(kind, values, overrides)

@@ -28,3 +28,8 @@ def map_in_chunks(function: Callable[[Any], Tree], xs: Any, *, chunk: int) -> Tr
     if chunk >= size:
         return jax.vmap(function)(xs)
     return jax.lax.map(function, xs, batch_size=None if chunk == 1 else chunk)
+
+
+def fitting_chunk(size: int, wish: int) -> int:
+    """The largest divisor of ``size`` that is at most ``wish``."""
+    return max(chunk for chunk in range(1, size + 1) if size % chunk == 0 and chunk <= max(wish, 1))

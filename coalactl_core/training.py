@@ -15,6 +15,7 @@ from jax.flatten_util import ravel_pytree
 from jaxtyping import ArrayLike, Bool, Int, PyTree, Shaped, UInt
 
 from coalactl_core.chunks import Map, agent_map, map_in_chunks
+from coalactl_core.compute import chosen_shards, with_chosen_compute
 from coalactl_core.config import ConfigurationError, SequenceExperiment
 from coalactl_core.envs.base import FewObservations
 from coalactl_core.envs.registry import build_environment
@@ -39,12 +40,10 @@ from coalactl_core.types import (
     Summary,
     TrainState,
 )
-from coalactl_core.update import Updater, fitting_chunk
+from coalactl_core.update import Updater
 
 # Iterations whose metrics one call can hold; a call on a fast device lasts about two seconds.
 CALL_CAPACITY = 64
-# A chunk of runs that holds all of them.
-ALL_RUNS = 1_000_000
 
 
 class Pieces(NamedTuple):
@@ -249,7 +248,7 @@ def build_engine(experiment: SequenceExperiment) -> Engine:
             vocabulary=None if few is None else few.vocabulary,
         )
     )
-    shards = _shards(experiment)
+    shards = chosen_shards(experiment)
     observe = few.observe_number if few is not None and policy.takes_indices else environment.observe
     game = Game(
         environment=environment,
@@ -286,24 +285,6 @@ def build_engine(experiment: SequenceExperiment) -> Engine:
     )
 
 
-def with_chosen_compute(experiment: SequenceExperiment) -> SequenceExperiment:
-    """The experiment with every "auto" of ``[compute]`` replaced by what suits the device at hand.
-
-    On a CPU chunks are what fits its cache, and scans are sequential; elsewhere everything is done at once.
-    """
-    on_cpu, whole = jax.default_backend() == "cpu", experiment.rollout.meta_batch_size
-    choices = {
-        "meta_batch_chunk": 1 if on_cpu else whole,
-        "naive_chunk": 2 if on_cpu else whole,
-        "agent_chunk": 1 if on_cpu else experiment.population.meta_agents,
-        "run_chunk": 1 if on_cpu else ALL_RUNS,
-        "devices": _most_devices(experiment),
-        "scan": "sequential" if on_cpu else "associative",
-    }
-    chosen = {key: value for key, value in choices.items() if getattr(experiment.compute, key) == "auto"}
-    return experiment.model_copy(update={"compute": experiment.compute.model_copy(update=chosen)})
-
-
 def _fitting(given: PyTree, own: PyTree) -> PyTree:
     """Parameters of other agents in the shapes of one's own."""
     if jax.tree.structure(given) != jax.tree.structure(own):  # type: ignore[operator]
@@ -318,26 +299,6 @@ def _fitting(given: PyTree, own: PyTree) -> PyTree:
         return jnp.broadcast_to(theirs, ours.shape)
 
     return jax.tree.map(fit, given, own)
-
-
-def _shards(experiment: SequenceExperiment) -> Shards:
-    """The devices to use; each must have as many meta-episodes of every minibatch."""
-    count, size = int(experiment.compute.devices), experiment.minibatch_size
-    if size % count:
-        raise ConfigurationError(
-            f"compute.devices: {count} does not divide a minibatch, which has {size} meta-episodes; "
-            f"use {_most_devices(experiment)} or fewer"
-        )
-    if count > jax.device_count():
-        raise ConfigurationError(
-            f"compute.devices: {count} given, but JAX has {jax.device_count()} here; use at most that"
-        )
-    return Shards(count)
-
-
-def _most_devices(experiment: SequenceExperiment) -> int:
-    """As many devices as there are and as share a minibatch evenly."""
-    return fitting_chunk(experiment.minibatch_size, jax.device_count())
 
 
 def _advance(state: TrainState, count: Int[Array, ""], *, engine: Engine) -> tuple[TrainState, Metrics]:

@@ -11,6 +11,7 @@ import jax.numpy as jnp
 from jax import Array
 from jaxtyping import Float, Key
 
+from coalactl_core.chunks import fitting_chunk
 from coalactl_core.nets.policy import Policy, Prepared, unroll_from_start
 from coalactl_core.objectives import PolicyLoss, clipped_value_loss, log_probs_and_entropy
 from coalactl_core.optimizers import Optimizer, apply_gradients
@@ -117,11 +118,6 @@ def chunk_loss(
         clip_fraction=jnp.mean(jnp.abs(jnp.expm1(log_ratios)) > hyper.clip, dtype=loss.dtype),
         grad_norm=jnp.zeros_like(loss),
     )
-
-
-def fitting_chunk(size: int, wish: int) -> int:
-    """The largest divisor of ``size`` that is at most ``wish``."""
-    return max(chunk for chunk in range(1, size + 1) if size % chunk == 0 and chunk <= max(wish, 1))
 
 
 def _side_by_side(chunk: LearningBatch) -> LearningBatch:

@@ -58,13 +58,14 @@ _engines: dict[str, Any] = {}
 def train(coalactl: Command, monkeypatch: pytest.MonkeyPatch) -> Command:
     """``coalactl train`` at tiny sizes; engines are kept, since tracing and compiling is nearly all the time."""
     from coalactl_core import training
+    from coalactl_core.compute import with_chosen_compute
 
     build = training.build_engine
 
     def kept(experiment: Any) -> Any:
         choices = json.dumps(experiment.static_choices)
         first = _engines.setdefault(choices, build(experiment))
-        engine = dataclasses.replace(first, experiment=training.with_chosen_compute(experiment))
+        engine = dataclasses.replace(first, experiment=with_chosen_compute(experiment))
         object.__setattr__(engine, "_compiled_advance", first._compiled_advance)
         return engine
 

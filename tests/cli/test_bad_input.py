@@ -230,7 +230,7 @@ VALUE = st.one_of(
     st.floats(width=32).map(repr),
     st.text(st.characters(exclude_categories=["Cs"], exclude_characters="\0"), max_size=8),
 )
-KEY = st.one_of(st.sampled_from(known_keys()), st.from_regex(r"[a-z_]{1,8}(\.[a-z_]{1,8})?", fullmatch=True))
+KEY = st.one_of(st.sampled_from(known_keys("sequence")), st.from_regex(r"[a-z_]{1,8}(\.[a-z_]{1,8})?", fullmatch=True))
 OVERRIDES = st.lists(st.tuples(KEY, VALUE), min_size=1, max_size=4)
 
 

@@ -43,7 +43,9 @@ def test_presets_are_listed_shown_and_copied(coalactl: Command, train: Command) 
 
 def test_the_schema_describes_every_section(coalactl: Command) -> None:
     schema = coalactl("presets", "schema").json
-    assert {"meta", "naive", "population", "rollout", "run", "network", "environment"} <= set(schema["properties"])
+    sequence, analytical = (schema["$defs"][f"{kind}Experiment"]["properties"] for kind in ("Sequence", "Analytical"))
+    assert {"meta", "naive", "population", "rollout", "run", "network", "environment"} <= set(sequence)
+    assert {"meta", "naive", "population", "lola", "run", "environment"} <= set(analytical)
 
 
 def test_no_runs_is_no_error(coalactl: Command) -> None:

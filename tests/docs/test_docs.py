@@ -29,6 +29,7 @@ from coalactl.cli import main
 from coalactl.configuration import known_keys, plain, resolve, validate
 from coalactl.overrides import parse_overrides
 from coalactl_core import training
+from coalactl_core.compute import with_chosen_compute
 from coalactl_core.config import AgentGroup, FixedStrategy, SequenceExperiment
 from coalactl_core.config_numbers import ScheduleConfig
 from coalactl_core.envs.base import Environment
@@ -118,7 +119,7 @@ def _shared_engine(experiment: SequenceExperiment) -> Any:
     for name, member in vars(type(first)).items():
         if isinstance(member, cached_property):
             getattr(first, name)  # Functions that are traced once for all that share the engine.
-    engine = dataclasses.replace(first, experiment=training.with_chosen_compute(experiment))
+    engine = dataclasses.replace(first, experiment=with_chosen_compute(experiment))
     engine.__dict__.update({**first.__dict__, "experiment": engine.experiment})
     return engine
 

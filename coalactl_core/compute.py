@@ -1,0 +1,50 @@
+"""How the work of the sequence engine is laid out on the devices at hand: what "auto" comes to in ``[compute]``."""
+
+from __future__ import annotations
+
+import jax
+
+from coalactl_core.chunks import fitting_chunk
+from coalactl_core.config import ConfigurationError, SequenceExperiment
+from coalactl_core.sharding import Shards
+
+# A chunk of runs that holds all of them.
+ALL_RUNS = 1_000_000
+
+
+def with_chosen_compute(experiment: SequenceExperiment) -> SequenceExperiment:
+    """The experiment with every "auto" of ``[compute]`` replaced by what suits the device at hand.
+
+    On a CPU chunks are what fits its cache, and scans are sequential; elsewhere everything is done at once.
+    """
+    on_cpu, whole = jax.default_backend() == "cpu", experiment.rollout.meta_batch_size
+    choices = {
+        "meta_batch_chunk": 1 if on_cpu else whole,
+        "naive_chunk": 2 if on_cpu else whole,
+        "agent_chunk": 1 if on_cpu else experiment.population.meta_agents,
+        "run_chunk": 1 if on_cpu else ALL_RUNS,
+        "devices": _most_devices(experiment),
+        "scan": "sequential" if on_cpu else "associative",
+    }
+    chosen = {key: value for key, value in choices.items() if getattr(experiment.compute, key) == "auto"}
+    return experiment.model_copy(update={"compute": experiment.compute.model_copy(update=chosen)})
+
+
+def chosen_shards(experiment: SequenceExperiment) -> Shards:
+    """The devices to use; each must have as many meta-episodes of every minibatch."""
+    count, size = int(experiment.compute.devices), experiment.minibatch_size
+    if size % count:
+        raise ConfigurationError(
+            f"compute.devices: {count} does not divide a minibatch, which has {size} meta-episodes; "
+            f"use {_most_devices(experiment)} or fewer"
+        )
+    if count > jax.device_count():
+        raise ConfigurationError(
+            f"compute.devices: {count} given, but JAX has {jax.device_count()} here; use at most that"
+        )
+    return Shards(count)
+
+
+def _most_devices(experiment: SequenceExperiment) -> int:
+    """As many devices as there are and as share a minibatch evenly."""
+    return fitting_chunk(experiment.minibatch_size, jax.device_count())
