@@ -34,6 +34,7 @@ from coalactl_core.config import AgentGroup, FixedStrategy, SequenceExperiment
 from coalactl_core.config_numbers import ScheduleConfig
 from coalactl_core.envs.base import Environment
 from coalactl_core.envs.registry import build_environment
+from coalactl_core.experiments import KINDS
 
 # Installing, version control and the checks of the project have their own places; what they need is not here.
 INSTALLING = ("pip", "uv", "git", "cd", "source", "export", "python3.11")
@@ -248,13 +249,17 @@ def headings(page: Path) -> set[str]:
     return {re.sub(r"[^\w\- ]", "", title.lower()).replace(" ", "-") for title in titles}
 
 
-def test_configuration_lists_every_key_with_its_default() -> None:
+@pytest.mark.parametrize(("kind", "heading"), [("sequence", r"^## \["), ("analytical", r"^### Analytical \[")])
+def test_configuration_lists_every_key_with_its_default(kind: str, heading: str) -> None:
     text = (DOCS / "configuration.md").read_text()
-    sections = {part.partition("]")[0]: part for part in re.split(r"^## \[", text, flags=re.MULTILINE)[1:]}
-    defaults = plain(SequenceExperiment())
-    for key in known_keys("sequence"):
+    sections = {part.partition("]")[0]: part for part in re.split(heading, text, flags=re.MULTILINE)[1:]}
+    defaults = plain(KINDS[kind]())
+    for key in known_keys(kind):
+        if key == "kind":
+            assert f'`"{kind}"`' in text
+            continue
         section, dot, name = key.partition(".")
-        part = sections.get(section, text)
+        part = re.split(r"^##", sections.get(section, text), flags=re.MULTILINE)[0]
         rows = re.findall(rf"^\| `{re.escape(name or section)}` \| ([^|]+) \|", part, re.MULTILINE)
         assert len(rows) == 1, key
         default = defaults[section][name] if dot else defaults[section]
