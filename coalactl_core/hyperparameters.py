@@ -7,9 +7,9 @@ from typing import Any, TypeVar
 
 import jax
 import numpy as np
-from jax import Array
+from jaxtyping import Array, Int
 
-from coalactl_core.config import MetaConfig, NaiveConfig, SequenceExperiment
+from coalactl_core.config import MetaConfig, NaiveConfig, PopulationConfig, SequenceExperiment
 from coalactl_core.estimators import ESTIMATORS
 from coalactl_core.schedules import all_at, floats, points_of, schedule_of
 from coalactl_core.types import (
@@ -17,24 +17,24 @@ from coalactl_core.types import (
     MetaHyperparameters,
     NaiveHyperparameters,
     PopulationHyperparameters,
-    Schedule,
+    Scheduled,
 )
 
 Tree = TypeVar("Tree")
 
 
-def hyperparameters_of(experiments: Sequence[SequenceExperiment]) -> Hyperparameters:
+def hyperparameters_of(experiments: Sequence[SequenceExperiment]) -> Scheduled[Hyperparameters]:
     """The numbers of several runs, stacked on a leading ``runs`` axis."""
     points = max(_most_points(experiment) for experiment in experiments)
     return _stack([_hyperparameters_of_one(experiment, points) for experiment in experiments])
 
 
-def at_iteration(hyperparameters: Hyperparameters, step: Array) -> Hyperparameters:
+def at_iteration(hyperparameters: Scheduled[Hyperparameters], step: Int[Array, ""]) -> Hyperparameters:
     """The numbers that hold at a training iteration: every schedule evaluated."""
     return all_at(hyperparameters, step)
 
 
-def _hyperparameters_of_one(experiment: SequenceExperiment, points: int) -> Hyperparameters:
+def _hyperparameters_of_one(experiment: SequenceExperiment, points: int) -> Scheduled[Hyperparameters]:
     meta = _stack([_meta_hyperparameters(config, points) for config in experiment.agent_configs()])
     naive: NaiveConfig = experiment.naive
     return Hyperparameters(
@@ -44,13 +44,13 @@ def _hyperparameters_of_one(experiment: SequenceExperiment, points: int) -> Hype
             **_schedules(naive, NaiveHyperparameters, points),
         ),
         population=PopulationHyperparameters(
-            p_naive=schedule_of(experiment.population.p_naive, points),
             fixed_weights=floats([fixed.weight for fixed in experiment.population.fixed]),
+            **_schedules(experiment.population, PopulationHyperparameters, points),
         ),
     )
 
 
-def _meta_hyperparameters(config: MetaConfig, points: int) -> MetaHyperparameters:
+def _meta_hyperparameters(config: MetaConfig, points: int) -> Scheduled[MetaHyperparameters]:
     return MetaHyperparameters(
         credit_assignment=jax.tree.map(np.asarray, ESTIMATORS[config.method]),
         credit_from_returns=_flag(config.credit == "returns"),
@@ -60,8 +60,8 @@ def _meta_hyperparameters(config: MetaConfig, points: int) -> MetaHyperparameter
     )
 
 
-def _schedules(config: MetaConfig | NaiveConfig, record: Any, points: int) -> dict[str, Schedule]:
-    """Every field that the record and the configuration share and that is a number."""
+def _schedules(config: MetaConfig | NaiveConfig | PopulationConfig, record: Any, points: int) -> dict[str, Any]:
+    """The schedule of every field that the record and the configuration share and that is a number."""
     shared = [field for field in record._fields if field in type(config).model_fields]
     return {field: schedule_of(getattr(config, field), points) for field in shared if field != "normalize_advantages"}
 

@@ -10,14 +10,16 @@ import optax
 from jax import Array
 from jaxtyping import Float, Int
 
-PolicyLoss = Callable[[Array, Array, Array, Array | float], Array]
+from coalactl_core.types import Number
+
+PolicyLoss = Callable[[Array, Array, Array, float | Number], Array]
 
 
 def ppo_policy_loss(
     log_probs: Float[Array, "*lead"],
     old_log_probs: Float[Array, "*lead"],
     advantages: Float[Array, "*lead"],
-    clip: float | Array,
+    clip: float | Number,
 ) -> Float[Array, "*lead"]:
     """Clipped surrogate: −min(ρ A, clip(ρ, 1 ± ε) A), with ρ the ratio of new to old probability."""
     ratios = jnp.exp(log_probs - old_log_probs)
@@ -29,7 +31,7 @@ def a2c_policy_loss(
     log_probs: Float[Array, "*lead"],
     old_log_probs: Float[Array, "*lead"],
     advantages: Float[Array, "*lead"],
-    clip: float | Array,
+    clip: float | Number,
 ) -> Float[Array, "*lead"]:
     """Score function: −log π A; takes PPO's arguments, so that either can stand in the table."""
     del old_log_probs, clip
@@ -43,7 +45,7 @@ def clipped_value_loss(
     values: Float[Array, "*lead"],
     old_values: Float[Array, "*lead"],
     targets: Float[Array, "*lead"],
-    value_clip: float | Array,
+    value_clip: float | Number,
 ) -> Float[Array, "*lead"]:
     """Value loss, or that of the value held within ``value_clip`` of the old one where it is larger."""
     held = old_values + jnp.clip(values - old_values, -value_clip, value_clip)

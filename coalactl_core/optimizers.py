@@ -3,27 +3,27 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any, NamedTuple, Protocol, runtime_checkable
+from typing import NamedTuple, Protocol, runtime_checkable
 
 import optax
 
-from coalactl_core.types import Learner, Params
+from coalactl_core.types import Learner, Number, Params
 
 # From Adam's ε to the direction of a step, which the learning rate is yet to scale.
-Optimizer = Callable[[Any], optax.GradientTransformation]
+Optimizer = Callable[[float | Number], optax.GradientTransformation]
 
 
-def adam(epsilon: Any) -> optax.GradientTransformation:
+def adam(epsilon: float | Number) -> optax.GradientTransformation:
     """Adam (Kingma & Ba 2015) with optax's decay rates, β₁ = .9 and β₂ = .999."""
     return optax.scale_by_adam(eps=epsilon)
 
 
-def adamw(epsilon: Any) -> optax.GradientTransformation:
+def adamw(epsilon: float | Number) -> optax.GradientTransformation:
     """Adam with decoupled weight decay (Loshchilov & Hutter 2019), optax's 1e-4 of every parameter."""
     return optax.chain(optax.scale_by_adam(eps=epsilon), optax.add_decayed_weights(1e-4))
 
 
-def sgd(epsilon: Any) -> optax.GradientTransformation:
+def sgd(epsilon: float | Number) -> optax.GradientTransformation:
     """The gradient as it is."""
     del epsilon
     return optax.identity()
@@ -37,15 +37,15 @@ class OptimizerNumbers(Protocol):
     """The hyperparameters that an optimiser needs; those of meta and of naive agents have them."""
 
     @property
-    def adam_epsilon(self) -> Any:
+    def adam_epsilon(self) -> Number:
         """ε of Adam and AdamW; unused by SGD."""
 
     @property
-    def learning_rate(self) -> Any:
+    def learning_rate(self) -> Number:
         """Step size."""
 
     @property
-    def max_grad_norm(self) -> Any:
+    def max_grad_norm(self) -> Number:
         """Largest global norm that is left as it is."""
 
 
@@ -53,7 +53,7 @@ class OptimizerStep(NamedTuple):
     """A learner after one step, and the gradient's global norm before clipping."""
 
     learner: Learner
-    grad_norm: Any
+    grad_norm: Number
 
 
 def fresh_learner(optimizer: Optimizer, params: Params) -> Learner:

@@ -12,16 +12,18 @@ import jax.numpy as jnp
 from jax import Array
 from jaxtyping import Float
 
+from coalactl_core.types import Flag, Number
+
 
 def batch_lambda_returns(
     rewards: Float[Array, "batch steps"],
     next_values: Float[Array, "batch steps"],
     *,
-    discount: float | Array,
-    lambda_: float | Array,
+    discount: float | Number,
+    lambda_: float | Number,
     inner_episode_length: int,
-    average_future_episodes: bool | Array,
-    normalize_current_episode: bool | Array,
+    average_future_episodes: bool | Flag,
+    normalize_current_episode: bool | Flag,
 ) -> Float[Array, "batch steps"]:
     """Lambda returns of one meta-episode, with credit that may cross the batch (Algorithm 1).
 
@@ -53,7 +55,7 @@ def batch_lambda_returns(
 
 
 def td_errors(
-    rewards: Float[Array, "batch steps"], values: Float[Array, "batch steps"], *, discount: float | Array
+    rewards: Float[Array, "batch steps"], values: Float[Array, "batch steps"], *, discount: float | Number
 ) -> Float[Array, "batch steps"]:
     """TD errors δ_t = r_t + γ V(h_{t+1}) − V(h_t), where the value after the last step is 0."""
     return rewards + discount * values_after(values) - values

@@ -11,7 +11,7 @@ import numpy as np
 from jaxtyping import Array, Float, Int
 
 from coalactl_core.config_numbers import ScheduleConfig
-from coalactl_core.types import Schedule
+from coalactl_core.types import Record, Schedule, Scheduled
 
 _NEVER = np.iinfo(np.int32).max
 
@@ -44,13 +44,13 @@ def value_at(schedule: Schedule, step: Int[Array, ""]) -> Float[Array, "..."]:
     return jnp.where(schedule.linear, value + fraction * (goal - value), value)
 
 
-def all_at(tree: Any, step: Int[Array, ""]) -> Any:
-    """A tree with every schedule in it evaluated at an iteration."""
+def all_at(record: Scheduled[Record], step: Int[Array, ""]) -> Record:
+    """A record with every schedule in it evaluated at an iteration."""
 
     def is_schedule(leaf: object) -> bool:
         return isinstance(leaf, Schedule)
 
-    return jax.tree.map(lambda leaf: value_at(leaf, step) if is_schedule(leaf) else leaf, tree, is_leaf=is_schedule)
+    return jax.tree.map(lambda leaf: value_at(leaf, step) if is_schedule(leaf) else leaf, record, is_leaf=is_schedule)
 
 
 def floats(values: Sequence[float]) -> Any:

@@ -37,6 +37,7 @@ from coalactl_core.types import (
     Metrics,
     Opponents,
     Params,
+    Scheduled,
     Summary,
     TrainState,
 )
@@ -215,7 +216,7 @@ class Engine:
                 "runs of one program share all but numbers"
             )
 
-    def _init_run(self, seed: UInt[Array, ""], hyper: Hyperparameters) -> TrainState:
+    def _init_run(self, seed: UInt[Array, ""], hyper: Scheduled[Hyperparameters]) -> TrainState:
         key, params_key = jax.random.split(jax.random.key(seed))
         population, policy = self.pieces.population, self.pieces.game.policy
         params = jax.vmap(policy.init)(jax.random.split(params_key, population.meta + population.naive))

@@ -8,7 +8,7 @@ agent, 1 the co-player). Most functions are written for one run, one agent or on
 
 from __future__ import annotations
 
-from typing import Any, NamedTuple
+from typing import Annotated, Any, NamedTuple, TypeVar
 
 import numpy as np
 import optax
@@ -18,6 +18,13 @@ from jaxtyping import Bool, Float, Int, Key, Num, PyTree, Shaped
 Params = PyTree[Float[Array, "..."]]
 PolicyCarry = Any
 EnvironmentState = PyTree[Shaped[Array, "..."]]
+
+# What a sweep may vary, at one iteration, for one agent of one run: data to the compiled program.
+Number = Float[Array, ""]
+Flag = Bool[Array, ""]
+# The same record before it is evaluated at an iteration: a Schedule in place of each Number.
+Record = TypeVar("Record")
+Scheduled = Annotated[Record, "a Schedule in place of each Number"]
 
 # Kinds of opponents, as they stand in Opponents.kind.
 NAIVE, META, FIXED = 0, 1, 2
@@ -35,56 +42,59 @@ class Schedule(NamedTuple):
 class CreditAssignment(NamedTuple):
     """How an estimator spreads rewards over the batch that a naive co-player learns from; a row of the table."""
 
-    average_future_episodes: Any
-    normalize_current_episode: Any
-    sum_over_batch: Any
+    average_future_episodes: bool | Flag
+    normalize_current_episode: bool | Flag
+    sum_over_batch: bool | Flag
 
 
 class MetaHyperparameters(NamedTuple):
-    """Numbers of one meta agent's learning; leaves are schedules until :func:`hyperparameters.at` evaluates them."""
+    """Numbers of one meta agent's learning."""
 
     credit_assignment: CreditAssignment
-    credit_from_returns: Any
-    value_targets_average_future: Any
-    normalize_advantages: Any
-    clip: Any
-    value_clip: Any
-    value_coefficient: Any
-    entropy: Any
-    discount: Any
-    td_lambda: Any
-    gae_lambda: Any
-    reward_scale: Any
-    meta_opponent_weight: Any
-    adam_epsilon: Any
-    learning_rate: Any
-    max_grad_norm: Any
+    credit_from_returns: Flag
+    value_targets_average_future: Flag
+    normalize_advantages: Flag
+    clip: Number
+    value_clip: Number
+    value_coefficient: Number
+    entropy: Number
+    discount: Number
+    td_lambda: Number
+    gae_lambda: Number
+    reward_scale: Number
+    meta_opponent_weight: Number
+    adam_epsilon: Number
+    learning_rate: Number
+    max_grad_norm: Number
 
 
 class NaiveHyperparameters(NamedTuple):
     """Numbers of the naive co-players' learning."""
 
-    normalize_advantages: Any
-    value_coefficient: Any
-    entropy: Any
-    discount: Any
-    td_lambda: Any
-    gae_lambda: Any
-    reward_scale: Any
-    adam_epsilon: Any
-    learning_rate: Any
-    max_grad_norm: Any
+    normalize_advantages: Flag
+    value_coefficient: Number
+    entropy: Number
+    discount: Number
+    td_lambda: Number
+    gae_lambda: Number
+    reward_scale: Number
+    adam_epsilon: Number
+    learning_rate: Number
+    max_grad_norm: Number
 
 
 class PopulationHyperparameters(NamedTuple):
     """Numbers of the draw of opponents."""
 
-    p_naive: Any
+    p_naive: Number
     fixed_weights: Float[Array, "strategies"]
 
 
 class Hyperparameters(NamedTuple):
-    """All numbers that a sweep may vary; data to the compiled program. ``meta`` leaves lead with ``agents``."""
+    """All numbers that a sweep may vary, of one run at one iteration; leaves of ``meta`` lead with ``agents``.
+
+    A state holds them :data:`Scheduled`, which :func:`coalactl_core.hyperparameters.at_iteration` evaluates.
+    """
 
     meta: MetaHyperparameters
     naive: NaiveHyperparameters
@@ -103,7 +113,7 @@ class TrainState(NamedTuple):
 
     key: Key[Array, "*runs"]
     step: Int[Array, "*runs"]
-    hyperparameters: Hyperparameters
+    hyperparameters: Scheduled[Hyperparameters]
     meta: Learner
     naive: Params
 

@@ -28,23 +28,23 @@ from coalactl_core.config_analytical import AnalyticalExperiment
 from coalactl_core.memory_one import MEMORY_ONE
 from coalactl_core.optimizers import OPTIMIZERS, Optimizer, apply_gradients, fresh_learner
 from coalactl_core.schedules import all_at, points_of, schedule_of
-from coalactl_core.types import Learner, Metrics
+from coalactl_core.types import Learner, Metrics, Number, Scheduled
 
 
 class Rates(NamedTuple):
-    """Numbers of the meta agents' optimiser, schedules until they are evaluated at an iteration."""
+    """Numbers of the meta agents' optimiser."""
 
-    learning_rate: Any
-    adam_epsilon: Any
-    max_grad_norm: Any
+    learning_rate: Number
+    adam_epsilon: Number
+    max_grad_norm: Number
 
 
 class Numbers(NamedTuple):
-    """All numbers that are data to the program."""
+    """All numbers that are data to the program, at one iteration."""
 
     rates: Rates
-    p_naive: Any
-    naive_rate: Any
+    p_naive: Number
+    naive_rate: Number
     fixed: Float[Array, "strategies"]
 
 
@@ -55,7 +55,7 @@ class AnalyticalState(NamedTuple):
     """
 
     step: Int[Array, "*runs"]
-    numbers: Numbers
+    numbers: Scheduled[Numbers]
     seeds: UInt[Array, "*runs seeds"]
     agents: Learner
 
@@ -187,16 +187,17 @@ def _key(seed: UInt[Array, ""], number: Int[Array, ""] | int) -> Key[Array, ""]:
     return jax.random.fold_in(jax.random.key(seed), number)
 
 
-def _numbers(experiment: AnalyticalExperiment) -> Numbers:
+def _numbers(experiment: AnalyticalExperiment) -> Scheduled[Numbers]:
     meta, naive, population = experiment.meta, experiment.naive, experiment.population
     given = {name: getattr(meta, name) for name in Rates._fields}
     points = max(map(points_of, [*given.values(), population.p_naive, naive.learning_rate]))
     rate = schedule_of(naive.learning_rate, points)
     if naive.returns == "raw":  # η ∂J = η / (1 - γ) ∂(1 - γ) J
         rate = rate._replace(values=rate.values / (1 - experiment.environment.discount))
+    rates: dict[str, Any] = {name: schedule_of(value, points) for name, value in given.items()}
+    others: dict[str, Any] = {"p_naive": schedule_of(population.p_naive, points), "naive_rate": rate}
     return Numbers(
-        rates=Rates(**{name: schedule_of(value, points) for name, value in given.items()}),
-        p_naive=schedule_of(population.p_naive, points),
-        naive_rate=rate,
+        rates=Rates(**rates),
+        **others,
         fixed=np.asarray([fixed.weight for fixed in population.fixed], float),  # type: ignore[arg-type]
     )

@@ -2,7 +2,7 @@
 
 import dataclasses
 from functools import partial
-from typing import Any
+from typing import Any, get_type_hints
 
 import jax
 import jax.numpy as jnp
@@ -13,7 +13,7 @@ from coalactl_core.config import ComputeConfig, SequenceExperiment
 from coalactl_core.estimators import ESTIMATORS
 from coalactl_core.hyperparameters import at_iteration, hyperparameters_of
 from coalactl_core.training import Engine, build_engine
-from coalactl_core.types import Metrics, TrainState
+from coalactl_core.types import Metrics, Number, Schedule, TrainState
 
 MIXED = [{"method": "coala-pg"}, {"method": "m-fos"}]
 
@@ -154,6 +154,15 @@ def test_groups_of_a_pool_may_have_settings_of_their_own() -> None:
     rows = [ESTIMATORS["coala-pg"], ESTIMATORS["coala-pg"], ESTIMATORS["m-fos"]]
     for flag, expected in zip(hyper.credit_assignment, zip(*rows, strict=True), strict=True):
         np.testing.assert_array_equal(flag, [expected])
+
+
+def test_leaves_are_what_their_records_name_after_evaluation_and_schedules_before() -> None:
+    of_one_run = jax.tree.map(lambda leaf: jnp.asarray(leaf[0]), hyperparameters_of([experiment()]))
+    scheduled = of_one_run._replace(meta=jax.tree.map(lambda leaf: leaf[0], of_one_run.meta))
+    for before, after in zip(scheduled, at_iteration(scheduled, jnp.int32(0)), strict=True):
+        for name, hint in get_type_hints(type(after)).items():
+            assert isinstance(getattr(after, name), hint)
+            assert isinstance(getattr(before, name), Schedule if hint is Number else hint)
 
 
 @pytest.mark.parametrize(
