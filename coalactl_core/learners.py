@@ -39,7 +39,7 @@ class MetaLearner(NamedTuple):
     """How meta agents learn; ``update`` gives the new learners and a report with one number an agent."""
 
     init: Callable[[Params], Learner]
-    update: Callable[[Array, TrainState, MetaEpisode, Opponents, Hyperparameters], tuple[Learner, LossReport]]
+    update: Callable[[Key[Array, ""], TrainState, MetaEpisode, Opponents, Hyperparameters], tuple[Learner, LossReport]]
 
 
 def score_function_learner(updater: Updater, kinds: tuple[int, ...], map_agents: Map) -> MetaLearner:

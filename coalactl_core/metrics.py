@@ -5,13 +5,13 @@ from __future__ import annotations
 import jax
 import jax.numpy as jnp
 from jax import Array
-from jaxtyping import Bool, Float
+from jaxtyping import Bool, Float, Int
 
 from coalactl_core.types import KIND_NAMES, META, MetaEpisode, Metrics, Opponents
 
 
 def summarize(
-    iteration: Array,
+    iteration: Int[Array, ""],
     episodes: MetaEpisode,
     opponents: Opponents,
     losses: dict[str, Float[Array, "agents"]],

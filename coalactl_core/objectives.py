@@ -12,15 +12,16 @@ from jaxtyping import Float, Int
 
 from coalactl_core.types import Number
 
-PolicyLoss = Callable[[Array, Array, Array, float | Number], Array]
+PerSample = Float[Array, "*lead"]
+PolicyLoss = Callable[[PerSample, PerSample, PerSample, float | Number], PerSample]
 
 
 def ppo_policy_loss(
-    log_probs: Float[Array, "*lead"],
-    old_log_probs: Float[Array, "*lead"],
-    advantages: Float[Array, "*lead"],
+    log_probs: PerSample,
+    old_log_probs: PerSample,
+    advantages: PerSample,
     clip: float | Number,
-) -> Float[Array, "*lead"]:
+) -> PerSample:
     """Clipped surrogate: −min(ρ A, clip(ρ, 1 ± ε) A), with ρ the ratio of new to old probability."""
     ratios = jnp.exp(log_probs - old_log_probs)
     clipped = jnp.clip(ratios, 1 - clip, 1 + clip)
@@ -28,11 +29,11 @@ def ppo_policy_loss(
 
 
 def a2c_policy_loss(
-    log_probs: Float[Array, "*lead"],
-    old_log_probs: Float[Array, "*lead"],
-    advantages: Float[Array, "*lead"],
+    log_probs: PerSample,
+    old_log_probs: PerSample,
+    advantages: PerSample,
     clip: float | Number,
-) -> Float[Array, "*lead"]:
+) -> PerSample:
     """Score function: −log π A; takes PPO's arguments, so that either can stand in the table."""
     del old_log_probs, clip
     return -log_probs * advantages
@@ -42,24 +43,24 @@ POLICY_LOSSES: dict[str, PolicyLoss] = {"ppo": ppo_policy_loss, "a2c": a2c_polic
 
 
 def clipped_value_loss(
-    values: Float[Array, "*lead"],
-    old_values: Float[Array, "*lead"],
-    targets: Float[Array, "*lead"],
+    values: PerSample,
+    old_values: PerSample,
+    targets: PerSample,
     value_clip: float | Number,
-) -> Float[Array, "*lead"]:
+) -> PerSample:
     """Value loss, or that of the value held within ``value_clip`` of the old one where it is larger."""
     held = old_values + jnp.clip(values - old_values, -value_clip, value_clip)
     return jnp.maximum(value_loss(values, targets), value_loss(held, targets))
 
 
-def value_loss(values: Float[Array, "*lead"], targets: Float[Array, "*lead"]) -> Float[Array, "*lead"]:
+def value_loss(values: PerSample, targets: PerSample) -> PerSample:
     """Half the squared error (OPEN: the paper does not say whether its value coefficient counts the half)."""
     return optax.losses.l2_loss(values, targets)
 
 
 def log_probs_and_entropy(
     logits: Float[Array, "*lead actions"], actions: Int[Array, "*lead"]
-) -> tuple[Float[Array, "*lead"], Float[Array, "*lead"]]:
+) -> tuple[PerSample, PerSample]:
     """Log-probabilities of the actions taken, and the entropies of the distributions, in nats."""
     all_log_probs = jax.nn.log_softmax(logits)
     taken = jax.nn.one_hot(actions, logits.shape[-1], dtype=logits.dtype)

@@ -121,7 +121,9 @@ def _gather(
     if not population.has_naive:
         return jax.tree.map(lambda leaf: leaf[meta_index], meta_params)
 
-    def choose(naive: Array, meta: Array) -> Array:
+    def choose(
+        naive: Float[Array, "naive *leaf"], meta: Float[Array, "agents *leaf"]
+    ) -> Float[Array, "meta_batch *leaf"]:
         is_naive = (kinds == NAIVE).reshape(-1, *(1,) * (naive.ndim - 1))
         return jnp.where(is_naive, naive[naive_index], meta[meta_index])
 
@@ -134,7 +136,7 @@ def _tables(
     if not population.strategies:
         return None
 
-    def table(key: Array, strategy: Array) -> Array:
+    def table(key: Key[Array, ""], strategy: Int[Array, ""]) -> Float[Array, "observations actions"]:
         cooperation = jax.lax.switch(strategy, population.strategies, key)
         return jnp.stack([cooperation, 1 - cooperation], -1)
 

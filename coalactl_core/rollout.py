@@ -13,7 +13,7 @@ from typing import Any, NamedTuple
 import jax
 import jax.numpy as jnp
 from jax import Array
-from jaxtyping import Bool, Float, Int, Key
+from jaxtyping import Bool, Float, Int, Key, Num, Shaped
 
 from coalactl_core.chunks import map_in_chunks
 from coalactl_core.envs.base import Environment
@@ -35,6 +35,8 @@ from coalactl_core.types import (
     Trajectory,
 )
 
+_Outcomes = dict[str, Float[Array, "meta_batch players"]]
+
 
 class Game(NamedTuple):
     """The static side of a rollout.
@@ -43,7 +45,7 @@ class Game(NamedTuple):
     """
 
     environment: Environment
-    observe: Callable[[EnvironmentState, int], Array]
+    observe: Callable[[EnvironmentState, int], Num[Array, "*features"]]
     policy: Policy
     batch_size: int
     inner_episodes: int
@@ -96,7 +98,7 @@ def play_meta_episodes(
     is_naive = opponents.kind == NAIVE
     acting_params = game.policy.prepare(ego_params, keys.size * game.batch_size * game.environment.episode_length)
 
-    def inner_episode(pairs: _Pair, keys: Array) -> tuple[_Pair, tuple[Trajectory, dict[str, Array]]]:
+    def inner_episode(pairs: _Pair, keys: Key[Array, "meta_batch"]) -> tuple[_Pair, tuple[Trajectory, _Outcomes]]:
         coplayer_carry = _select(is_naive, carry, pairs.coplayer_carry)
         play = jax.vmap(partial(_play_inner_episode, acting_params, game=game))
         moment, records = play(keys, opponents, pairs._replace(coplayer_carry=coplayer_carry))
@@ -123,7 +125,7 @@ def _play_inner_episode(
     coplayer_params = game.policy.prepare(pair.learner.params, game.batch_size * game.environment.episode_length)
     step = partial(_step, ego_params, coplayer_params, opponent, game=game)
 
-    def advance(moment: _Moment, keys: Array) -> tuple[_Moment, _Record]:
+    def advance(moment: _Moment, keys: Key[Array, "batch"]) -> tuple[_Moment, _Record]:
         return jax.vmap(step)(keys, moment)
 
     return jax.lax.scan(advance, _Moment(states, pair.ego_carry, pair.coplayer_carry), trajectory_keys)
@@ -193,7 +195,7 @@ def _ego_trajectory(records: _Record) -> Trajectory:
     )
 
 
-def _outcomes(records: _Record, game: Game) -> dict[str, Float[Array, "meta_batch players"]]:
+def _outcomes(records: _Record, game: Game) -> _Outcomes:
     """Mean measures of one inner episode: rewards and what the environment describes."""
     describe = jax.vmap(jax.vmap(jax.vmap(game.environment.describe)))
     measures = {"reward": records.rewards, **describe(records.state, records.actions, records.events)}
@@ -210,5 +212,7 @@ def _select(mask: Bool[Array, "meta_batch"], chosen: Any, otherwise: Any) -> Any
     )
 
 
-def _join_steps(leaf: Array) -> Array:
+def _join_steps(
+    leaf: Shaped[Array, "meta_batch inner_episodes episode_steps *rest"],
+) -> Shaped[Array, "meta_batch steps *rest"]:
     return leaf.reshape(leaf.shape[0], leaf.shape[1] * leaf.shape[2], *leaf.shape[3:])

@@ -13,6 +13,7 @@ import jax
 import numpy as np
 from jax import Array
 from jax.sharding import Mesh, NamedSharding, PartitionSpec
+from jaxtyping import Shaped
 
 Tree = TypeVar("Tree")
 
@@ -30,7 +31,7 @@ class Shards(NamedTuple):
             return whole
         place = jax.lax.axis_index(_AXIS)
 
-        def cut(leaf: Array) -> Array:
+        def cut(leaf: Shaped[Array, "..."]) -> Shaped[Array, "..."]:
             size = leaf.shape[axis] // self.devices
             return jax.lax.dynamic_slice_in_dim(leaf, place * size, size, axis)
 

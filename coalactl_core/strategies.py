@@ -18,7 +18,7 @@ from coalactl_core.config import ConfigurationError
 from coalactl_core.memory_one import MEMORY_ONE
 from coalactl_core.plugins import load_plugin
 
-Strategy = Callable[[Array], Array]
+Strategy = Callable[[Key[Array, ""]], Float[Array, "5"]]
 
 
 def always(*cooperation: float) -> Strategy:

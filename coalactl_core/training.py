@@ -12,7 +12,7 @@ import jax.numpy as jnp
 import numpy as np
 from jax import Array
 from jax.flatten_util import ravel_pytree
-from jaxtyping import ArrayLike, Bool, Int, PyTree, Shaped, UInt
+from jaxtyping import ArrayLike, Bool, Float, Int, Key, PyTree, Shaped, UInt
 
 from coalactl_core.chunks import Map, agent_map, map_in_chunks
 from coalactl_core.compute import chosen_shards, with_chosen_compute
@@ -63,10 +63,10 @@ def train_step(state: TrainState, pieces: Pieces) -> tuple[TrainState, Metrics]:
     hyper = at_iteration(state.hyperparameters, state.step)
     naive = naive_set(shuffle, state.naive, state.meta.params, population)
 
-    def meet(agent: Array, key: Array) -> Opponents:
+    def meet(agent: Int[Array, ""], key: Key[Array, ""]) -> Opponents:
         return sample_opponents(key, agent, state.meta.params, naive, hyper.population, population)
 
-    def play_all(agent: tuple[Array, Params, Opponents]) -> MetaEpisode:
+    def play_all(agent: tuple[Key[Array, ""], Params, Opponents]) -> MetaEpisode:
         key, params, opponents = agent
         return play_meta_episodes(key, params, opponents, hyper.naive, pieces.game)
 
@@ -84,7 +84,7 @@ class Engine:
 
     experiment: SequenceExperiment
     pieces: Pieces
-    unpack: Callable[[Array], Params]
+    unpack: Callable[[Float[Array, "parameters"]], Params]
     run_chunk: int
     learning_chunk: int
     call_capacity: int = CALL_CAPACITY
@@ -311,7 +311,7 @@ def _advance(state: TrainState, count: Int[Array, ""], *, engine: Engine) -> tup
         lambda leaf: jnp.zeros((leaf.shape[0], engine.call_capacity, *leaf.shape[1:]), leaf.dtype), shapes
     )
 
-    def iterate(index: Array, carry: tuple[TrainState, Metrics]) -> tuple[TrainState, Metrics]:
+    def iterate(index: Int[Array, ""], carry: tuple[TrainState, Metrics]) -> tuple[TrainState, Metrics]:
         state, buffer = carry
         state, metrics = step_all(state)
         write = partial(jax.lax.dynamic_update_index_in_dim, index=index, axis=1)

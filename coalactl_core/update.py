@@ -9,7 +9,7 @@ from typing import NamedTuple
 import jax
 import jax.numpy as jnp
 from jax import Array
-from jaxtyping import Float, Key
+from jaxtyping import Float, Int, Key, Num, Shaped
 
 from coalactl_core.chunks import fitting_chunk
 from coalactl_core.nets.policy import Policy, Prepared, unroll_from_start
@@ -22,7 +22,7 @@ from coalactl_core.types import EnvironmentState, Learner, MetaHyperparameters, 
 class Updater(NamedTuple):
     """The static side of an update. One chunk holds ``chunk`` meta-episodes; each minibatch is split into chunks."""
 
-    observe: Callable[[EnvironmentState, int], Array]
+    observe: Callable[[EnvironmentState, int], Num[Array, "*features"]]
     policy: Policy
     inner_episode_length: int
     policy_loss: PolicyLoss
@@ -52,6 +52,14 @@ class Losses(NamedTuple):
     grad_norm: Float[Array, "*lead"]
 
 
+class _Evaluation(NamedTuple):
+    """What the learning policy makes of each step that the acting one took."""
+
+    log_probs: Float[Array, "steps batch"]
+    values: Float[Array, "steps batch"]
+    entropies: Float[Array, "steps batch"]
+
+
 def update_agent(
     key: Key[Array, ""], learner: Learner, batch: LearningBatch, hyper: MetaHyperparameters, updater: Updater
 ) -> tuple[Learner, Losses]:
@@ -60,7 +68,7 @@ def update_agent(
     orders = jax.vmap(lambda key: jax.random.permutation(key, size))(jax.random.split(key, updater.epochs))
     minibatches = orders.reshape(updater.epochs * updater.minibatches, size // updater.minibatches)
 
-    def step(learner: Learner, members: Array) -> tuple[Learner, Losses]:
+    def step(learner: Learner, members: Int[Array, "minibatch"]) -> tuple[Learner, Losses]:
         minibatch = jax.tree.map(lambda leaf: leaf[members], batch)
         gradients, losses = minibatch_gradient(learner.params, minibatch, hyper, updater)
         learner, grad_norm = apply_gradients(updater.optimizer, learner, gradients, hyper)
@@ -100,7 +108,7 @@ def chunk_loss(
 ) -> tuple[Float[Array, ""], Losses]:
     """Mean loss over steps and trajectories, leading with (steps, batch); policy losses count with their weight."""
     trajectory, targets = batch
-    evaluate: Callable[[Prepared, Trajectory], tuple[Array, Array, Array]] = partial(_evaluate, updater=updater)
+    evaluate: Callable[[Prepared, Trajectory], _Evaluation] = partial(_evaluate, updater=updater)
     if updater.rematerialize:
         evaluate = jax.checkpoint(evaluate)
     log_probs, values, entropy = evaluate(prepared, trajectory)
@@ -123,7 +131,7 @@ def chunk_loss(
 def _side_by_side(chunk: LearningBatch) -> LearningBatch:
     """The trajectories of a chunk's meta-episodes as one batch: (meta_batch, steps, batch) becomes (steps, batch)."""
 
-    def join(leaf: Array) -> Array:
+    def join(leaf: Shaped[Array, "chunk steps batch *rest"]) -> Shaped[Array, "steps samples *rest"]:
         leaf = jnp.moveaxis(leaf, 0, 1)
         return leaf.reshape(leaf.shape[0], leaf.shape[1] * leaf.shape[2], *leaf.shape[3:])
 
@@ -134,9 +142,9 @@ def _side_by_side(chunk: LearningBatch) -> LearningBatch:
     return LearningBatch(trajectory=jax.tree.map(join, chunk.trajectory), targets=targets)
 
 
-def _evaluate(prepared: Prepared, trajectory: Trajectory, updater: Updater) -> tuple[Array, Array, Array]:
-    """Log-probabilities, values and entropies along trajectories, unrolled from their start."""
+def _evaluate(prepared: Prepared, trajectory: Trajectory, updater: Updater) -> _Evaluation:
+    """What the policy makes of trajectories, unrolled from their start."""
     observations = jax.vmap(jax.vmap(lambda state: updater.observe(state, 0)))(trajectory.states)
     output = unroll_from_start(updater.policy, prepared, observations)
     log_probs, entropy = log_probs_and_entropy(output.logits, trajectory.actions)
-    return log_probs, output.value, entropy
+    return _Evaluation(log_probs=log_probs, values=output.value, entropies=entropy)

@@ -74,7 +74,7 @@ class Dilemma(NamedTuple):
     evaluate_every: int
     restarts: tuple[int, ...]
     fresh: Callable[[Float[Array, "5"]], Learner]
-    climb: Callable[[Learner, Float[Array, "5"], Rates], Any]
+    climb: Callable[[Learner, Float[Array, "5"], Rates], tuple[Learner, Float[Array, ""]]]
 
 
 def build_dilemma(experiment: AnalyticalExperiment) -> Dilemma:
@@ -177,7 +177,9 @@ def _opposition(key: Key[Array, ""], policies: Float[Array, "agents 5"], dilemma
     )
 
 
-def _ascend(optimizer: Optimizer, agent: Learner, gradient: Float[Array, "5"], rates: Rates) -> Any:
+def _ascend(
+    optimizer: Optimizer, agent: Learner, gradient: Float[Array, "5"], rates: Rates
+) -> tuple[Learner, Float[Array, ""]]:
     step = apply_gradients(optimizer, agent, -gradient, rates)
     return step.learner, step.grad_norm
 

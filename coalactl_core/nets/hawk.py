@@ -13,7 +13,7 @@ import jax
 import jax.numpy as jnp
 from flax import linen as nn
 from jax import Array
-from jaxtyping import Bool, Float
+from jaxtyping import Bool, Float, Key
 
 from coalactl_core.nets.linear_recurrence import linear_recurrence
 
@@ -175,18 +175,20 @@ class HawkBlock(nn.Module):
         return x + self.mlp_output(nn.gelu(mlp_gate) * hidden)
 
 
-def _ring_initializer(key: Array, shape: tuple[int, ...], dtype: Any = float) -> Array:
+def _ring_initializer(key: Key[Array, ""], shape: tuple[int, ...], dtype: Any = float) -> Float[Array, "..."]:
     """Λ such that the radius exp(−softplus(Λ)) is uniform by area on the ring between .9 and .999."""
     squared_radius = jax.random.uniform(key, shape, dtype, 0.9**2, 0.999**2)
     return jnp.log(jnp.expm1(-0.5 * jnp.log(squared_radius)))
 
 
 @jax.custom_jvp
-def _bounded_sqrt(x: Array) -> Array:
+def _bounded_sqrt(x: Float[Array, "*lead"]) -> Float[Array, "*lead"]:
     return jnp.sqrt(x)
 
 
 @_bounded_sqrt.defjvp
-def _bounded_sqrt_jvp(primals: tuple[Array], tangents: tuple[Array]) -> tuple[Array, Array]:
+def _bounded_sqrt_jvp(
+    primals: tuple[Float[Array, "*lead"]], tangents: tuple[Float[Array, "*lead"]]
+) -> tuple[Float[Array, "*lead"], Float[Array, "*lead"]]:
     (x,), (tangent,) = primals, tangents
     return jnp.sqrt(x), tangent / jnp.sqrt(jnp.maximum(4 * x, 1 / MAX_SQRT_DERIVATIVE**2))

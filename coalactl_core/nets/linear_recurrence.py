@@ -9,14 +9,15 @@ import jax.numpy as jnp
 from jax import Array
 from jaxtyping import Float
 
+State = Float[Array, "width"]
+Sequence = Float[Array, "steps width"]
+Blocks = Float[Array, "blocks length width"]
+# Coefficients of a stretch of the recurrence: product of decays, and state from zero.
+Stretch = tuple[Float[Array, "*lead width"], Float[Array, "*lead width"]]
+
 
 @partial(jax.custom_vjp, nondiff_argnames=("scan",))
-def linear_recurrence(
-    decays: Float[Array, "steps width"],
-    inputs: Float[Array, "steps width"],
-    initial: Float[Array, "width"],
-    scan: str,
-) -> Float[Array, "steps width"]:
+def linear_recurrence(decays: Sequence, inputs: Sequence, initial: State, scan: str) -> Sequence:
     """All states of the recurrence.
 
     ``scan`` is "sequential" (fewest operations, for CPUs) or "associative" (logarithmic depth, for accelerators).
@@ -24,12 +25,16 @@ def linear_recurrence(
     return _states(decays, inputs, initial, scan)
 
 
-def _forward(decays: Array, inputs: Array, initial: Array, scan: str) -> tuple[Array, tuple[Array, Array, Array]]:
+def _forward(
+    decays: Sequence, inputs: Sequence, initial: State, scan: str
+) -> tuple[Sequence, tuple[Sequence, Sequence, State]]:
     states = _states(decays, inputs, initial, scan)
     return states, (decays, states, initial)
 
 
-def _backward(scan: str, saved: tuple[Array, Array, Array], gradient: Array) -> tuple[Array, Array, Array]:
+def _backward(
+    scan: str, saved: tuple[Sequence, Sequence, State], gradient: Sequence
+) -> tuple[Sequence, Sequence, State]:
     """The adjoint λ_t = g_t + a_{t+1} λ_{t+1} is the same recurrence backwards in time."""
     decays, states, initial = saved
     decays_ahead = jnp.concatenate([decays[1:], jnp.zeros_like(decays[:1])])
@@ -41,7 +46,7 @@ def _backward(scan: str, saved: tuple[Array, Array, Array], gradient: Array) -> 
 linear_recurrence.defvjp(_forward, _backward)
 
 
-def _states(decays: Array, inputs: Array, initial: Array, scan: str) -> Array:
+def _states(decays: Sequence, inputs: Sequence, initial: State, scan: str) -> Sequence:
     if decays.shape[0] == 1:
         return decays * initial + inputs
     if scan == "associative":
@@ -55,7 +60,7 @@ def _block_length(steps: int) -> int:
     return min((length for length in range(1, steps + 1) if steps % length == 0), key=lambda n: abs(n * n - steps))
 
 
-def _blocked(decays: Array, inputs: Array, initial: Array, length: int) -> Array:
+def _blocked(decays: Sequence, inputs: Sequence, initial: State, length: int) -> Sequence:
     """All blocks advance side by side from zero, then each takes in the state at its start.
 
     The loop has fewer, wider steps than one along the whole sequence, where starting each step costs most.
@@ -73,8 +78,8 @@ def _blocked(decays: Array, inputs: Array, initial: Array, length: int) -> Array
     return (states + products * starts[:, None]).reshape(shape)
 
 
-def _advance_blocks(decays: Array, inputs: Array) -> tuple[Array, Array]:
-    """Products of decays and states from zero within each block, shapes (blocks, length, width)."""
+def _advance_blocks(decays: Blocks, inputs: Blocks) -> tuple[Blocks, Blocks]:
+    """Products of decays and states from zero within each block."""
 
     def advance(step: Array, carry: tuple[Array, ...]) -> tuple[Array, ...]:
         product, state, products, states = carry
@@ -89,5 +94,5 @@ def _advance_blocks(decays: Array, inputs: Array) -> tuple[Array, Array]:
     return products, states
 
 
-def _compose(earlier: tuple[Array, Array], later: tuple[Array, Array]) -> tuple[Array, Array]:
+def _compose(earlier: Stretch, later: Stretch) -> Stretch:
     return earlier[0] * later[0], later[0] * earlier[1] + later[1]

@@ -6,7 +6,7 @@ function of (network configuration, observation size, number of actions, scan) t
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any, NamedTuple
 
 import jax
@@ -15,7 +15,7 @@ import jax.numpy as jnp
 import numpy as np
 from flax import linen as nn
 from jax import Array
-from jaxtyping import Bool, Float, Num
+from jaxtyping import Bool, Float, Key, Num
 
 from coalactl_core.config import ConfigurationError, NetworkConfig
 from coalactl_core.nets.hawk import HawkBlock, HawkCarry, RMSNorm, fresh_carry, lecun_normal
@@ -47,6 +47,13 @@ def _as_they_are(params: Params, uses: int) -> Prepared:
     return params
 
 
+Observation = Num[Array, "*features"]
+Observations = Num[Array, "steps *features"]
+Resets = Bool[Array, "steps"] | None
+Step = Callable[[Prepared, Observation, PolicyCarry], tuple[PolicyOutput, PolicyCarry]]
+Unroll = Callable[[Prepared, Observations, PolicyCarry, Resets], tuple[PolicyOutput, PolicyCarry]]
+
+
 class Policy(NamedTuple):
     """A recurrent actor-critic for one sequence, as pure functions.
 
@@ -57,10 +64,10 @@ class Policy(NamedTuple):
     ``takes_indices``: observations are numbers of the environment's vocabulary instead of features.
     """
 
-    init: Callable[[Array], Params]
+    init: Callable[[Key[Array, ""]], Params]
     initial_carry: Callable[[], PolicyCarry]
-    step: Callable[[Prepared, Array, PolicyCarry], tuple[PolicyOutput, PolicyCarry]]
-    unroll: Callable[[Prepared, Array, PolicyCarry, Array | None], tuple[PolicyOutput, PolicyCarry]]
+    step: Step
+    unroll: Unroll
     prepare: Callable[[Params, int], Prepared] = _as_they_are
     takes_indices: bool = False
 
@@ -111,11 +118,11 @@ def hawk_policy(config: NetworkConfig, observation_size: int, num_actions: int, 
     def initial_carry() -> tuple[HawkCarry, ...]:
         return tuple(fresh_carry(config.width) for _ in range(config.depth))
 
-    def init(key: Array) -> Params:
+    def init(key: Key[Array, ""]) -> Params:
         return network.init(key, jnp.zeros((1, observation_size)), initial_carry(), None)["params"]
 
     def unroll(
-        params: Params, observations: Array, carry: PolicyCarry, resets: Array | None
+        params: Params, observations: Observations, carry: PolicyCarry, resets: Resets
     ) -> tuple[PolicyOutput, PolicyCarry]:
         return network.apply({"params": params}, observations, carry, resets)
 
@@ -153,7 +160,7 @@ def tabulated_hawk_policy(
         return _PreparedHawk(params=params, letters=letters, table=table)
 
     def unroll(
-        prepared: _PreparedHawk, observations: Array, carry: PolicyCarry, resets: Array | None
+        prepared: _PreparedHawk, observations: Observations, carry: PolicyCarry, resets: Resets
     ) -> tuple[PolicyOutput, PolicyCarry]:
         numbers, past = windows.along(observations, carry[0].past, resets)
         if prepared.table is not None:
@@ -174,7 +181,7 @@ def tabulated_hawk_policy(
     )
 
 
-def packed(policy: Policy) -> tuple[Policy, Callable[[Array], Params]]:
+def packed(policy: Policy) -> tuple[Policy, Callable[[Float[Array, "parameters"]], Params]]:
     """The same policy with all parameters in one vector, and the function that names them again.
 
     Optimiser steps, choices between agents and sums of gradients are then one operation each instead of one for each
@@ -191,10 +198,10 @@ def packed(policy: Policy) -> tuple[Policy, Callable[[Array], Params]]:
     )
 
 
-def _as_sequences_of_one(unroll: Callable[..., Any]) -> Callable[[Prepared, Array, PolicyCarry], Any]:
+def _as_sequences_of_one(unroll: Unroll) -> Step:
     """Acting is learning on a sequence of length 1, so that the two cannot drift apart."""
 
-    def step(prepared: Prepared, observation: Array, carry: PolicyCarry) -> tuple[PolicyOutput, PolicyCarry]:
+    def step(prepared: Prepared, observation: Observation, carry: PolicyCarry) -> tuple[PolicyOutput, PolicyCarry]:
         output, carry = unroll(prepared, observation[None], carry, None)
         return jax.tree.map(lambda leaf: leaf[0], output), carry
 
@@ -221,7 +228,7 @@ class _HawkNetwork(nn.Module):
         self,
         observations: Float[Array, "steps features"],
         carry: tuple[HawkCarry, ...],
-        resets: Bool[Array, "steps"] | None,
+        resets: Resets,
     ) -> tuple[PolicyOutput, tuple[HawkCarry, ...]]:
         return self._read(self.embedding(observations), self.blocks, carry, resets)
 
@@ -238,13 +245,13 @@ class _HawkNetwork(nn.Module):
         before: BeforeRecurrence,
         states: Float[Array, "steps width"],
         carry: tuple[HawkCarry, ...],
-        resets: Bool[Array, "steps"] | None,
+        resets: Resets,
     ) -> tuple[PolicyOutput, tuple[HawkCarry, ...]]:
         x = self.blocks[0].leave(before.embedded, before.gate, states)
         return self._read(x, self.blocks[1:], carry, resets)
 
     def _read(
-        self, x: Array, blocks: Any, carry: tuple[HawkCarry, ...], resets: Array | None
+        self, x: Float[Array, "steps width"], blocks: Sequence[HawkBlock], carry: tuple[HawkCarry, ...], resets: Resets
     ) -> tuple[PolicyOutput, tuple[HawkCarry, ...]]:
         carries = []
         for block, block_carry in zip(blocks, carry, strict=True):
