@@ -11,7 +11,14 @@ import typer
 
 from coalactl.output import emit, emit_json, note
 
-app = typer.Typer(help="The experiments that come with the package.")
+app = typer.Typer()
+
+
+@app.callback(invoke_without_command=True)
+def presets(context: typer.Context) -> None:
+    """The experiments that come with the package. Without a command: lists them."""
+    if context.invoked_subcommand is None:
+        ls()
 
 
 @app.command("ls")

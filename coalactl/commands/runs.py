@@ -15,9 +15,16 @@ from coalactl.paths import usable
 if TYPE_CHECKING:
     from coalactl.runs.directory import RunDirectory
 
-app = typer.Typer(help="What has been trained and how it went.")
+app = typer.Typer()
 
 _Json = Annotated[bool, typer.Option("--json", help="Print JSON.")]
+
+
+@app.callback(invoke_without_command=True)
+def runs(context: typer.Context) -> None:
+    """What has been trained and how it went. Without a command: lists the runs below ./runs."""
+    if context.invoked_subcommand is None:
+        ls()
 
 
 @app.command("ls")

@@ -143,7 +143,6 @@ ARGUMENTS = [
     (["--nope"], "--nope"),
     (["nope"], "nope"),
     ([""], "No such command"),
-    (["presets"], "Missing command"),
     (["presets", "nope"], "nope"),
     (["presets", "cp"], "Missing argument"),
     (["presets", "cp", "nope", "x.toml"], "nope"),

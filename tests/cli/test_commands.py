@@ -41,6 +41,13 @@ def test_presets_are_listed_shown_and_copied(coalactl: Command, train: Command) 
     assert train("mine.toml", *TINY, "--dry-run").code == 0
 
 
+@pytest.mark.parametrize("group", ["presets", "runs"])
+def test_a_group_without_a_command_lists(coalactl: Command, group: str) -> None:
+    bare, listed = coalactl(group), coalactl(group, "ls")
+    assert (bare.code, bare.out) == (0, listed.out)
+    assert bare.out
+
+
 def test_the_schema_describes_every_section(coalactl: Command) -> None:
     schema = coalactl("presets", "schema").json
     sequence, analytical = (schema["$defs"][f"{kind}Experiment"]["properties"] for kind in ("Sequence", "Analytical"))
@@ -76,6 +83,7 @@ LIGHT = [
     ["bench", "--help"],
     ["bench", "--size", "nothing"],
     ["presets", "ls"],
+    ["presets"],
     ["train", "--sed", "1"],
     ["train", "--method", "foo"],
     ["train", "--seeds", "0"],
@@ -83,6 +91,7 @@ LIGHT = [
     ["train", "--set", "nothing"],
     ["train", "--resume", "nope"],
     ["runs", "ls"],
+    ["runs"],
 ]
 
 

@@ -312,7 +312,7 @@ def bad_arguments() -> list[tuple[list[str], str]]:
         (["train", "--init-from", "nope"], "--init-from nope"),
         (["train", "--out", "binary.toml"], "--out binary.toml"),
         (["trane"], "train"),
-        (["runs"], "Missing command"),
+        (["runs", "nope"], "nope"),
         (["runs", "show", "nope"], "nope"),
         (["runs", "show", "."], "config.toml"),
         (["runs", "ls", "nope"], "nope"),
