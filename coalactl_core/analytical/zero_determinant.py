@@ -30,9 +30,14 @@ def extortion_policy(chi: Float[Array, ""], phi: Float[Array, ""], payoffs: Floa
 
 
 def largest_phi(chi: Float[Array, ""], payoffs: Float[Array, "2 2"]) -> Float[Array, ""]:
-    """(P - S) / ((P - S) + χ (T - P)): above it Eq. 18 gives no probabilities. At χ = 1 it is tit-for-tat."""
+    """Above it Eq. 18 gives no probabilities: (P - S) / ((P - S) + χ (T - P)); at χ = 1 it is tit-for-tat.
+
+    The printed bound keeps p2 from below 0. Where P - S > T - P, which the paper's payoffs avoid by equality, p3 would
+    be above 1 there, and the bound is (P - S) / ((T - P) + χ (P - S)).
+    """
     (_, sucker), (temptation, punishment) = payoffs
-    return (punishment - sucker) / (punishment - sucker + chi * (temptation - punishment))
+    lost, gained = punishment - sucker, temptation - punishment
+    return lost / jnp.maximum(lost + chi * gained, gained + chi * lost)
 
 
 def fit_extortion(cooperation: Float[Array, "4"], payoffs: Float[Array, "2 2"]) -> Extortion:
