@@ -41,13 +41,17 @@ class Preset(NamedTuple):
 
 def find_preset(given: str) -> Preset:
     """The shipped preset of that name, or the file at that path."""
+    return find_file(given, "preset", shipped_presets(), "'coalactl presets ls' lists all")
+
+
+def find_file(given: str, what: str, shipped: Sequence[Preset], listing: str) -> Preset:
+    """The shipped file of that name, or the file at that path; ``listing`` says where all names are."""
     if given.endswith(".toml") or os.sep in given or (os.altsep and os.altsep in given):
-        return Preset(name=Path(given).stem, path=_checked_file(Path(given)), shipped=False)
-    shipped = {preset.name: preset for preset in shipped_presets()}
-    if given not in shipped:
-        hint = nearest(given, list(shipped))
-        raise UserError(f"preset {given!r} does not exist{hint}; 'coalactl presets ls' lists all")
-    return shipped[given]
+        return Preset(name=Path(given).stem, path=_checked_file(Path(given), what), shipped=False)
+    by_name = {preset.name: preset for preset in shipped}
+    if given not in by_name:
+        raise UserError(f"{what} {given!r} does not exist{nearest(given, list(by_name))}; {listing}")
+    return by_name[given]
 
 
 def shipped_presets() -> list[Preset]:
@@ -100,10 +104,10 @@ def nearest(given: str, names: Sequence[str]) -> str:
     return f"; did you mean {close[0]!r}?" if close else ""
 
 
-def _checked_file(path: Path) -> Path:
+def _checked_file(path: Path, what: str) -> Path:
     usable(path)
     if not path.exists():
         raise UserError(f"{path}: no such file")
     if not path.is_file():
-        raise UserError(f"{path}: not a file; a preset is a TOML file")
+        raise UserError(f"{path}: not a file; a {what} is a TOML file")
     return path
