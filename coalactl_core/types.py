@@ -8,16 +8,16 @@ agent, 1 the co-player). Most functions are written for one run, one agent or on
 
 from __future__ import annotations
 
-from typing import Annotated, Any, NamedTuple, TypeVar
+from typing import Annotated, Any, NamedTuple, TypeAlias, TypeVar
 
 import numpy as np
 import optax
 from jax import Array
 from jaxtyping import Bool, Float, Int, Key, Num, PyTree, Shaped
 
-Params = PyTree[Float[Array, "..."]]
+Params: TypeAlias = PyTree[Float[Array, "..."]]
 PolicyCarry = Any
-EnvironmentState = PyTree[Shaped[Array, "..."]]
+EnvironmentState: TypeAlias = PyTree[Shaped[Array, "..."]]
 
 # What a sweep may vary, at one iteration, for one agent of one run: data to the compiled program.
 Number = Float[Array, ""]

@@ -57,13 +57,34 @@ MODULES = {
 }
 
 
+def imported(path: Path) -> set[str]:
+    """Every module that a file names in an import, wherever the import stands."""
+    nodes = list(ast.walk(ast.parse(path.read_text(encoding="utf-8"))))
+    names = {alias.name for node in nodes if isinstance(node, ast.Import) for alias in node.names}
+    return names | {node.module for node in nodes if isinstance(node, ast.ImportFrom) and node.module}
+
+
+def test_only_the_networks_know_flax() -> None:
+    knowing = {path for path in SOURCES if any(name.partition(".")[0] == "flax" for name in imported(path))}
+    assert {path.parent.relative_to(ROOT) for path in knowing} == {Path("coalactl_core/nets")}
+
+
+# Each engine is the other's oracle: a mistake in what both use would hide from their comparison.
+SHARED = {"config", "config_analytical", "config_numbers", "memory_one", "optimizers", "schedules", "types"}
+
+
+def test_the_analytical_engine_shares_little_with_the_sequence_engine() -> None:
+    files = [path for path in ENGINE if "analytical" in path.parts]
+    engine = {name.split(".")[1] for path in files for name in imported(path) if name.startswith("coalactl_core.")}
+    assert files
+    assert engine - {"analytical"} <= SHARED
+
+
 @pytest.mark.parametrize("path", ENGINE, ids=lambda path: str(path.relative_to(ROOT)))
 def test_the_engine_has_no_effects(path: Path) -> None:
     nodes = list(ast.walk(ast.parse(path.read_text(encoding="utf-8"))))
     called = {node.func for node in nodes if isinstance(node, ast.Call)}
     names = {f.id for f in called if isinstance(f, ast.Name)} | {f.attr for f in called if isinstance(f, ast.Attribute)}
     assert not names & EFFECTS
-    imported = {alias.name for node in nodes if isinstance(node, ast.Import) for alias in node.names}
-    imported |= {node.module for node in nodes if isinstance(node, ast.ImportFrom) and node.module}
-    assert not {name.partition(".")[0] for name in imported} & MODULES
+    assert not {name.partition(".")[0] for name in imported(path)} & MODULES
     assert not any(isinstance(node, ast.Attribute) and ast.unparse(node) == "jax.debug" for node in nodes)

@@ -106,8 +106,8 @@ def unroll_from_start(
     batch = observations.shape[1]
     carry = jax.tree.map(lambda leaf: jnp.broadcast_to(leaf, (batch, *leaf.shape)), policy.initial_carry())
     # Each sequence in one piece of memory: its recurrence then needs no copies in another order.
-    unroll = jax.vmap(lambda seen, carry: policy.unroll(prepared, seen, carry, None)[0])
-    output: PolicyOutput = unroll(jnp.swapaxes(observations, 0, 1), carry)
+    unroll: Callable[..., PolicyOutput] = jax.vmap(lambda seen, carry: policy.unroll(prepared, seen, carry, None)[0])
+    output = unroll(jnp.swapaxes(observations, 0, 1), carry)
     return jax.tree.map(lambda leaf: jnp.swapaxes(leaf, 0, 1), output)
 
 
