@@ -16,7 +16,14 @@ def naive_trajectory(
 
     ``rate`` is η for the normalised return (1 - γ) J. A rate η for the raw J is η / (1 - γ) here.
     """
-    other = tuple(jax.nn.sigmoid(opponent))
+    return trajectory_against(start, jax.nn.sigmoid(opponent), game, rate, steps)
+
+
+def trajectory_against(
+    start: Float[Array, "5"], cooperation: Float[Array, "5"], game: Game, rate: Float[Array, ""], steps: int
+) -> Float[Array, "inner_episodes 5"]:
+    """:func:`naive_trajectory` against an opponent that is given as probabilities of cooperating."""
+    other = tuple(cooperation)
 
     @jax.checkpoint
     def step(policy: tuple[Scalar, ...], _: None) -> tuple[tuple[Scalar, ...], tuple[Scalar, ...]]:
