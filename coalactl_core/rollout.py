@@ -38,10 +38,18 @@ from coalactl_core.types import (
 _Outcomes = dict[str, Float[Array, "meta_batch players"]]
 
 
+class Seat(NamedTuple):
+    """How a player plays: its policy, and ``observe``, which gives what that takes, features or numbers."""
+
+    observe: Callable[[EnvironmentState, int], Num[Array, "*features"]]
+    policy: Policy
+
+
 class Game(NamedTuple):
     """The static side of a rollout.
 
-    ``observe`` gives what the policy takes, features or numbers; ``learns``: whether the pool has naive co-players.
+    ``observe`` and ``policy`` are the ego agent's, and both players' where ``coplayer`` is None; ``learns``: whether
+    the pool has naive co-players.
     """
 
     environment: Environment
@@ -53,6 +61,13 @@ class Game(NamedTuple):
     naive_chunk: int
     learns: bool
     shards: Shards = Shards()
+    coplayer: Seat | None = None
+
+    @property
+    def seats(self) -> tuple[Seat, Seat]:
+        """Those of the ego agent and of the co-player."""
+        ego = Seat(observe=self.observe, policy=self.policy)
+        return ego, self.coplayer or ego
 
 
 class _Pair(NamedTuple):
@@ -89,17 +104,21 @@ def play_meta_episodes(
 
     Every (opponent, trajectory, inner episode) has a random key of its own.
     """
+    keys = jax.random.split(key, (game.inner_episodes, opponents.kind.shape[0]))
+    keys, opponents = game.shards.part(keys, axis=1), game.shards.part(opponents)
     count = opponents.kind.shape[0]
-    keys = game.shards.part(jax.random.split(key, (game.inner_episodes, count)), axis=1)
-    opponents = game.shards.part(opponents)
-    carry = _repeat(_repeat(game.policy.initial_carry(), game.batch_size), opponents.kind.shape[0])
+    fresh = {
+        seat: _repeat(_repeat(seat.policy.initial_carry(), game.batch_size), count)
+        for seat in dict.fromkeys(game.seats)
+    }
+    ego_carry, coplayer_fresh = (fresh[seat] for seat in game.seats)
     learners = jax.vmap(partial(fresh_learner, game.naive_optimizer))(opponents.params)
-    pairs = _Pair(learner=learners, ego_carry=carry, coplayer_carry=carry)
+    pairs = _Pair(learner=learners, ego_carry=ego_carry, coplayer_carry=coplayer_fresh)
     is_naive = opponents.kind == NAIVE
     acting_params = game.policy.prepare(ego_params, keys.size * game.batch_size * game.environment.episode_length)
 
     def inner_episode(pairs: _Pair, keys: Key[Array, "meta_batch"]) -> tuple[_Pair, tuple[Trajectory, _Outcomes]]:
-        coplayer_carry = _select(is_naive, carry, pairs.coplayer_carry)
+        coplayer_carry = _select(is_naive, coplayer_fresh, pairs.coplayer_carry)
         play = jax.vmap(partial(_play_inner_episode, acting_params, game=game))
         moment, records = play(keys, opponents, pairs._replace(coplayer_carry=coplayer_carry))
         learners = pairs.learner
@@ -122,7 +141,9 @@ def _play_inner_episode(
     reset_key, play_key = jax.random.split(key)
     trajectory_keys = jax.random.split(play_key, (game.environment.episode_length, game.batch_size))
     states = jax.vmap(game.environment.reset)(jax.random.split(reset_key, game.batch_size))
-    coplayer_params = game.policy.prepare(pair.learner.params, game.batch_size * game.environment.episode_length)
+    coplayer_params = game.seats[1].policy.prepare(
+        pair.learner.params, game.batch_size * game.environment.episode_length
+    )
     step = partial(_step, ego_params, coplayer_params, opponent, game=game)
 
     def advance(moment: _Moment, keys: Key[Array, "batch"]) -> tuple[_Moment, _Record]:
@@ -141,10 +162,11 @@ def _step(
     game: Game,
 ) -> tuple[_Moment, _Record]:
     """One simultaneous move in one trajectory."""
-    environment, policy = game.environment, game.policy
+    environment, (own, others) = game.environment, game.seats
     ego_key, coplayer_key, environment_key = jax.random.split(key, 3)
-    ego, ego_carry = policy.step(ego_params, game.observe(moment.state, 0), moment.ego_carry)
-    coplayer, coplayer_carry = policy.step(coplayer_params, game.observe(moment.state, 1), moment.coplayer_carry)
+    ego, ego_carry = own.policy.step(ego_params, own.observe(moment.state, 0), moment.ego_carry)
+    seen = others.observe(moment.state, 1)
+    coplayer, coplayer_carry = others.policy.step(coplayer_params, seen, moment.coplayer_carry)
     logits = _coplayer_logits(coplayer, environment.observe(moment.state, 1), opponent)
     actions = jnp.stack([jax.random.categorical(ego_key, ego.logits), jax.random.categorical(coplayer_key, logits)])
     state, rewards, events = environment.step(environment_key, moment.state, actions)
@@ -172,14 +194,15 @@ def _learn(
     learners: Learner, records: _Record, is_naive: Bool[Array, "meta_batch"], hyper: NaiveHyperparameters, game: Game
 ) -> Learner:
     """The naive co-players' updates, in chunks; other opponents stay as they are."""
+    seat = game.seats[1]
     experience = Experience(
-        observations=jax.vmap(jax.vmap(jax.vmap(lambda state: game.observe(state, 1))))(records.state),
+        observations=jax.vmap(jax.vmap(jax.vmap(lambda state: seat.observe(state, 1))))(records.state),
         actions=records.actions[..., 1],
         rewards=records.rewards[..., 1],
     )
 
     def update(pair: tuple[Learner, Experience]) -> Learner:
-        return naive_update(*pair, hyper, policy=game.policy, optimizer=game.naive_optimizer)
+        return naive_update(*pair, hyper, policy=seat.policy, optimizer=game.naive_optimizer)
 
     updated = map_in_chunks(update, (learners, experience), chunk=game.naive_chunk)
     return _select(is_naive, updated, learners)

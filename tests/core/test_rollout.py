@@ -12,7 +12,7 @@ from support import clock_policy, naive_hyper, opponents_like, quick_jit, reacti
 from coalactl_core.envs.matrix_game import MatrixGame
 from coalactl_core.naive import naive_update
 from coalactl_core.optimizers import adam, fresh_learner, sgd
-from coalactl_core.rollout import Game, play_meta_episodes
+from coalactl_core.rollout import Game, Seat, play_meta_episodes
 from coalactl_core.strategies import STRATEGIES
 from coalactl_core.types import FIXED, META, NAIVE, Experience, MetaEpisode, Trajectory
 
@@ -173,7 +173,7 @@ def test_a_naive_co_player_with_step_zero_is_a_fixed_one() -> None:
     jax.tree.map(np.testing.assert_array_equal, naive, fixed)
 
 
-@pytest.mark.parametrize("name", ["tit-for-tat", "win-stay-lose-shift", "always-cooperate", "always-defect"])
+@pytest.mark.parametrize("name", ["tit-for-tat", "win-stay-lose-shift", "always-cooperate", "always-defect", "grim"])
 def test_fixed_strategies_play_as_they_are_known(name) -> None:
     policy = REACTIVE
     cooperation = STRATEGIES[name](jax.random.key(0))
@@ -183,14 +183,29 @@ def test_fixed_strategies_play_as_they_are_known(name) -> None:
     own, other = by_episode(trajectory.actions), by_episode(coplayer_actions(trajectory))
     first, last = other[:, :, 0], other[:, :, :-1]
     pleased = own[:, :, :-1] == 0
+    defected = np.maximum.accumulate(own | other, 2)
     later = {
         "tit-for-tat": own[:, :, :-1],
         "win-stay-lose-shift": np.where(pleased, last, 1 - last),
         "always-cooperate": np.zeros_like(last),
         "always-defect": np.ones_like(last),
+        "grim": defected[:, :, :-1],
     }
     np.testing.assert_array_equal(first, int(name == "always-defect"))
     np.testing.assert_array_equal(other[:, :, 1:], later[name])
+
+
+@pytest.mark.parametrize("kind", [META, NAIVE])
+def test_the_co_player_may_play_by_another_network(kind) -> None:
+    """The ego agent cooperates by a table of observations, the co-player goes by a clock, which naive ones set back."""
+    pattern = np.arange(STEPS) % 3 == 0
+    clock = clock_policy(STEPS)
+    rules = game(REACTIVE, coplayer=Seat(observe=ENVIRONMENT.observe, policy=clock), learns=kind == NAIVE)
+    opponents = opponents_like(deterministic(pattern.astype(int)), [kind] * 2)
+    trajectory = play(rules, deterministic(np.zeros(5, int)), opponents, learning_rate=0.0).trajectory
+    assert (trajectory.actions == 0).all()
+    expected = np.tile(pattern[:LENGTH], EPISODES) if kind == NAIVE else pattern
+    np.testing.assert_array_equal(coplayer_actions(trajectory), np.broadcast_to(expected[:, None], (2, STEPS, BATCH)))
 
 
 def test_both_players_are_paid_by_the_matrix_and_episodes_start_afresh() -> None:

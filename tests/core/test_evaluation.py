@@ -1,0 +1,138 @@
+"""Evaluation against opponents whose outcomes are known, and what is told of an agent's behaviour."""
+
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+from support import naive_hyper, reactive_policy
+
+from coalactl_core.analytical.zero_determinant import extortion_policy, largest_phi
+from coalactl_core.envs.matrix_game import PRISONERS_DILEMMA, MatrixGame
+from coalactl_core.evaluation import Encounters, Lineup, evaluate, extortion_of, strategy_tables
+from coalactl_core.memory_one import MEMORY_ONE, Payoffs, classic
+from coalactl_core.optimizers import adam
+from coalactl_core.rollout import Game
+from coalactl_core.strategies import STRATEGIES, always
+from coalactl_core.types import FIXED, META, NAIVE
+
+pytestmark = pytest.mark.usefixtures("float64")
+
+EPISODES, LENGTH, BATCH = 5, 6, 4
+ENVIRONMENT = MatrixGame(episode_length=LENGTH)
+POLICY = reactive_policy()
+# A logit that makes an action certain: the other one's probability is below exp(-1000), which is 0.
+CERTAIN = 1e3
+AXELROD = ((3.0, 0.0), (5.0, 1.0))
+STAG_HUNT = ((4.0, 0.0), (3.0, 2.0))
+
+GAME = Game(
+    environment=ENVIRONMENT,
+    observe=ENVIRONMENT.observe,
+    policy=POLICY,
+    batch_size=BATCH,
+    inner_episodes=EPISODES,
+    naive_optimizer=adam,
+    naive_chunk=100,
+    learns=False,
+)
+
+
+def playing(name: str) -> Any:
+    """Tables of the policy that is a memory-one strategy without chance."""
+    cooperation = np.asarray(MEMORY_ONE[name])
+    return {"logits": CERTAIN * np.stack([cooperation, 1 - cooperation], -1), "values": np.zeros(5)}
+
+
+def bank_of(*members: Any) -> Any:
+    return jax.tree.map(lambda *leaves: jnp.stack(leaves), *members)
+
+
+def play(agent: Any, bank: Any, kind: list, rules: Game = GAME, tables: Any = None, seed: int = 0) -> Encounters:
+    """Leaves of ``kind`` and ``tables`` lead with (chunks, meta_batch); member 0 of the bank plays everywhere."""
+    lineup = Lineup(kind=jnp.asarray(kind), member=jnp.zeros_like(jnp.asarray(kind)), tables=tables)
+    hyper = naive_hyper(learning_rate=0.5)
+    encounters = evaluate(jax.random.key(seed), agent, bank, lineup, hyper, game=rules)
+    return jax.tree.map(np.asarray, encounters)
+
+
+@pytest.mark.parametrize(
+    ("own", "other", "rewards"),
+    [
+        ("tit-for-tat", "tit-for-tat", (1, 1)),
+        ("always-defect", "always-cooperate", (2, -1)),
+        ("always-cooperate", "always-defect", (-1, 2)),
+        # C D first, then both defect: -1 / 6 and 2 / 6 a step.
+        ("grim", "always-defect", (-1 / LENGTH, 2 / LENGTH)),
+    ],
+)
+@pytest.mark.parametrize("by", ["table", "network"])
+def test_pools_of_known_outcome(own, other, rewards, by) -> None:
+    """The same strategy as a fixed opponent and as another agent's network."""
+    tables = strategy_tables(jax.random.key(0), [STRATEGIES[other]] * 2)[None] if by == "table" else None
+    met = playing("always-cooperate" if by == "table" else other)
+    found = play(playing(own), bank_of(met), [[FIXED if by == "table" else META] * 2], tables=tables)
+    np.testing.assert_allclose(found.outcomes["reward"], np.broadcast_to(rewards, (2, EPISODES, 2)), atol=1e-12)
+
+
+def test_a_naive_learner_against_always_defect_learns_to_defect() -> None:
+    untaught = {"logits": np.zeros((5, 2)), "values": np.zeros(5)}
+    rules = GAME._replace(learns=True, inner_episodes=30, batch_size=16)
+    found = play(playing("always-defect"), bank_of(untaught), [[NAIVE] * 8], rules)
+    defection = found.outcomes["defection"][..., 1].mean(0)
+    # 8 x 16 x 6 samples of a fair coin: a standard error of .018.
+    assert abs(defection[0] - 0.5) < 0.08
+    assert defection[-1] > 0.9
+    assert found.outcomes["reward"][:, -1, 1].mean() > -0.1
+
+
+def test_behaviour_by_previous_outcome_is_the_agents_table() -> None:
+    agent = POLICY.init(jax.random.key(1))
+    tables = strategy_tables(jax.random.key(0), [always(0.5, 0.5, 0.5, 0.5, 0.5)] * 6).reshape(2, 3, 5, 2)
+    found = play(agent, bank_of(agent), [[FIXED] * 3] * 2, tables=tables)
+    assert found.visits is not None
+    np.testing.assert_array_equal(found.visits.sum(-1), LENGTH * BATCH)
+    np.testing.assert_array_equal(found.visits[..., 0], BATCH)
+    expected = np.asarray(jax.nn.softmax(agent["logits"]))[:, 0]
+    # Sums of at most 24 probabilities in float64.
+    np.testing.assert_allclose(found.cooperation, found.visits * expected, atol=1e-12)
+
+
+def test_what_is_played_does_not_depend_on_the_number_of_chunks() -> None:
+    agent = POLICY.init(jax.random.key(1))
+    one, three = (play(agent, bank_of(agent), [[META] * 2] * chunks) for chunks in (1, 3))
+    jax.tree.map(lambda few, many: np.testing.assert_array_equal(few, many[:2]), one, three)
+    by_chunk = three.outcomes["reward"].reshape(3, 2, -1)
+    assert not (by_chunk[0] == by_chunk[1]).all()
+
+
+def test_the_lineup_names_members_of_the_bank() -> None:
+    bank = bank_of(playing("always-defect"), playing("always-cooperate"))
+    lineup = Lineup(kind=jnp.full((1, 4), META), member=jnp.asarray([[0, 1, 1, 0]]), tables=None)
+    agent = playing("always-cooperate")
+    found = evaluate(jax.random.key(0), agent, bank, lineup, naive_hyper(), game=GAME)
+    np.testing.assert_array_equal(found.outcomes["defection"][:, 0, 1], [1, 0, 0, 1])
+
+
+# Hand-computed: 1 - 1/2 and (1 - 0)/2 in the paper's game, 1 - 2/3 and 2/4 in Axelrod's.
+@pytest.mark.parametrize(("payoffs", "forgiven"), [(PRISONERS_DILEMMA, 1 / 2), (AXELROD, 1 / 3)])
+def test_classic_strategies_fit_the_game(payoffs: Payoffs, forgiven: float) -> None:
+    strategies = classic(payoffs)
+    assert len(strategies) == 8
+    assert strategies["generous-tit-for-tat"] == pytest.approx((1, 1, forgiven, 1, forgiven))
+    table = jnp.asarray(payoffs)
+    for chi in (3.0, 10.0):
+        exact = extortion_policy(jnp.asarray(chi), largest_phi(jnp.asarray(chi), table), table)
+        start, *after = strategies[f"extortion-{chi:g}"]
+        assert start == 1
+        np.testing.assert_allclose(after, exact, atol=1e-12)
+        found = extortion_of(jnp.asarray(after), payoffs)
+        assert found["zd_chi"] == pytest.approx(chi)
+        assert found["zd_error"] < 1e-12
+
+
+def test_only_dilemmas_have_extortioners() -> None:
+    names = set(classic(STAG_HUNT))
+    assert names == {"tit-for-tat", "win-stay-lose-shift", "always-cooperate", "always-defect", "grim"}
+    assert np.isnan(extortion_of(jnp.full(4, 0.5), STAG_HUNT)["zd_chi"])
