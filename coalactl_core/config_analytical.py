@@ -102,6 +102,7 @@ class LookAheadConfig(Section):
     """Exact LOLA-DiCE (Eq. 4, §4.3): how many of the co-player's steps are differentiated through."""
 
     look_aheads: _Steps = 1
+    objective: Literal["last", "mean", "sum"] = "last"
 
 
 class AnalyticalComputeConfig(Section):

@@ -19,8 +19,10 @@ from coalactl_core.analytical.objectives import (
     Opposition,
     Weights,
     look_ahead,
+    mean_look_ahead,
     mean_shaping,
     mixed_gradient,
+    summed_look_ahead,
     summed_shaping,
 )
 from coalactl_core.analytical.starts import initial_policies, naive_starts
@@ -77,15 +79,21 @@ class Dilemma(NamedTuple):
     climb: Callable[[Learner, Float[Array, "5"], Rates], tuple[Learner, Float[Array, ""]]]
 
 
+_LOOK_AHEADS: dict[str, Objective] = {"last": look_ahead, "mean": mean_look_ahead, "sum": summed_look_ahead}
+
+
 def build_dilemma(experiment: AnalyticalExperiment) -> Dilemma:
     """The static parts, every choice made."""
     meta, naive, population = experiment.meta, experiment.naive, experiment.population
-    shaping = {"mean": mean_shaping, "sum": summed_shaping}[meta.objective]
+    objectives: dict[str, Objective] = {
+        "shaping": {"mean": mean_shaping, "sum": summed_shaping}[meta.objective],
+        "lola-dice": _LOOK_AHEADS[experiment.lola.objective],
+    }
     environment, optimizer = experiment.environment, OPTIMIZERS[meta.optimizer]
     return Dilemma(
         game=lambda: Game(jnp.asarray(environment.payoffs, float), jnp.asarray(environment.discount, float)),
         agents=population.meta,
-        objective={"shaping": shaping, "lola-dice": look_ahead}[meta.method],
+        objective=objectives[meta.method],
         learners=naive.learners,
         naive_scale=naive.initial_scale,
         look_aheads={"shaping": naive.steps, "lola-dice": experiment.lola.look_aheads}[meta.method],

@@ -46,11 +46,7 @@ Objective = Callable[[Policy, Opposition, Game, NaiveStep], Float[Array, ""]]
 
 def mean_shaping(policy: Policy, met: Opposition, game: Game, naive: NaiveStep) -> Float[Array, ""]:
     """Eq. 17 divided by M + 1: the mean return over a naive learner's trajectory, and over the metabatch."""
-
-    def against(start: Policy) -> Float[Array, "inner_episodes players"]:
-        return returns_while_learning(policy, start, game, naive.rate, naive.steps)
-
-    return jnp.mean(jax.vmap(against)(met.learners)[..., 0])
+    return _mean_while_learning(policy, met.learners, game, naive)
 
 
 def summed_shaping(policy: Policy, met: Opposition, game: Game, naive: NaiveStep) -> Float[Array, ""]:
@@ -66,6 +62,16 @@ def look_ahead(policy: Policy, met: Opposition, game: Game, naive: NaiveStep) ->
         return normalized_returns(policy, trajectory[-1], game)[0]
 
     return jnp.mean(jax.vmap(against)(met.others))
+
+
+def mean_look_ahead(policy: Policy, met: Opposition, game: Game, naive: NaiveStep) -> Float[Array, ""]:
+    """The mean return over m = 0..K look-ahead steps: Eq. 17 for a learner that starts where the other agent is."""
+    return _mean_while_learning(policy, met.others, game, naive)
+
+
+def summed_look_ahead(policy: Policy, met: Opposition, game: Game, naive: NaiveStep) -> Float[Array, ""]:
+    """The sum over m = 0..K look-ahead steps: the objective of Theorem D.2/E.1."""
+    return (naive.steps + 1) * mean_look_ahead(policy, met, game, naive)
 
 
 def partial_return(policy: Policy, met: Opposition, game: Game) -> Float[Array, ""]:
@@ -90,6 +96,15 @@ def mixed_gradient(
     if met.fixed.shape[0]:
         gradient += jax.grad(_against_fixed)(policy, met.fixed, weights.fixed, game)
     return gradient
+
+
+def _mean_while_learning(
+    policy: Policy, starts: Float[Array, "learners 5"], game: Game, naive: NaiveStep
+) -> Float[Array, ""]:
+    def against(start: Policy) -> Float[Array, "inner_episodes players"]:
+        return returns_while_learning(policy, start, game, naive.rate, naive.steps)
+
+    return jnp.mean(jax.vmap(against)(starts)[..., 0])
 
 
 def _against_fixed(
