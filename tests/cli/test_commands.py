@@ -19,16 +19,37 @@ from coalactl.presets import shipped_presets
 from coalactl.training.progress import Progress
 
 
-@pytest.mark.parametrize("preset", shipped_presets(), ids=lambda preset: preset.name)
+ANALYTICAL = [preset for preset in shipped_presets() if preset.name.startswith("analytical-")]
+SEQUENCE = [preset for preset in shipped_presets() if preset not in ANALYTICAL]
+
+
+@pytest.mark.parametrize("preset", SEQUENCE, ids=lambda preset: preset.name)
 def test_every_shipped_preset_starts(train: Command, preset) -> None:
     result = train(preset.name, *TINY, "--iterations", "1", "--out", "run", "--json")
     assert result.code == 0, result.err
     assert result.json["iterations"] == 1
 
 
+@pytest.mark.parametrize("preset", ANALYTICAL, ids=lambda preset: preset.name)
+def test_every_analytical_preset_is_whole(train: Command, preset) -> None:
+    shown = train(preset.name, "--dry-run", "--json")
+    assert shown.code == 0, shown.err
+    made_here = {key for key, source in shown.json["sources"].items() if source == "default"}
+    assert made_here <= {"compute.precision"}  # what is chosen for a device, no preset says
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("preset", ANALYTICAL, ids=lambda preset: preset.name)
+def test_every_analytical_preset_starts(train: Command, preset) -> None:
+    small = ("--seeds", "2", "--set", "naive.steps=2", "--set", "naive.learners=2")
+    result = train(preset.name, *small, "--iterations", "1", "--out", "run", "--json")
+    assert result.code == 0, result.err
+    assert result.json["iterations"] == 1
+
+
 def test_presets_are_listed_shown_and_copied(coalactl: Command, train: Command) -> None:
     listed = coalactl("presets", "ls")
-    assert listed.out.splitlines()[0].startswith("ipd-meta-only")
+    assert listed.out.splitlines()[0].startswith("analytical-extortion")
     names = [row["name"] for row in coalactl("presets", "ls", "--json").json]
     assert names == [preset.name for preset in shipped_presets()]
     shown = coalactl("presets", "show", "ipd-mixed").out
