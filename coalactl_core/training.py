@@ -2,32 +2,27 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property, partial
-from typing import NamedTuple
 
 import jax
 import jax.numpy as jnp
 import numpy as np
 from jax import Array
 from jax.flatten_util import ravel_pytree
-from jaxtyping import ArrayLike, Bool, Float, Int, Key, PyTree, Shaped, UInt
+from jaxtyping import ArrayLike, Bool, Int, Key, PyTree, Shaped, UInt
 
-from coalactl_core.chunks import Map, agent_map, map_in_chunks
-from coalactl_core.compute import chosen_shards, with_chosen_compute
+from coalactl_core.chunks import map_in_chunks
+from coalactl_core.compute import with_chosen_compute
 from coalactl_core.config import ConfigurationError, SequenceExperiment
-from coalactl_core.envs.base import FewObservations
-from coalactl_core.envs.registry import build_environment
 from coalactl_core.hyperparameters import at_iteration, hyperparameters_of
-from coalactl_core.learners import MetaLearner, score_function_learner
+from coalactl_core.iteration import iterate
 from coalactl_core.memory import estimate_bytes
 from coalactl_core.metrics import summarize
-from coalactl_core.nets.policy import build_policy, packed
-from coalactl_core.objectives import POLICY_LOSSES
-from coalactl_core.optimizers import OPTIMIZERS
-from coalactl_core.population import Population, build_population, naive_set, sample_opponents
-from coalactl_core.rollout import Game, play_meta_episodes
+from coalactl_core.pieces import Pieces, build_pieces
+from coalactl_core.population import naive_set, sample_opponents
+from coalactl_core.rollout import play_meta_episodes
 from coalactl_core.sharding import Shards
 from coalactl_core.types import (
     KIND_NAMES,
@@ -41,19 +36,9 @@ from coalactl_core.types import (
     Summary,
     TrainState,
 )
-from coalactl_core.update import Updater
 
 # Iterations whose metrics one call can hold; a call on a fast device lasts about two seconds.
 CALL_CAPACITY = 64
-
-
-class Pieces(NamedTuple):
-    """The static parts of the program of one experiment."""
-
-    game: Game
-    population: Population
-    learner: MetaLearner
-    map_agents: Map
 
 
 def train_step(state: TrainState, pieces: Pieces) -> tuple[TrainState, Metrics]:
@@ -84,9 +69,7 @@ class Engine:
 
     experiment: SequenceExperiment
     pieces: Pieces
-    unpack: Callable[[Float[Array, "parameters"]], Params]
     run_chunk: int
-    learning_chunk: int
     call_capacity: int = CALL_CAPACITY
     # XLA's options for the program of ``advance``, name and value.
     compiler_options: tuple[tuple[str, int | bool | str], ...] = ()
@@ -146,11 +129,12 @@ class Engine:
 
     def memory_estimate(self, runs: int) -> int:
         """Resident bytes of a process that trains this many runs, roughly."""
+        compute = self.experiment.compute
         return estimate_bytes(
             self.experiment,
             runs_at_once=min(runs, self.run_chunk),
-            agents_at_once=min(int(self.experiment.compute.agent_chunk), self.pieces.population.meta),
-            learning_chunk=self.learning_chunk * self.shards.devices,
+            agents_at_once=min(int(compute.agent_chunk), self.pieces.population.meta),
+            learning_chunk=int(compute.meta_batch_chunk) * self.shards.devices,
             naive_chunk=self.pieces.game.naive_chunk * self.shards.devices,
         )
 
@@ -205,7 +189,7 @@ class Engine:
 
     @cached_property
     def _compiled_unpack(self) -> jax.stages.Wrapped:
-        return jax.jit(jax.vmap(jax.vmap(self.unpack)))
+        return jax.jit(jax.vmap(jax.vmap(self.pieces.unpack)))
 
     def _check_choices(self, experiment: SequenceExperiment) -> None:
         ours, theirs = self.experiment.static_choices, with_chosen_compute(experiment).static_choices
@@ -236,54 +220,7 @@ def build_engine(experiment: SequenceExperiment) -> Engine:
         ConfigurationError: a plugin is unknown, or parts of the configuration do not fit each other.
     """
     experiment = with_chosen_compute(experiment)
-    sizes, meta, compute = experiment.rollout, experiment.meta, experiment.compute
-    environment = build_environment(experiment)
-    population = build_population(experiment.population, sizes.meta_batch_size, environment)
-    few = environment if isinstance(environment, FewObservations) else None
-    policy, unpack = packed(
-        build_policy(
-            experiment.network,
-            observation_size=environment.observation_size,
-            num_actions=environment.num_actions,
-            scan=compute.scan,
-            vocabulary=None if few is None else few.vocabulary,
-        )
-    )
-    shards = chosen_shards(experiment)
-    observe = few.observe_number if few is not None and policy.takes_indices else environment.observe
-    game = Game(
-        environment=environment,
-        observe=observe,
-        policy=policy,
-        batch_size=sizes.batch_size,
-        inner_episodes=sizes.inner_episodes,
-        naive_optimizer=OPTIMIZERS[experiment.naive.optimizer],
-        naive_chunk=int(compute.naive_chunk),
-        learns=population.has_naive,
-        shards=shards,
-    )
-    epochs, minibatches = meta.passes
-    updater = Updater(
-        observe=observe,
-        policy=policy,
-        inner_episode_length=sizes.inner_episode_length,
-        policy_loss=POLICY_LOSSES[meta.algorithm],
-        optimizer=OPTIMIZERS[meta.optimizer],
-        epochs=epochs,
-        minibatches=minibatches,
-        chunk=int(compute.meta_batch_chunk),
-        rematerialize=compute.rematerialize,
-        shards=shards,
-    )
-    map_agents = agent_map(int(compute.agent_chunk))
-    learner = score_function_learner(updater, population.kinds, map_agents)
-    return Engine(
-        experiment=experiment,
-        pieces=Pieces(game, population, learner, map_agents),
-        unpack=unpack,
-        run_chunk=int(compute.run_chunk),
-        learning_chunk=updater.chunk,
-    )
+    return Engine(experiment=experiment, pieces=build_pieces(experiment), run_chunk=int(experiment.compute.run_chunk))
 
 
 def _fitting(given: PyTree, own: PyTree) -> PyTree:
@@ -303,18 +240,6 @@ def _fitting(given: PyTree, own: PyTree) -> PyTree:
 
 
 def _advance(state: TrainState, count: Int[Array, ""], *, engine: Engine) -> tuple[TrainState, Metrics]:
-    """A loop over iterations whose length is data, with metrics written into a buffer of fixed size."""
-    # Under jit, so that it is traced once for the shapes and the loop together.
-    step_all = jax.jit(partial(map_in_chunks, partial(train_step, pieces=engine.pieces), chunk=engine.run_chunk))
-    shapes = jax.eval_shape(step_all, state)[1]
-    buffer = jax.tree.map(
-        lambda leaf: jnp.zeros((leaf.shape[0], engine.call_capacity, *leaf.shape[1:]), leaf.dtype), shapes
-    )
-
-    def iterate(index: Int[Array, ""], carry: tuple[TrainState, Metrics]) -> tuple[TrainState, Metrics]:
-        state, buffer = carry
-        state, metrics = step_all(state)
-        write = partial(jax.lax.dynamic_update_index_in_dim, index=index, axis=1)
-        return state, jax.tree.map(write, buffer, metrics)
-
-    return jax.lax.fori_loop(0, count, iterate, (state, buffer))
+    """The program of :meth:`Engine.advance`."""
+    step_all = partial(map_in_chunks, partial(train_step, pieces=engine.pieces), chunk=engine.run_chunk)
+    return iterate(step_all, state, count, capacity=engine.call_capacity)

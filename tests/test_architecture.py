@@ -70,7 +70,16 @@ def test_only_the_networks_know_flax() -> None:
 
 
 # Each engine is the other's oracle: a mistake in what both use would hide from their comparison.
-SHARED = {"config", "config_analytical", "config_numbers", "memory_one", "optimizers", "schedules", "types"}
+SHARED = {
+    "config",
+    "config_analytical",
+    "config_numbers",
+    "iteration",
+    "memory_one",
+    "optimizers",
+    "schedules",
+    "types",
+}
 
 
 def test_the_analytical_engine_shares_little_with_the_sequence_engine() -> None:

@@ -27,7 +27,8 @@ from coalactl.engines import sequence_engine_for
 from coalactl.environment import count_cores_as_devices, usable_cores
 from coalactl_core.config import SequenceExperiment
 from coalactl_core.learners import MetaLearner
-from coalactl_core.training import Engine, Pieces, train_step
+from coalactl_core.pieces import Pieces
+from coalactl_core.training import Engine, train_step
 from coalactl_core.types import Metrics, TrainState
 
 # Rows, columns and inner size of the matrix product, and seconds that a measurement of it takes at least.

@@ -14,7 +14,6 @@ from functools import cached_property, partial
 from typing import Any, TypeVar
 
 import jax
-import jax.numpy as jnp
 import numpy as np
 from jax.sharding import Mesh, PartitionSpec
 from jaxtyping import Array, Bool, Int, PyTree
@@ -28,6 +27,7 @@ from coalactl_core.analytical.learning import (
 )
 from coalactl_core.config import ConfigurationError
 from coalactl_core.config_analytical import AnalyticalExperiment
+from coalactl_core.iteration import iterate
 from coalactl_core.types import Metrics, Summary
 
 CALL_CAPACITY = 256
@@ -175,15 +175,6 @@ def build_analytical_engine(experiment: AnalyticalExperiment) -> AnalyticalEngin
 def _advance(
     state: AnalyticalState, count: Int[Array, ""], *, dilemma: Dilemma, capacity: int
 ) -> tuple[AnalyticalState, Metrics]:
-    """A loop over iterations whose length is data, with metrics written into a buffer of fixed size."""
-    step_all = jax.jit(lambda runs: jax.lax.map(partial(train_step, dilemma=dilemma), runs))
-    shapes = jax.eval_shape(step_all, state)[1]
-    buffer = jax.tree.map(lambda leaf: jnp.zeros((leaf.shape[0], capacity, *leaf.shape[1:]), leaf.dtype), shapes)
-
-    def iterate(index: Any, carry: tuple[AnalyticalState, Metrics]) -> tuple[AnalyticalState, Metrics]:
-        state, buffer = carry
-        state, metrics = step_all(state)
-        write = partial(jax.lax.dynamic_update_index_in_dim, index=index, axis=1)
-        return state, jax.tree.map(write, buffer, metrics)
-
-    return jax.lax.fori_loop(0, count, iterate, (state, buffer))
+    """The program of :meth:`AnalyticalEngine.advance`."""
+    step_all = partial(jax.lax.map, partial(train_step, dilemma=dilemma))
+    return iterate(step_all, state, count, capacity=capacity)

@@ -15,7 +15,7 @@ from flax import linen as nn
 from jax import Array
 from jaxtyping import Bool, Float, Key
 
-from coalactl_core.nets.linear_recurrence import linear_recurrence
+from coalactl_core.nets.linear_recurrence import Scan, linear_recurrence
 
 CONVOLUTION_WIDTH = 4
 GATE_SHARPNESS = 8.0
@@ -132,7 +132,7 @@ class HawkBlock(nn.Module):
     heads: int
     mlp_width: int
     depth: int
-    scan: str
+    scan: Scan
 
     def setup(self) -> None:
         """Layers; two branches of the same input are one layer, the gating one first."""

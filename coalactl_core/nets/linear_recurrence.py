@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from functools import partial
 
 import jax
@@ -12,28 +13,27 @@ from jaxtyping import Float
 State = Float[Array, "width"]
 Sequence = Float[Array, "steps width"]
 Blocks = Float[Array, "blocks length width"]
+# How all states come from the decays, the inputs and the state before the first step.
+Scan = Callable[[Sequence, Sequence, State], Sequence]
 # Coefficients of a stretch of the recurrence: product of decays, and state from zero.
 Stretch = tuple[Float[Array, "*lead width"], Float[Array, "*lead width"]]
 
 
 @partial(jax.custom_vjp, nondiff_argnames=("scan",))
-def linear_recurrence(decays: Sequence, inputs: Sequence, initial: State, scan: str) -> Sequence:
-    """All states of the recurrence.
-
-    ``scan`` is "sequential" (fewest operations, for CPUs) or "associative" (logarithmic depth, for accelerators).
-    """
+def linear_recurrence(decays: Sequence, inputs: Sequence, initial: State, scan: Scan) -> Sequence:
+    """All states of the recurrence, computed in one of the ways of ``SCANS``, and so is the derivative."""
     return _states(decays, inputs, initial, scan)
 
 
 def _forward(
-    decays: Sequence, inputs: Sequence, initial: State, scan: str
+    decays: Sequence, inputs: Sequence, initial: State, scan: Scan
 ) -> tuple[Sequence, tuple[Sequence, Sequence, State]]:
     states = _states(decays, inputs, initial, scan)
     return states, (decays, states, initial)
 
 
 def _backward(
-    scan: str, saved: tuple[Sequence, Sequence, State], gradient: Sequence
+    scan: Scan, saved: tuple[Sequence, Sequence, State], gradient: Sequence
 ) -> tuple[Sequence, Sequence, State]:
     """The adjoint λ_t = g_t + a_{t+1} λ_{t+1} is the same recurrence backwards in time."""
     decays, states, initial = saved
@@ -46,26 +46,25 @@ def _backward(
 linear_recurrence.defvjp(_forward, _backward)
 
 
-def _states(decays: Sequence, inputs: Sequence, initial: State, scan: str) -> Sequence:
+def _states(decays: Sequence, inputs: Sequence, initial: State, scan: Scan) -> Sequence:
     if decays.shape[0] == 1:
         return decays * initial + inputs
-    if scan == "associative":
-        inputs = inputs.at[0].add(decays[0] * initial)
-        return jax.lax.associative_scan(_compose, (decays, inputs))[1]
-    return _blocked(decays, inputs, initial, _block_length(decays.shape[0]))
+    return scan(decays, inputs, initial)
 
 
-def _block_length(steps: int) -> int:
-    """The divisor of the number of steps at which blocks are about as many as the steps in one."""
-    return min((length for length in range(1, steps + 1) if steps % length == 0), key=lambda n: abs(n * n - steps))
+def associative(decays: Sequence, inputs: Sequence, initial: State) -> Sequence:
+    """Logarithmic depth, for accelerators."""
+    inputs = inputs.at[0].add(decays[0] * initial)
+    return jax.lax.associative_scan(_compose, (decays, inputs))[1]
 
 
-def _blocked(decays: Sequence, inputs: Sequence, initial: State, length: int) -> Sequence:
-    """All blocks advance side by side from zero, then each takes in the state at its start.
+def sequential(decays: Sequence, inputs: Sequence, initial: State) -> Sequence:
+    """Few operations, for CPUs: all blocks advance side by side from zero, then each takes in the state at its start.
 
     The loop has fewer, wider steps than one along the whole sequence, where starting each step costs most.
     """
     shape = decays.shape
+    length = _block_length(shape[0])
     blocks = shape[0] // length
     decays, inputs = (array.reshape(blocks, length, -1) for array in (decays, inputs))
     products, states = _advance_blocks(decays, inputs)
@@ -76,6 +75,14 @@ def _blocked(decays: Sequence, inputs: Sequence, initial: State, length: int) ->
 
     _, starts = jax.lax.scan(join, initial, (products[:, -1], states[:, -1]))
     return (states + products * starts[:, None]).reshape(shape)
+
+
+SCANS: dict[str, Scan] = {"sequential": sequential, "associative": associative}
+
+
+def _block_length(steps: int) -> int:
+    """The divisor of the number of steps at which blocks are about as many as the steps in one."""
+    return min((length for length in range(1, steps + 1) if steps % length == 0), key=lambda n: abs(n * n - steps))
 
 
 def _advance_blocks(decays: Blocks, inputs: Blocks) -> tuple[Blocks, Blocks]:

@@ -19,7 +19,7 @@ from jaxtyping import Bool, Float, Key, Num
 
 from coalactl_core.config import ConfigurationError, NetworkConfig
 from coalactl_core.nets.hawk import HawkBlock, HawkCarry, RMSNorm, fresh_carry, lecun_normal
-from coalactl_core.nets.linear_recurrence import linear_recurrence
+from coalactl_core.nets.linear_recurrence import SCANS, Scan, linear_recurrence
 from coalactl_core.nets.tabulated import (
     BeforeRecurrence,
     Letters,
@@ -51,6 +51,7 @@ Observation = Num[Array, "*features"]
 Observations = Num[Array, "steps *features"]
 Resets = Bool[Array, "steps"] | None
 Step = Callable[[Prepared, Observation, PolicyCarry], tuple[PolicyOutput, PolicyCarry]]
+Unpack = Callable[[Float[Array, "parameters"]], Params]
 Unroll = Callable[[Prepared, Observations, PolicyCarry, Resets], tuple[PolicyOutput, PolicyCarry]]
 
 
@@ -113,7 +114,7 @@ def unroll_from_start(
 
 def hawk_policy(config: NetworkConfig, observation_size: int, num_actions: int, scan: str) -> Policy:
     """Linear embedding, Hawk blocks, RMSNorm, and linear read-outs of value and logits that start at zero."""
-    network = _HawkNetwork(config=config, num_actions=num_actions, scan=scan)
+    network = _HawkNetwork(config=config, num_actions=num_actions, scan=SCANS[scan])
 
     def initial_carry() -> tuple[HawkCarry, ...]:
         return tuple(fresh_carry(config.width) for _ in range(config.depth))
@@ -142,7 +143,7 @@ def tabulated_hawk_policy(
 ) -> Policy:
     """The policy of :func:`hawk_policy` where observations are indices into a vocabulary; equal up to rounding."""
     plain = hawk_policy(config, vocabulary.shape[1], num_actions, scan)
-    network = _HawkNetwork(config=config, num_actions=num_actions, scan=scan)
+    network = _HawkNetwork(config=config, num_actions=num_actions, scan=SCANS[scan])
     windows = Windows(len(vocabulary))
 
     def initial_carry() -> tuple[WindowCarry | HawkCarry, ...]:
@@ -167,7 +168,7 @@ def tabulated_hawk_policy(
             before = look_up(prepared.table, numbers)
         else:
             before = apply(_HawkNetwork.coefficients, prepared.params, prepared.letters, *windows.look_up(numbers))
-        states = linear_recurrence(before.decays, before.inputs, carry[0].recurrent, scan)
+        states = linear_recurrence(before.decays, before.inputs, carry[0].recurrent, network.scan)
         output, carries = apply(_HawkNetwork.after_recurrence, prepared.params, before, states, carry[1:], resets)
         return output, (WindowCarry(recurrent=states[-1], past=past), *carries)
 
@@ -181,7 +182,7 @@ def tabulated_hawk_policy(
     )
 
 
-def packed(policy: Policy) -> tuple[Policy, Callable[[Float[Array, "parameters"]], Params]]:
+def packed(policy: Policy) -> tuple[Policy, Unpack]:
     """The same policy with all parameters in one vector, and the function that names them again.
 
     Optimiser steps, choices between agents and sums of gradients are then one operation each instead of one for each
@@ -211,7 +212,7 @@ def _as_sequences_of_one(unroll: Unroll) -> Step:
 class _HawkNetwork(nn.Module):
     config: NetworkConfig
     num_actions: int
-    scan: str
+    scan: Scan
 
     def setup(self) -> None:
         config = self.config

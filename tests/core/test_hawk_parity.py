@@ -11,6 +11,7 @@ import numpy as np
 import pytest
 
 from coalactl_core.nets.hawk import HawkBlock, RMSNorm, _bounded_sqrt, fresh_carry
+from coalactl_core.nets.linear_recurrence import SCANS
 
 FIXTURE = np.load(Path(__file__).parent.parent / "data" / "recurrentgemma_hawk.npz", allow_pickle=False)
 # The task's promise; an independent transcription agrees with the fixture to 2e-6 in float32.
@@ -74,7 +75,7 @@ def test_outputs_and_gradients_agree(case: str, scan: str) -> None:
     width, heads, mlp_width, depth = (
         int(FIXTURE[f"{case}/meta/{k}"]) for k in ("width", "heads", "mlp_width", "depth")
     )
-    block = HawkBlock(width, heads, mlp_width, depth, scan)
+    block = HawkBlock(width, heads, mlp_width, depth, SCANS[scan])
     x, resets, cotangent = (jnp.asarray(FIXTURE[f"{case}/{name}"]) for name in ("x", "resets", "cotangent"))
     # A sequence that does not start with a reset starts from a zero memory that is not fresh.
     carry = fresh_carry(width)._replace(fresh=jnp.array(False))

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from support import quick_jit
 
-from coalactl_core.nets.linear_recurrence import linear_recurrence
+from coalactl_core.nets.linear_recurrence import SCANS, linear_recurrence
 
 pytestmark = pytest.mark.usefixtures("float64")
 
@@ -39,4 +39,4 @@ def test_states_and_gradients_are_those_of_a_loop(steps, scan) -> None:
             *arguments
         )
 
-    jax.tree.map(close, results(partial(linear_recurrence, scan=scan)), results(loop))
+    jax.tree.map(close, results(partial(linear_recurrence, scan=SCANS[scan])), results(loop))

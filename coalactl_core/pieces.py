@@ -1,0 +1,89 @@
+"""From an experiment to the static parts of its program: every choice is made here, once."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+from coalactl_core.chunks import Map, agent_map
+from coalactl_core.compute import chosen_shards
+from coalactl_core.config import SequenceExperiment
+from coalactl_core.envs.base import Environment, FewObservations
+from coalactl_core.envs.registry import build_environment
+from coalactl_core.learners import MetaLearner, score_function_learner
+from coalactl_core.nets.policy import Policy, Unpack, build_policy, packed
+from coalactl_core.objectives import POLICY_LOSSES
+from coalactl_core.optimizers import OPTIMIZERS
+from coalactl_core.population import Population, build_population
+from coalactl_core.rollout import Game
+from coalactl_core.update import Updater
+
+
+class Pieces(NamedTuple):
+    """The static parts of the program of one experiment; ``unpack`` names the parameters of an agent's vector."""
+
+    game: Game
+    population: Population
+    learner: MetaLearner
+    map_agents: Map
+    unpack: Unpack
+
+
+def build_pieces(experiment: SequenceExperiment) -> Pieces:
+    """The parts of an experiment whose ``[compute]`` is settled, see :func:`compute.with_chosen_compute`.
+
+    Raises:
+        ConfigurationError: a plugin is unknown, or parts of the configuration do not fit each other.
+    """
+    environment = build_environment(experiment)
+    population = build_population(experiment.population, experiment.rollout.meta_batch_size, environment)
+    policy, unpack = _packed_policy(experiment, environment)
+    game = _game(experiment, environment, policy, learns=population.has_naive)
+    map_agents = agent_map(int(experiment.compute.agent_chunk))
+    learner = score_function_learner(_updater(experiment, game), population.kinds, map_agents)
+    return Pieces(game=game, population=population, learner=learner, map_agents=map_agents, unpack=unpack)
+
+
+def _packed_policy(experiment: SequenceExperiment, environment: Environment) -> tuple[Policy, Unpack]:
+    """The policy for this environment, its parameters in one vector, and the function that names them again."""
+    policy = build_policy(
+        experiment.network,
+        observation_size=environment.observation_size,
+        num_actions=environment.num_actions,
+        scan=experiment.compute.scan,
+        vocabulary=environment.vocabulary if isinstance(environment, FewObservations) else None,
+    )
+    return packed(policy)
+
+
+def _game(experiment: SequenceExperiment, environment: Environment, policy: Policy, *, learns: bool) -> Game:
+    """The static side of a rollout; observations are numbers where the policy takes them."""
+    few = environment if isinstance(environment, FewObservations) and policy.takes_indices else None
+    return Game(
+        environment=environment,
+        observe=environment.observe if few is None else few.observe_number,
+        policy=policy,
+        batch_size=experiment.rollout.batch_size,
+        inner_episodes=experiment.rollout.inner_episodes,
+        naive_optimizer=OPTIMIZERS[experiment.naive.optimizer],
+        naive_chunk=int(experiment.compute.naive_chunk),
+        learns=learns,
+        shards=chosen_shards(experiment),
+    )
+
+
+def _updater(experiment: SequenceExperiment, game: Game) -> Updater:
+    """The static side of an update of what is played in this game."""
+    meta, compute = experiment.meta, experiment.compute
+    epochs, minibatches = meta.passes
+    return Updater(
+        observe=game.observe,
+        policy=game.policy,
+        inner_episode_length=experiment.rollout.inner_episode_length,
+        policy_loss=POLICY_LOSSES[meta.algorithm],
+        optimizer=OPTIMIZERS[meta.optimizer],
+        epochs=epochs,
+        minibatches=minibatches,
+        chunk=int(compute.meta_batch_chunk),
+        rematerialize=compute.rematerialize,
+        shards=game.shards,
+    )
