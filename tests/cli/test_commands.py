@@ -18,7 +18,6 @@ from coalactl.console import LiveView, duration, quantity, result_table, size, s
 from coalactl.presets import shipped_presets
 from coalactl.training.progress import Progress
 
-
 ANALYTICAL = [preset for preset in shipped_presets() if preset.name.startswith("analytical-")]
 SEQUENCE = [preset for preset in shipped_presets() if preset not in ANALYTICAL]
 
