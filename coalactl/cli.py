@@ -16,6 +16,7 @@ from typer.exceptions import Abort, TyperException
 from coalactl.commands import presets, runs
 from coalactl.commands.bench import bench
 from coalactl.commands.doctor import doctor
+from coalactl.commands.report import report
 from coalactl.commands.train import train
 from coalactl.errors import ExitCode, UserError
 from coalactl.output import emit, note, open_streams, settle_streams
@@ -31,6 +32,7 @@ app = typer.Typer(
     context_settings={"help_option_names": ["-h", "--help"]},
 )
 app.command()(train)
+app.command()(report)
 app.add_typer(presets.app, name="presets")
 app.add_typer(runs.app, name="runs")
 app.command()(doctor)

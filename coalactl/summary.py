@@ -54,8 +54,7 @@ def summarize(run: RunDirectory) -> RunSummary:
         return RunSummary(0, planned, 0, 0.0, {}, {})
     last = int(rows["iteration"].max())
     done = max(last + 1, _told_iterations(run))
-    # The newest row stands for the window where so few are logged that none lies in it.
-    window = rows[rows["iteration"] >= min(last, done - max(1, math.ceil(done * LAST_SHARE)))]
+    window = last_rows(rows, done)
     return RunSummary(
         iterations=done,
         planned=planned,
@@ -66,6 +65,12 @@ def summarize(run: RunDirectory) -> RunSummary:
         trained=_means(window),
         quartiles=_quartiles(window),
     )
+
+
+def last_rows(rows: pd.DataFrame, done: int) -> pd.DataFrame:
+    """The rows of the last tenth of the iterations; the newest where so few are logged that none lies in it."""
+    last = int(rows["iteration"].max())
+    return rows[rows["iteration"] >= min(last, done - max(1, math.ceil(done * LAST_SHARE)))]
 
 
 def measure_of(column: str) -> Measure | None:

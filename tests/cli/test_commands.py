@@ -92,7 +92,16 @@ def test_doctor_finds_this_installation_well(coalactl: Command) -> None:
 def test_version_and_help(coalactl: Command) -> None:
     assert coalactl("--version").out.startswith("coalactl 0.")
     assert "train" in coalactl().out
-    for command in (["train"], ["presets"], ["presets", "ls"], ["runs"], ["runs", "show"], ["doctor"], ["bench"]):
+    for command in (
+        ["train"],
+        ["presets"],
+        ["presets", "ls"],
+        ["runs"],
+        ["runs", "show"],
+        ["doctor"],
+        ["bench"],
+        ["report"],
+    ):
         assert coalactl(*command, "--help").out.startswith("Usage: coalactl")
 
 
@@ -102,6 +111,9 @@ LIGHT = [
     ["doctor", "--help"],
     ["bench", "--help"],
     ["bench", "--size", "nothing"],
+    ["report", "--help"],
+    ["report", "--format", "nothing"],
+    ["report"],
     ["presets", "ls"],
     ["presets"],
     ["train", "--sed", "1"],
@@ -121,7 +133,7 @@ import json, sys
 from coalactl.cli import main
 for arguments in json.loads(sys.argv[1]):
     main(arguments)
-    loaded = {"jax", "pydantic", "pandas", "orbax", "numpy", "flax"} & set(sys.modules)
+    loaded = {"jax", "pydantic", "pandas", "orbax", "numpy", "flax", "matplotlib", "scipy"} & set(sys.modules)
     assert not loaded, (arguments, loaded)
 """
     command = [sys.executable, "-c", program, json.dumps(LIGHT)]

@@ -1,0 +1,69 @@
+"""``coalactl report``: tables, figures and verdicts on the paper's claims from run directories."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from coalactl.errors import UserError
+from coalactl.output import emit, emit_json, note
+from coalactl.paths import usable
+
+DEFAULT_RUNS = Path("runs")
+DEFAULT_OUT = Path("report")
+
+
+def report(
+    paths: Annotated[
+        list[Path] | None,
+        typer.Argument(metavar="[PATH]...", help="Runs, packs, sweeps or folders of them.", show_default="./runs"),
+    ] = None,
+    out: Annotated[Path, typer.Option(metavar="DIR", help="Where to write.")] = DEFAULT_OUT,
+    formats: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--format", metavar="NAME", help="csv, md, tex, svg, png or pdf; repeat for several.", show_default="all"
+        ),
+    ] = None,
+    as_json: Annotated[bool, typer.Option("--json", help="Print what was written as JSON.")] = False,
+) -> None:
+    """Write tables, figures and verdicts on the paper's claims, from the files of runs alone."""
+    chosen = _checked_formats(formats)
+    _write(paths, out, chosen, as_json)
+
+
+def _write(paths: list[Path] | None, out: Path, formats: list[str], as_json: bool) -> None:
+    if not paths:
+        if not DEFAULT_RUNS.is_dir():
+            raise UserError(
+                "there is no folder ./runs to report on; name runs, packs or sweeps, or train one with: coalactl train"
+            )
+        note(f"reporting on everything below {DEFAULT_RUNS}")
+        paths = [DEFAULT_RUNS]
+    usable(out)
+    from coalactl.report import building, writing
+
+    writing.check_target(out)
+    made = building.build(paths)
+    written = writing.write_report(made, paths, out, formats)
+    content = building.description(made, paths, out, formats)
+    if as_json:
+        emit_json({"out": str(out), **content, "files": list(written.files)})
+        return
+    for judgement in made.judgements:
+        emit(f"{judgement.claim.figure:<4} {judgement.verdict:<15} {judgement.case.name or '-'}")
+    runs, left = len(content["runs"]), len(content["problems"])
+    note(f"{runs} runs; {left} left out or missing{', see claims.md' if not left else ''}")
+    for problem in content["problems"]:
+        note(f"{problem['name']}: {problem['what']}")
+    emit(str(out))
+
+
+def _checked_formats(given: list[str] | None) -> list[str]:
+    known = ("csv", "md", "tex", "svg", "png", "pdf")
+    for name in given or ():
+        if name not in known:
+            raise UserError(f"--format: there is no {name!r}; use {', '.join(known)}")
+    return list(dict.fromkeys(given or known))

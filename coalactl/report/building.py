@@ -1,0 +1,105 @@
+"""A report in memory: everything in it that is text, from the runs it is made from."""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Collection, Sequence
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import coalactl
+from coalactl.errors import UserError
+from coalactl.report import verdicts
+from coalactl.report.choices import choice_tables
+from coalactl.report.claims import Judgement, judge_all
+from coalactl.report.measures import measure_tables
+from coalactl.report.paper_claims import CLAIMS
+from coalactl.report.reading import Found, Run, find
+from coalactl.report.settings import Setting, group_runs
+from coalactl.report.tables import Table, to_csv, to_latex, to_markdown
+
+FORMAT = 1
+TABLES = {"csv": to_csv, "md": to_markdown, "tex": to_latex}
+FIGURES = ("svg", "png", "pdf")
+FORMATS = (*TABLES, *FIGURES)
+
+
+class Report(NamedTuple):
+    """What was found, and what it came to."""
+
+    found: Found
+    settings: tuple[Setting, ...]
+    judgements: tuple[Judgement, ...]
+    tables: tuple[Table, ...]
+
+
+def build(paths: Sequence[Path], root: Path | None = None, only: Collection[str] | None = None) -> Report:
+    """The report on everything below the paths; ``only`` names the runs that count.
+
+    Raises :class:`UserError` where there is no finished run at all.
+    """
+    found = find(paths, root)
+    runs = [run for run in found.runs if only is None or run.name in only]
+    if not runs:
+        told = f"; {found.problems[0].name}: {found.problems[0].what}" if found.problems else ""
+        places = ", ".join(map(str, paths))
+        raise UserError(f"{places}: no finished runs to report on{told}; train one with: coalactl train")
+    settings = group_runs(runs)
+    judgements = tuple(judge_all(CLAIMS, settings))
+    tables = (*measure_tables(settings), *choice_tables(settings, found.sweeps))
+    return Report(found._replace(runs=tuple(runs)), settings, judgements, tables)
+
+
+def texts(report: Report, formats: Collection[str]) -> dict[str, str]:
+    """Tables and claims by their path in the report."""
+    files = {"claims.md": verdicts.to_markdown(report.judgements), "claims.json": verdicts.to_json(report.judgements)}
+    for table in report.tables:
+        for kind, write in TABLES.items():
+            if kind in formats:
+                files[f"tables/{table.name}.{kind}"] = write(table)
+    return files
+
+
+def description(report: Report, paths: Sequence[Path], out: Path, formats: Sequence[str]) -> dict[str, Any]:
+    """``report.json``: what the report is made from, by relative paths, so that it can be made again."""
+    root = report.found.root
+    return {
+        "format": FORMAT,
+        "coalactl": coalactl.__version__,
+        "root": Path(os.path.relpath(root, out.resolve())).as_posix(),
+        "paths": [Path(os.path.relpath(path.resolve(), root)).as_posix() for path in paths],
+        "formats": list(formats),
+        "runs": [run.name for run in report.found.runs],
+        "problems": [problem._asdict() for problem in report.found.problems],
+        "verdicts": verdicts.counts(report.judgements),
+    }
+
+
+def run_provenance(run: Run) -> dict[str, Any]:
+    """What made a run, as the page shows it."""
+    told = run.provenance
+    packages = told.get("packages", {})
+    return {
+        "command": " ".join(map(str, told.get("command", []))),
+        "started": told.get("started", ""),
+        "versions": ", ".join(f"{name} {packages[name]}" for name in ("coalactl", "jax", "jaxlib") if name in packages),
+        "python": told.get("python", ""),
+        "source": _source(told.get("source")),
+        "devices": ", ".join(map(str, told.get("devices", []))),
+        "seconds": run.status.seconds,
+        "iterations": run.status.iterations,
+        "steps": int(run.metrics["steps"].max()) if "steps" in run.metrics else None,
+        "attempts": len(told.get("attempts", [])),
+    }
+
+
+def _source(source: object) -> str:
+    if not isinstance(source, dict) or not source.get("revision"):
+        return ""
+    return f"{str(source['revision'])[:12]}{', modified' if source.get('modified') else ''}"
+
+
+def as_json(content: dict[str, Any]) -> str:
+    """As ``report.json`` holds it."""
+    return json.dumps(content, indent=1, allow_nan=False) + "\n"

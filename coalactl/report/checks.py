@@ -1,0 +1,186 @@
+"""The kinds of criteria that claims are made of; each builds a check. All of them take one number a training seed."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+
+import numpy as np
+
+from coalactl.report.claims import Check, Quantity
+from coalactl.report.roles import Case
+from coalactl.report.settings import Group
+from coalactl.report.statistics import Interval, paired_difference, quartiles, t_interval, wilson_interval
+
+PerSeed = Mapping[int, float]
+Measure = Callable[[Group], PerSeed]
+
+
+class Source:
+    """One method's runs in one role: where a number comes from."""
+
+    def __init__(self, role: str, method: str) -> None:
+        self.role, self.method = role, method
+
+    def group(self, case: Case) -> Group | str:
+        """The runs, or what is missing."""
+        setting = case.settings[self.role]
+        return setting.group(self.method) or f"no finished runs of {self.method} in {setting.name}"
+
+
+def final(column: str) -> Measure:
+    """A measure over the last tenth of the iterations."""
+    return lambda group: group.values(column)
+
+
+def untrained(column: str) -> Measure:
+    """A measure at iteration 0."""
+    return lambda group: group.values(column, untrained=True)
+
+
+def minus(first: Measure, second: Measure) -> Measure:
+    """The difference of two measures of the same runs."""
+    return lambda group: paired_difference(first(group), second(group)).differences
+
+
+def mean(
+    source: Source, measure: Measure, words: str, *, above: float | None = None, below: float | None = None
+) -> Check:
+    """The mean over seeds with its t-interval, held against bounds."""
+
+    def measured(case: Case) -> Quantity | str:
+        group = source.group(case)
+        if isinstance(group, str):
+            return group
+        values = measure(group)
+        return _quantity(f"mean of {words}", t_interval(list(values.values())), values, group)
+
+    return Check(
+        _criterion(f"mean over seeds of {words}", above, below, "95% t-interval"),
+        (source.role,),
+        measured,
+        above,
+        below,
+    )
+
+
+def difference(
+    first: Source,
+    second: Source,
+    measure: Measure,
+    words: str,
+    *,
+    above: float | None = None,
+    below: float | None = None,
+) -> Check:
+    """The mean paired difference between two methods on their common seeds, with its t-interval."""
+
+    def measured(case: Case) -> Quantity | str:
+        one, other = first.group(case), second.group(case)
+        if isinstance(one, str) or isinstance(other, str):
+            return one if isinstance(one, str) else str(other)
+        paired = paired_difference(measure(one), measure(other))
+        if not paired.differences:
+            return f"{one.label} and {other.label} have no seed in common"
+        return _quantity(f"paired difference in {words}", paired.interval, paired.differences, one, other)
+
+    told = f"{first.method} − {second.method} on common seeds, {words}"
+    roles = tuple(dict.fromkeys((first.role, second.role)))
+    return Check(_criterion(told, above, below, "95% t-interval"), roles, measured, above, below)
+
+
+def most(source: Source, measure: Measure, words: str, *, above: float) -> Check:
+    """The fraction of seeds whose value exceeds a threshold is more than one half, by Wilson's interval."""
+
+    def measured(case: Case) -> Quantity | str:
+        group = source.group(case)
+        if isinstance(group, str):
+            return group
+        values = measure(group)
+        interval = wilson_interval(sum(value > above for value in values.values()), len(values))
+        return _quantity(f"fraction of seeds with {words} above {above:g}", interval, values, group)
+
+    told = f"fraction of seeds with {words} above {above:g}"
+    return Check(_criterion(told, 0.5, None, "95% Wilson interval"), (source.role,), measured, above=0.5)
+
+
+def median(
+    source: Source, measure: Measure, words: str, *, above: float | None = None, below: float | None = None
+) -> Check:
+    """The median over seeds, and the quartile towards the bound."""
+
+    def measured(case: Case) -> Quantity | str:
+        group = source.group(case)
+        if isinstance(group, str):
+            return group
+        values = measure(group)
+        return _quantity(f"median of {words}", quartiles(list(values.values())), values, group)
+
+    return Check(
+        _criterion(f"median over seeds of {words}", above, below, "quartiles"), (source.role,), measured, above, below
+    )
+
+
+def medians_differ(first: Source, second: Source, measure: Measure, words: str, *, above: float) -> Check:
+    """The median of one role's seeds is above the other's by more than a bound: pairs of seeds mean nothing there."""
+
+    def measured(case: Case) -> Quantity | str:
+        one, other = first.group(case), second.group(case)
+        if isinstance(one, str) or isinstance(other, str):
+            return one if isinstance(one, str) else str(other)
+        base = float(np.median(list(measure(other).values())))
+        values = {seed: value - base for seed, value in measure(one).items()}
+        return _quantity(
+            f"{words}, less the median of {second.role}", quartiles(list(values.values())), values, one, other
+        )
+
+    told = f"median of {words} in {first.role}, less that in {second.role}"
+    return Check(_criterion(told, above, None, "quartiles"), (first.role, second.role), measured, above=above)
+
+
+def crossing(column: str, level: float) -> Measure:
+    """The iteration at which a measure first exceeds a level, infinite where it never does."""
+
+    def measured(group: Group) -> PerSeed:
+        curve = group.curve(column)
+        over = {int(str(seed)): curve.index[curve[seed] > level] for seed in curve.columns}
+        return {seed: float(places[0]) if len(places) else np.inf for seed, places in over.items()}
+
+    return measured
+
+
+def earlier(source: Source, first: Measure, second: Measure, words: str, *, or_together: bool = False) -> Check:
+    """In most seeds something comes before another thing that does come."""
+
+    def measured(case: Case) -> Quantity | str:
+        group = source.group(case)
+        if isinstance(group, str):
+            return group
+        one, other = first(group), second(group)
+        lead = {seed: other[seed] - one[seed] for seed in one if seed in other}
+        happened = {
+            seed: np.isfinite(other[seed]) and (value > 0 or (or_together and value == 0))
+            for seed, value in lead.items()
+        }
+        known = {seed: value for seed, value in lead.items() if np.isfinite(value)}
+        return _quantity(
+            f"fraction of seeds in which {words}", wilson_interval(sum(happened.values()), len(lead)), known, group
+        )
+
+    return Check(
+        _criterion(f"fraction of seeds in which {words}", 0.5, None, "95% Wilson interval"),
+        (source.role,),
+        measured,
+        above=0.5,
+    )
+
+
+def _criterion(words: str, above: float | None, below: float | None, interval: str) -> str:
+    if above is not None and below is not None:
+        return f"{words}, with its {interval}, between {above:g} and {below:g}"
+    bound = f"above {above:g}" if above is not None else f"below {below:g}"
+    return f"{words}, with its {interval}, {bound}"
+
+
+def _quantity(name: str, interval: Interval, values: PerSeed, *groups: Group) -> Quantity:
+    runs = tuple(dict.fromkeys(run.name for group in groups for run in group.runs))
+    return Quantity(name, interval, dict(values), runs)

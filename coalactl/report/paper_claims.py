@@ -1,0 +1,237 @@
+"""The table of claims (PAPER section 8) with their criteria, written down before the runs that they judge.
+
+Rewards are a step: mutual cooperation gives 1, mutual defection 0. "Considerably" is 0.1, a tenth of what mutual
+cooperation gives. Sampled play cooperates from 0.5 on and defects below 0.1; exact play cooperates from 0.9 on.
+"""
+
+from __future__ import annotations
+
+from coalactl.report.checks import (
+    Source,
+    crossing,
+    difference,
+    earlier,
+    final,
+    mean,
+    median,
+    medians_differ,
+    minus,
+    most,
+    untrained,
+)
+from coalactl.report.claims import Claim
+from coalactl.report.roles import LOOK_AHEADS
+
+CONSIDERABLY = 0.1
+COOPERATES, DEFECTS = 0.5, 0.1
+COOPERATES_EXACTLY = 0.9
+LIKE_DEFECTION = 0.9
+SAME_RATE = 0.05
+CLOSE_FIT = 0.03
+
+_COALA = Source("ipd-shaping", "coala-pg")
+_MFOS = Source("ipd-shaping", "m-fos")
+_UNAWARE = Source("ipd-shaping", "batch-unaware")
+_MIXED = {method: Source("ipd-mixed", method) for method in ("coala-pg", "m-fos", "batch-unaware")}
+_WITHOUT = Source("ipd-meta-only", "coala-pg")
+
+_AGAINST_NAIVE = final("reward_vs_naive")
+_AMONG_META = final("reward_vs_meta")
+_ADVANTAGE = minus(final("reward_vs_naive"), final("coplayer_reward_vs_naive"))
+_FIRST, _LAST = final("defection_first_vs_naive"), final("defection_last_vs_naive")
+
+_REWARD = "reward against naive learners"
+_LEAD = "reward against naive learners less theirs"
+_META = "reward among meta agents"
+
+
+def _exact(role: str) -> Source:
+    return Source(role, "lola-dice" if role.startswith("analytical-lola") else "shaping")
+
+
+SEQUENCE_CLAIMS = (
+    Claim(
+        "5A",
+        "COALA-PG extorts naive learners: considerably higher reward than batch-unaware and M-FOS",
+        ("ipd-shaping",),
+        (
+            difference(_COALA, _MFOS, _AGAINST_NAIVE, _REWARD, above=CONSIDERABLY),
+            difference(_COALA, _UNAWARE, _AGAINST_NAIVE, _REWARD, above=CONSIDERABLY),
+            mean(_COALA, _ADVANTAGE, f"coala-pg's {_LEAD}", above=0.0),
+        ),
+    ),
+    Claim(
+        "5B",
+        "Within a meta-episode COALA-PG starts with a low defection rate, then exploits towards the end; M-FOS defects "
+        "from the start; batch-unaware equals M-FOS",
+        ("ipd-shaping",),
+        (
+            difference(_COALA, _MFOS, _FIRST, "defection rate in the first inner episode", below=-CONSIDERABLY),
+            mean(
+                _COALA,
+                minus(_LAST, _FIRST),
+                "coala-pg's defection rate in the last less the first inner episode",
+                above=0.0,
+            ),
+            mean(_MFOS, _FIRST, "m-fos's defection rate in the first inner episode", above=LIKE_DEFECTION),
+            difference(
+                _UNAWARE, _MFOS, _FIRST, "defection rate in the first inner episode", above=-SAME_RATE, below=SAME_RATE
+            ),
+            difference(
+                _UNAWARE, _MFOS, _LAST, "defection rate in the last inner episode", above=-SAME_RATE, below=SAME_RATE
+            ),
+        ),
+    ),
+    Claim(
+        "5C",
+        "In a mixed pool COALA-PG agents cooperate with each other and extort naive learners; M-FOS and batch-unaware "
+        "end in defection; without naive agents COALA-PG fails too",
+        ("ipd-mixed", "ipd-meta-only"),
+        (
+            most(_MIXED["coala-pg"], _AMONG_META, f"coala-pg's {_META}", above=COOPERATES),
+            mean(_MIXED["coala-pg"], _ADVANTAGE, f"coala-pg's {_LEAD}", above=0.0),
+            mean(_MIXED["m-fos"], _AMONG_META, f"m-fos's {_META}", below=DEFECTS),
+            mean(_MIXED["batch-unaware"], _AMONG_META, f"batch-unaware's {_META}", below=DEFECTS),
+            mean(_WITHOUT, _AMONG_META, f"coala-pg's {_META} without naive agents", below=DEFECTS),
+        ),
+    ),
+)
+
+_RANDOM, _DEFECTION = _exact("analytical-extortion"), _exact("analytical-extortion-from-defection")
+_MEET, _GROUP, _PURE = (_exact(f"analytical-{name}") for name in ("extortioners-meet", "mixed", "meta-only"))
+_ESCAPE, _LEAVE = _exact("analytical-from-defection"), _exact("analytical-from-tit-for-tat")
+
+SHAPING_CLAIMS = (
+    Claim(
+        "3A",
+        "Shaping beats naive learners, also when started from defection",
+        ("analytical-extortion", "analytical-extortion-from-defection"),
+        (
+            median(_RANDOM, _ADVANTAGE, f"{_LEAD}, random start", above=CONSIDERABLY),
+            median(_DEFECTION, _ADVANTAGE, f"{_LEAD}, from defection", above=CONSIDERABLY),
+        ),
+    ),
+    Claim(
+        "8",
+        "The policies found are close to zero-determinant extortion, random ones are not",
+        ("analytical-extortion",),
+        (
+            median(_RANDOM, final("zd_error"), "mean squared distance from extortion", below=CLOSE_FIT),
+            median(_RANDOM, final("zd_chi"), "the extortion factor χ of the fit", above=1.0),
+            median(_RANDOM, final("random_zd_error"), "mean squared distance of random policies", above=CLOSE_FIT),
+        ),
+    ),
+    Claim(
+        "3B",
+        "Two extortioners, trained on each other, end cooperating",
+        ("analytical-extortioners-meet",),
+        (
+            median(_MEET, _AMONG_META, _META, above=COOPERATES_EXACTLY),
+            most(_MEET, _AMONG_META, _META, above=COOPERATES_EXACTLY),
+        ),
+    ),
+    Claim(
+        "3C",
+        "With naive learners in the pool meta agents come to cooperate, without them they do not",
+        ("analytical-mixed", "analytical-meta-only"),
+        (
+            median(_GROUP, _AMONG_META, f"{_META}, mixed pool", above=COOPERATES_EXACTLY),
+            median(_PURE, _AMONG_META, f"{_META}, without naive learners", below=DEFECTS),
+        ),
+    ),
+    Claim(
+        "9",
+        "From defection the pair of a mixed pool escapes: shaping first, then a transition once the initial "
+        "cooperation rises",
+        ("analytical-from-defection",),
+        (
+            most(_ESCAPE, _AMONG_META, _META, above=COOPERATES_EXACTLY),
+            earlier(
+                _ESCAPE,
+                crossing("cooperation_dc", 0.1),
+                crossing("reward_vs_meta", 0.5),
+                "cooperation after DC exceeds 0.1 before the reward among meta agents exceeds 0.5",
+            ),
+            earlier(
+                _ESCAPE,
+                crossing("cooperation_start", 0.5),
+                crossing("reward_vs_meta", 0.5),
+                "initial cooperation exceeds 0.5 no later than the reward among meta agents",
+                or_together=True,
+            ),
+        ),
+    ),
+    Claim(
+        "10",
+        "Tit-for-tat is left in a mixed pool, the pair still cooperates, and the policy found shapes a naive learner "
+        "faster than tit-for-tat does",
+        ("analytical-from-tit-for-tat",),
+        (
+            median(_LEAVE, final("cooperation_dc"), "cooperation after DC, 0.99 for tit-for-tat", below=0.9),
+            median(_LEAVE, _AMONG_META, _META, above=COOPERATES_EXACTLY),
+            median(
+                _LEAVE,
+                minus(final("reward_vs_naive"), untrained("reward_vs_naive")),
+                "reward over a naive learner's steps less that of tit-for-tat",
+                above=0.0,
+            ),
+        ),
+    ),
+)
+
+_AHEAD = {count: _exact(f"analytical-lola-{count}") for count in LOOK_AHEADS}
+_BLEND = {count: _exact(f"analytical-lola-mixed-{count}") for count in LOOK_AHEADS}
+_EXTORTS = _exact("analytical-lola-extorts")
+_FEW, _MANY = (1, 2, 3), (10, 20)
+
+LOLA_CLAIMS = (
+    Claim(
+        "4A",
+        "LOLA-DiCE with few look-aheads cooperates, with 10 and 20 it does not; their low reward is mutual extortion, "
+        "not unconditional defection",
+        tuple(_AHEAD[count].role for count in (*_MANY, *_FEW)),
+        (
+            *(
+                median(_AHEAD[count], _AMONG_META, f"{_META}, {count} look-aheads", above=COOPERATES_EXACTLY)
+                for count in _FEW
+            ),
+            *(median(_AHEAD[count], _AMONG_META, f"{_META}, {count} look-aheads", below=COOPERATES) for count in _MANY),
+            # An unconditional defector leaves its learner nothing above 0.
+            median(
+                _AHEAD[20],
+                final("coplayer_reward_last_vs_naive"),
+                "the reward of a naive learner that has learned against the 20-look-ahead policy",
+                above=0.0,
+            ),
+        ),
+    ),
+    Claim(
+        "4B",
+        "A fresh naive learner is extorted by the 20-look-ahead policy",
+        ("analytical-lola-extorts",),
+        (
+            median(
+                _EXTORTS,
+                minus(final("reward_last_vs_naive"), final("coplayer_reward_last_vs_naive")),
+                "reward less the naive learner's after its last step",
+                above=CONSIDERABLY,
+            ),
+        ),
+    ),
+    Claim(
+        "4C",
+        "Adding the partial gradient restores cooperation",
+        tuple(
+            role.role for role in (*(_BLEND[count] for count in (*_MANY, *_FEW)), *(_AHEAD[count] for count in _MANY))
+        ),
+        (
+            *(
+                median(_BLEND[count], _AMONG_META, f"{_META}, {count} look-aheads", above=COOPERATES_EXACTLY)
+                for count in LOOK_AHEADS
+            ),
+            *(medians_differ(_BLEND[count], _AHEAD[count], _AMONG_META, _META, above=CONSIDERABLY) for count in _MANY),
+        ),
+    ),
+)
+
+CLAIMS = (*SHAPING_CLAIMS, *LOLA_CLAIMS, *SEQUENCE_CLAIMS)

@@ -1,0 +1,271 @@
+"""Which runs there are below the given paths, what counts, and what does not and why.
+
+Only finished runs give numbers: the others are at another iteration, and are told by name. Of a sweep the final runs
+count; its trials chose the hyperparameters.
+"""
+
+from __future__ import annotations
+
+import os
+import tomllib
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import pandas as pd
+
+from coalactl.errors import UserError
+from coalactl.paths import usable
+from coalactl.report.configurations import result_keys
+from coalactl.runs.directory import RunDirectory, Status, is_pack, is_run
+from coalactl.runs.files import read_json
+from coalactl.runs.metric_files import read_episodes, read_metrics
+from coalactl.summary import POLICY, last_rows, measure_of
+
+_DEPTH = 8
+_SUPERSEDED = "superseded"
+
+
+@dataclass(frozen=True)
+class Run:
+    """A finished run with its metric rows; one or, if analytical, several training seeds."""
+
+    name: str
+    """Its path from the common folder of the report's runs."""
+    directory: RunDirectory
+    config: Mapping[str, Any]
+    provenance: Mapping[str, Any]
+    status: Status
+
+    @property
+    def kind(self) -> str:
+        """``sequence`` or ``analytical``."""
+        return str(self.config.get("kind", "sequence"))
+
+    @property
+    def seeds(self) -> tuple[int, ...]:
+        """The training seeds, in order."""
+        section = self.config["run"]
+        first = int(section["seed"])
+        return tuple(range(first, first + int(section.get("seeds", 1))))
+
+    @cached_property
+    def metrics(self) -> pd.DataFrame:
+        """A row an iteration, seed and agent."""
+        return self._with_seed(read_metrics(self.directory))
+
+    @cached_property
+    def final(self) -> pd.DataFrame:
+        """A row a seed: means over agents and the last tenth of the iterations."""
+        return self.seed_means(last_rows(self.metrics, self.status.iterations))
+
+    @cached_property
+    def untrained(self) -> pd.DataFrame:
+        """A row a seed: means over agents at iteration 0."""
+        return self.seed_means(self.metrics[self.metrics["iteration"] == 0])
+
+    @cached_property
+    def within(self) -> pd.DataFrame:
+        """seed, opponent, metric, inner_episode, value: means over agents and the last tenth of the iterations."""
+        return self._episode_means(last_rows(self._episodes, self.status.iterations))
+
+    @cached_property
+    def within_untrained(self) -> pd.DataFrame:
+        """The same at iteration 0."""
+        return self._episode_means(self._episodes[self._episodes["iteration"] == 0])
+
+    def curve(self, column: str) -> pd.DataFrame:
+        """A row an iteration, a column a seed: means over agents; where the column was measured."""
+        if column not in self.metrics:
+            return pd.DataFrame()
+        known = self.metrics[["iteration", "seed", column]].dropna()
+        curves: pd.DataFrame = known.pivot_table(index="iteration", columns="seed", values=column)
+        return curves
+
+    @staticmethod
+    def seed_means(rows: pd.DataFrame) -> pd.DataFrame:
+        """A row a seed, of what is measured and what policies are."""
+        columns = [column for column in rows.columns if measure_of(str(column)) or POLICY.fullmatch(str(column))]
+        return rows.groupby("seed")[columns].mean()
+
+    @cached_property
+    def _episodes(self) -> pd.DataFrame:
+        return self._with_seed(read_episodes(self.directory))
+
+    def _with_seed(self, rows: pd.DataFrame) -> pd.DataFrame:
+        return rows if "seed" in rows else rows.assign(seed=self.seeds[0])
+
+    @staticmethod
+    def _episode_means(rows: pd.DataFrame) -> pd.DataFrame:
+        keys = ["seed", "opponent", "metric", "inner_episode"]
+        return rows.groupby(keys)["value"].mean().reset_index()
+
+
+class Problem(NamedTuple):
+    """What gives no numbers, and why."""
+
+    name: str
+    what: str
+
+
+class SweepFound(NamedTuple):
+    """A sweep folder: what was chosen, by method."""
+
+    name: str
+    path: Path
+    tables: Mapping[str, Any]
+    selection: Mapping[str, Any]
+    trials: int
+
+
+class Found(NamedTuple):
+    """All that a report is made from."""
+
+    root: Path
+    runs: tuple[Run, ...]
+    sweeps: tuple[SweepFound, ...]
+    problems: tuple[Problem, ...]
+
+
+def find(paths: Sequence[Path], root: Path | None = None) -> Found:
+    """Everything below the paths; raises :class:`UserError` where a path is nothing that a report can be made of."""
+    for path in paths:
+        usable(path)
+        if not path.exists():
+            raise UserError(f"{path}: there is no such run, pack, sweep or folder of them")
+        if not path.is_dir():
+            raise UserError(f"{path}: not a directory; give a run, a pack, a sweep or a folder of them")
+    root = common_root(paths) if root is None else root
+    runs: dict[Path, Run] = {}
+    sweeps: dict[Path, SweepFound] = {}
+    problems: dict[Path, Problem] = {}
+    for path in paths:
+        for place in _places(path.resolve(), _DEPTH):
+            name = _name(place, root)
+            try:
+                if is_run(place):
+                    runs[place] = _read_run(place, name)
+                elif is_sweep(place):
+                    sweeps[place] = _read_sweep(place, name)
+                    problems.update(_failures(place, root))
+                elif is_pack(place):
+                    problems.update(_missing_seeds(place, root))
+            except UserError as error:
+                problems[place] = Problem(name, str(error).replace(f"{place}", name))
+    problems.update(_unfinished_sweeps(sweeps, set(runs) | set(problems), root))
+    kept, doubled = _without_doubles(runs)
+    told = sorted({**problems, **doubled}.items())
+    return Found(root, tuple(kept), tuple(sweeps[place] for place in sorted(sweeps)), tuple(p for _, p in told))
+
+
+def common_root(paths: Sequence[Path]) -> Path:
+    """The folder that names of runs start from: above all paths, and never a run itself."""
+    places = [path.resolve() for path in paths]
+    places = [place.parent if is_run(place) or is_pack(place) or is_sweep(place) else place for place in places]
+    return Path(os.path.commonpath(places))
+
+
+def is_sweep(path: Path) -> bool:
+    """Whether the folder is a sweep's."""
+    return (path / "sweep.toml").is_file()
+
+
+def _places(folder: Path, depth: int) -> Iterator[Path]:
+    """Runs, packs and sweeps at and below a folder; of a sweep its final runs."""
+    if is_run(folder):
+        yield folder
+        return
+    if is_sweep(folder) or is_pack(folder):
+        yield folder
+    below = folder / "final" if is_sweep(folder) else folder
+    try:
+        entries = sorted(entry for entry in below.iterdir() if entry.is_dir() and not entry.is_symlink())
+    except OSError:  # missing or not ours to read
+        return
+    for entry in entries if depth else ():
+        if entry.name != _SUPERSEDED:
+            yield from _places(entry, depth - 1)
+
+
+def _read_run(path: Path, name: str) -> Run:
+    directory = RunDirectory.open(path)
+    status = directory.read_status()
+    if status.state != "finished":
+        raise UserError(f"{_state(directory, status)} at iteration {status.iteration} of {status.iterations}")
+    run = Run(name, directory, directory.read_config(), directory.read_provenance(), status)
+    if not isinstance(run.config.get("run"), Mapping) or "seed" not in run.config["run"]:
+        raise UserError(f"{name}: its config.toml has no run.seed; another version has written it")
+    if run.metrics.empty:
+        raise UserError(f"{name}: it has no metrics")
+    missing = sorted(set(run.seeds) - set(run.final.index))
+    if missing:
+        raise UserError(f"{name}: its metrics lack seed {missing[0]}")
+    return run
+
+
+def _state(directory: RunDirectory, status: Status) -> str:
+    return "stopped" if status.state == "running" and directory.holder() is None else status.state
+
+
+def _missing_seeds(path: Path, root: Path) -> Iterator[tuple[Path, Problem]]:
+    seeds = read_json(path / "pack.json").get("seeds")
+    for seed in seeds if isinstance(seeds, list) else ():
+        place = path / f"seed-{seed}"
+        if not is_run(place):
+            yield place, Problem(_name(place, root), "missing: pack.json names it, but there is no such run")
+
+
+def _read_sweep(path: Path, name: str) -> SweepFound:
+    try:
+        tables = tomllib.loads((path / "sweep.toml").read_text(encoding="utf-8"))
+    except (OSError, ValueError, RecursionError) as error:
+        raise UserError(f"{name}/sweep.toml cannot be read") from error
+    chosen = path / "selection.json"
+    selection = read_json(chosen) if chosen.exists() else {}
+    trials = path / "trials"
+    count = sum(1 for entry in trials.iterdir() if entry.is_dir()) if trials.is_dir() else 0
+    return SweepFound(name, path, tables, selection, count)
+
+
+def _failures(path: Path, root: Path) -> Iterator[tuple[Path, Problem]]:
+    """The trials that a sweep has recorded as failed."""
+    for file in sorted((path / "failures").glob("*.json")):
+        place = path / "trials" / file.stem
+        yield place, Problem(_name(place, root), f"failed: {read_json(file).get('reason', 'no reason recorded')}")
+
+
+def _unfinished_sweeps(
+    sweeps: Mapping[Path, SweepFound], known: set[Path], root: Path
+) -> Iterator[tuple[Path, Problem]]:
+    for path, sweep in sweeps.items():
+        if not sweep.selection:
+            yield path, Problem(sweep.name, "unfinished: nothing is selected yet (no selection.json)")
+        final = sweep.tables.get("final", {})
+        seeds = final.get("seeds", ()) if isinstance(final, Mapping) else ()
+        for method in sweep.selection:
+            for place in (path / "final" / method / f"seed-{seed}" for seed in seeds):
+                if place not in known:
+                    yield place, Problem(_name(place, root), "missing: a final run of the sweep")
+
+
+def _without_doubles(runs: Mapping[Path, Run]) -> tuple[list[Run], dict[Path, Problem]]:
+    """Of runs with the same configuration and seeds the newest: counting one twice would narrow the intervals."""
+    newest_first = sorted(runs, key=lambda place: (runs[place].provenance.get("started", ""), str(place)), reverse=True)
+    kept: dict[str, Path] = {}
+    doubled: dict[Path, Problem] = {}
+    for place in newest_first:
+        first = kept.setdefault(_experiment(runs[place]), place)
+        if first != place:
+            what = f"left out: the same configuration and seed as {runs[first].name}, which is newer"
+            doubled[place] = Problem(runs[place].name, what)
+    return [runs[place] for place in sorted(kept.values())], doubled
+
+
+def _experiment(run: Run) -> str:
+    return repr((sorted(result_keys(run.config).items()), run.seeds))
+
+
+def _name(place: Path, root: Path) -> str:
+    return Path(os.path.relpath(place, root)).as_posix()

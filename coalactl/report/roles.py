@@ -1,0 +1,153 @@
+"""Which of the paper's experiments a setting is, told by its configuration; and which settings a figure takes."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from typing import Any, NamedTuple
+
+from coalactl.report.configurations import meta_agents, method_of, scheduled
+from coalactl.report.settings import Setting
+
+Config = Mapping[str, Any]
+
+LOOK_AHEADS = (1, 2, 3, 10, 20)
+_DILEMMA = [[1.0, -1.0], [2.0, 0.0]]
+
+
+class Role(NamedTuple):
+    """One of the paper's experiments."""
+
+    name: str
+    presets: tuple[str, ...]
+    """What makes it: the paper's size first, then one for a laptop."""
+    fits: Callable[[Config], bool]
+    kind: str
+
+
+class Case(NamedTuple):
+    """The settings that a figure and its claims are taken from."""
+
+    figure: str
+    settings: Mapping[str, Setting]
+    """By role; roles without runs are not in it."""
+
+    @property
+    def name(self) -> str:
+        """The name of the first setting; empty where nothing was run."""
+        return next((setting.name for setting in self.settings.values()), "")
+
+
+def cases(figure: str, roles: Sequence[str], settings: Sequence[Setting]) -> Iterator[Case]:
+    """One for each setting that is the first role's, with what is nearest to it for the others; at least one."""
+    first, others = roles[0], roles[1:]
+    leads = _candidates(ROLES[first], settings)
+    if ROLES[first].kind == "analytical":
+        leads = leads[:1]
+    firsts: list[Setting | None] = [*leads] if leads else [None]
+    for lead in firsts:
+        chosen = {} if lead is None else {first: lead}
+        for role in others:
+            found = _candidates(ROLES[role], settings)
+            if found:
+                chosen[role] = found[0] if lead is None or lead.is_analytical else max(found, key=_likeness(lead))
+        yield Case(figure, chosen)
+
+
+def _candidates(role: Role, settings: Sequence[Setting]) -> list[Setting]:
+    """Settings that fit, those of the role's own preset first, unchanged ones before others."""
+    fitting = [
+        setting
+        for setting in settings
+        if _kind(setting) == role.kind and role.fits({**setting.config, "preset": setting.preset})
+    ]
+    return sorted(fitting, key=lambda one: (one.preset not in role.presets, one.name != one.preset, one.name))
+
+
+def _likeness(lead: Setting) -> Callable[[Setting], int]:
+    """How many values a setting has in common with another."""
+    return lambda other: sum(other.keys.get(key) == value for key, value in lead.keys.items())
+
+
+def _kind(setting: Setting) -> str:
+    return "analytical" if setting.is_analytical else "sequence"
+
+
+# --- what the configuration says ------------------------------------------------------------------------------------
+
+
+def _is_dilemma(config: Config) -> bool:
+    """The iterated prisoner's dilemma with the paper's payoffs, and no fixed opponents."""
+    return config["environment"].get("payoffs") == _DILEMMA and not config["population"].get("fixed")
+
+
+def _naive_shares(config: Config) -> list[float]:
+    return scheduled(config["population"].get("p_naive", 1.0))
+
+
+def _shares(test: Callable[[list[float]], bool]) -> Callable[[Config], bool]:
+    return lambda config: _is_dilemma(config) and test(_naive_shares(config))
+
+
+def _only_naive(shares: list[float]) -> bool:
+    return set(shares) == {1.0}
+
+
+def _no_naive(shares: list[float]) -> bool:
+    return set(shares) == {0.0}
+
+
+def _mixed(shares: list[float]) -> bool:
+    return all(0 < share < 1 for share in shares)
+
+
+def _two_stages(shares: list[float]) -> bool:
+    return shares[0] == 1.0 and shares[-1] == 0.0
+
+
+def _shaping(start: str, agents: int, test: Callable[[list[float]], bool]) -> Callable[[Config], bool]:
+    def fits(config: Config) -> bool:
+        own = method_of(config) == "shaping" and config["meta"].get("initial") == start
+        return own and meta_agents(config) >= agents and _is_dilemma(config) and test(_naive_shares(config))
+
+    return fits
+
+
+def _lola(look_aheads: int, mixed: bool) -> Callable[[Config], bool]:
+    """Fig. 4C mixes nothing at 1 and 2 look-aheads: there the preset's name tells it from Fig. 4A."""
+
+    def fits(config: Config) -> bool:
+        if method_of(config) != "lola-dice" or config.get("lola", {}).get("look_aheads") != look_aheads:
+            return False
+        named = str(config["preset"]).startswith("analytical-lola-mixed")
+        is_mixed = not _only_naive(_naive_shares(config)) or named
+        return _is_dilemma(config) and is_mixed == mixed
+
+    return fits
+
+
+def _analytical(name: str, fits: Callable[[Config], bool]) -> Role:
+    return Role(name, (name,), fits, "analytical")
+
+
+_ALL = (
+    Role("ipd-shaping", ("ipd-shaping", "ipd-shaping-quick"), _shares(_only_naive), "sequence"),
+    Role("ipd-mixed", ("ipd-mixed", "ipd-mixed-quick"), _shares(_mixed), "sequence"),
+    Role("ipd-meta-only", ("ipd-meta-only",), _shares(_no_naive), "sequence"),
+    _analytical("analytical-extortion", _shaping("random", 1, _only_naive)),
+    _analytical("analytical-extortion-from-defection", _shaping("always-defect", 1, _only_naive)),
+    _analytical("analytical-extortioners-meet", _shaping("random", 2, _two_stages)),
+    _analytical("analytical-mixed", _shaping("random", 2, _mixed)),
+    _analytical("analytical-meta-only", _shaping("random", 2, _no_naive)),
+    _analytical("analytical-from-defection", _shaping("always-defect", 2, _mixed)),
+    _analytical("analytical-from-tit-for-tat", _shaping("tit-for-tat", 2, _mixed)),
+    _analytical("analytical-lola-extorts", _lola(20, mixed=False)),
+    *(_analytical(f"analytical-lola-{count}", _lola(count, mixed=False)) for count in LOOK_AHEADS),
+    *(_analytical(f"analytical-lola-mixed-{count}", _lola(count, mixed=True)) for count in LOOK_AHEADS),
+)
+ROLES: Mapping[str, Role] = {role.name: role for role in _ALL}
+
+
+def roles_of(setting: Setting) -> list[str]:
+    """The paper's experiments that a setting is, those of its own preset first."""
+    fitting = [role for role in ROLES.values() if _candidates(role, [setting])]
+    return [role.name for role in sorted(fitting, key=lambda role: setting.preset not in role.presets)]

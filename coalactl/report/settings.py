@@ -1,0 +1,155 @@
+"""Runs by setting, method and seed: what is compared with what."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any, NamedTuple
+
+import pandas as pd
+
+from coalactl.errors import UserError
+from coalactl.presets import read_preset, shipped_presets
+from coalactl.report.configurations import flatten, in_words, method_keys, method_of, setting_keys
+from coalactl.report.reading import Run
+
+_MOST_NAMED = 3
+
+
+@dataclass(frozen=True)
+class Group:
+    """The runs of one method with the same values, on different seeds."""
+
+    label: str
+    method: str
+    runs: tuple[Run, ...]
+
+    @property
+    def seeds(self) -> tuple[int, ...]:
+        """All training seeds, in order."""
+        return tuple(sorted(seed for run in self.runs for seed in run.seeds))
+
+    @cached_property
+    def final(self) -> pd.DataFrame:
+        """A row a seed: means over agents and the last tenth of the iterations."""
+        return pd.concat([run.final for run in self.runs]).sort_index()
+
+    @cached_property
+    def untrained(self) -> pd.DataFrame:
+        """A row a seed: means over agents at iteration 0."""
+        return pd.concat([run.untrained for run in self.runs]).sort_index()
+
+    def values(self, column: str, untrained: bool = False) -> dict[int, float]:
+        """Each seed's value of a measure, where it has one."""
+        rows = self.untrained if untrained else self.final
+        known = rows[column].dropna() if column in rows else pd.Series(dtype=float)
+        return {int(seed): float(value) for seed, value in known.items()}  # type: ignore[call-overload]
+
+    def curve(self, column: str) -> pd.DataFrame:
+        """A row an iteration, a column a seed."""
+        curves = [run.curve(column) for run in self.runs]
+        return pd.concat([curve for curve in curves if not curve.empty] or [pd.DataFrame()], axis=1).sort_index()
+
+    def within(self, metric: str, opponent: str = "naive", untrained: bool = False) -> pd.DataFrame:
+        """A row an inner episode, a column a seed: means over agents and the last tenth of the iterations."""
+        rows = pd.concat([run.within_untrained if untrained else run.within for run in self.runs])
+        rows = rows[(rows["metric"] == metric) & (rows["opponent"] == opponent)]
+        return rows.pivot_table(index="inner_episode", columns="seed", values="value")
+
+
+class Setting(NamedTuple):
+    """An environment, pool and length of training, and the methods that were trained in it."""
+
+    name: str
+    preset: str
+    config: Mapping[str, Any]
+    """Of its first run, complete."""
+    keys: Mapping[str, Any]
+    """The values that make it this setting."""
+    groups: Mapping[str, Group]
+
+    @property
+    def slug(self) -> str:
+        """The name as part of a file's name."""
+        return re.sub(r"[^a-z0-9]+", "-", self.name.lower()).strip("-")
+
+    @property
+    def is_analytical(self) -> bool:
+        """Whether all values are exact and one run holds many seeds."""
+        return self.config.get("kind") == "analytical"
+
+    def group(self, method: str) -> Group | None:
+        """The method's runs; where it was trained with several values, those with the most seeds, newest first."""
+        found = [group for group in self.groups.values() if group.method == method]
+        newest = [str(group.runs[-1].provenance.get("started", "")) for group in found]
+        ranked = sorted(zip(found, newest, strict=True), key=lambda pair: (len(pair[0].seeds), pair[1]))
+        return ranked[-1][0] if ranked else None
+
+
+def group_runs(runs: Sequence[Run]) -> tuple[Setting, ...]:
+    """Settings by name, in each the methods, in each the seeds."""
+    by_setting: dict[str, list[Run]] = {}
+    for run in runs:
+        by_setting.setdefault(_key(setting_keys(run.config)), []).append(run)
+    names: dict[str, int] = {}
+    settings = [_setting(members, names) for members in by_setting.values()]
+    return tuple(sorted(settings, key=lambda setting: setting.name))
+
+
+def _setting(runs: Sequence[Run], names: dict[str, int]) -> Setting:
+    first = runs[0]
+    preset = str(first.provenance.get("preset") or first.status.preset or "custom")
+    keys = setting_keys(first.config)
+    name = _setting_name(preset, keys)
+    names[name] = names.get(name, 0) + 1
+    if names[name] > 1:
+        name = f"{name} ({names[name]})"
+    groups = {group.label: group for group in _groups(runs)}
+    return Setting(name, preset, first.config, keys, groups)
+
+
+def _setting_name(preset: str, keys: Mapping[str, Any]) -> str:
+    """``ipd-mixed-quick, p_naive 0``: the preset, and what was set otherwise."""
+    reference = shipped_keys(preset)
+    other = {key: keys[key] for key in keys if key in reference and keys[key] != reference[key]}
+    if not other:
+        return preset
+    words = [f"{key.rpartition('.')[2]} {in_words(value)}" for key, value in list(other.items())[:_MOST_NAMED]]
+    rest = f" and {len(other) - _MOST_NAMED} more" if len(other) > _MOST_NAMED else ""
+    return f"{preset}, {', '.join(words)}{rest}"
+
+
+def shipped_keys(preset: str) -> dict[str, Any]:
+    """The values of a shipped preset, by dotted key; none where there is no such preset."""
+    for shipped in shipped_presets():
+        if shipped.name == preset:
+            try:
+                return flatten(read_preset(shipped))
+            except UserError:
+                return {}
+    return {}
+
+
+def _groups(runs: Sequence[Run]) -> Iterator[Group]:
+    variants: dict[tuple[str, str], list[Run]] = {}
+    for run in runs:
+        variants.setdefault((method_of(run.config), _key(method_keys(run.config))), []).append(run)
+    methods = [method for method, _ in variants]
+    common = _common([method_keys(members[0].config) for members in variants.values()])
+    for (method, _), members in sorted(variants.items()):
+        own = method_keys(members[0].config)
+        other = [f"{key.rpartition('.')[2]} {in_words(own[key])}" for key in own if key not in common]
+        words = ", ".join(word for word in other if not word.startswith("method "))
+        label = f"{method} ({words})" if methods.count(method) > 1 else method
+        yield Group(label, method, tuple(sorted(members, key=lambda run: run.seeds)))
+
+
+def _common(tables: Sequence[Mapping[str, Any]]) -> set[str]:
+    """The keys with the same value in all tables."""
+    return {key for key in tables[0] if all(key in table and table[key] == tables[0][key] for table in tables)}
+
+
+def _key(values: Mapping[str, Any]) -> str:
+    return repr(sorted(values.items()))

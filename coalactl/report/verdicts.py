@@ -1,0 +1,80 @@
+"""Verdicts in words: ``claims.md`` and ``claims.json``."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator, Sequence
+
+from coalactl.report.claims import Judgement, Outcome, as_json
+from coalactl.report.roles import ROLES
+from coalactl.report.tables import number, span
+
+VERDICTS = ("reproduced", "partly", "not reproduced", "not tested")
+_RULE = (
+    "A check is reproduced where its estimate lies beyond the bound and its interval excludes the bound, partly where "
+    "only the estimate does. A claim is reproduced where all its checks are, not reproduced where no check is even "
+    "partly, partly in between; intervals are over training seeds."
+)
+
+
+def to_json(judgements: Sequence[Judgement]) -> str:
+    """All digits, every seed's value, and the runs behind each number."""
+    return json.dumps({"claims": [as_json(judgement) for judgement in judgements]}, indent=1, allow_nan=False) + "\n"
+
+
+def counts(judgements: Sequence[Judgement]) -> dict[str, int]:
+    """How many claims came to each verdict."""
+    found: list[str] = [judgement.verdict for judgement in judgements]
+    return {verdict: found.count(verdict) for verdict in VERDICTS}
+
+
+def to_markdown(judgements: Sequence[Judgement]) -> str:
+    """An overview, then each claim with its checks."""
+    lines = [
+        "# The paper's claims",
+        "",
+        _RULE,
+        "",
+        "| figure | verdict | setting | claim |",
+        "| --- | --- | --- | --- |",
+    ]
+    lines += [
+        f"| {one.claim.figure} | **{one.verdict}** | {one.case.name or '–'} | {one.claim.text} |" for one in judgements
+    ]
+    for judgement in judgements:
+        lines += ["", *_section(judgement)]
+    return "\n".join(lines) + "\n"
+
+
+def _section(judgement: Judgement) -> Iterator[str]:
+    where = f" ({judgement.case.name})" if judgement.case.name else ""
+    yield f"## {judgement.claim.figure}: {judgement.verdict}{where}"
+    yield ""
+    yield f"{judgement.claim.text}."
+    yield ""
+    yield "| criterion | estimate | seeds | verdict |"
+    yield "| --- | --- | --- | --- |"
+    for outcome in judgement.outcomes:
+        estimate, seeds = numbers(outcome)
+        yield f"| {outcome.check.criterion} | {estimate} | {seeds} | {outcome.verdict} |"
+    if remedies := commands(judgement):
+        yield ""
+        yield "To test what is missing: " + ", ".join(f"`{command}`" for command in remedies) + "."
+
+
+def numbers(outcome: Outcome) -> tuple[str, str]:
+    """``0.55 [0.31, 0.79]`` and the number of seeds, or what is missing."""
+    if outcome.quantity is None:
+        return outcome.missing, "–"
+    interval = outcome.quantity.interval
+    return f"{number(interval.estimate)} {span(interval.low, interval.high)}".strip(), str(interval.seeds)
+
+
+def commands(judgement: Judgement) -> list[str]:
+    """What would make the runs that are missing, in the smaller size where there are two."""
+    missing = [role for role in judgement.claim.roles if role not in judgement.case.settings]
+    return [_command(ROLES[role].presets[-1], role) for role in missing]
+
+
+def _command(preset: str, role: str) -> str:
+    return f"coalactl train {preset}" if role.startswith("analytical") else f"coalactl train {preset} --seeds 5"

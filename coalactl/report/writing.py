@@ -1,0 +1,42 @@
+"""A report on disk: ``report.json`` is written last, and only a folder that is empty or a report is written to."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import NamedTuple
+
+from coalactl.errors import UserError
+from coalactl.report.building import Report, as_json, description, texts
+from coalactl.runs.directory import make_folder
+from coalactl.runs.files import write_failures, write_text
+
+DESCRIPTION = "report.json"
+
+
+class Written(NamedTuple):
+    """Where a report is and how many files it has."""
+
+    out: Path
+    files: tuple[str, ...]
+
+
+def check_target(out: Path) -> None:
+    """Raise :class:`UserError` unless a report can be written there."""
+    if out.exists() and not out.is_dir():
+        raise UserError(f"{out}: a file is in the way; choose another --out")
+    if out.exists() and any(out.iterdir()) and not (out / DESCRIPTION).is_file():
+        raise UserError(f"{out} is not empty and holds no report; choose another --out")
+
+
+def write_report(report: Report, paths: Sequence[Path], out: Path, formats: Sequence[str]) -> Written:
+    """Write all files; those of an earlier report with the same names are replaced."""
+    make_folder(out)
+    files = texts(report, formats)
+    with write_failures(out):
+        (out / DESCRIPTION).unlink(missing_ok=True)
+        for name, text in files.items():
+            (out / name).parent.mkdir(exist_ok=True)
+            write_text(out / name, text)
+        write_text(out / DESCRIPTION, as_json(description(report, paths, out, formats)))
+    return Written(out, (*files, DESCRIPTION))

@@ -1,0 +1,146 @@
+"""Run directories written in a moment, with the numbers that a test wants, for tests of what reads them."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+
+from coalactl.configuration import flatten
+from coalactl.presets import find_preset, read_preset
+from coalactl.runs.directory import RunDirectory, Status
+from coalactl.runs.files import write_json
+from coalactl.runs.metric_files import MetricFiles
+
+ITERATIONS = 20
+INNER_EPISODES = 3
+SHARE = ITERATIONS // 10
+"""How many iterations are the last tenth."""
+
+
+def sequence_pack(
+    path: Path,
+    method: str,
+    values: Mapping[int, Mapping[str, float]],
+    preset: str = "ipd-shaping-quick",
+    **settings: Any,
+) -> Path:
+    """A pack whose seeds come to these final measures; before the last tenth they are 9, which must not count."""
+    path.mkdir(parents=True)
+    for seed, final in values.items():
+        config = _config(preset, {"meta.method": method, "run.seed": seed, "run.iterations": ITERATIONS, **settings})
+        rows = [
+            {
+                "iteration": iteration,
+                "agent": agent,
+                "steps": 100 * (iteration + 1),
+                "seconds": 1.0,
+                **_row(final, iteration, agent),
+            }
+            for iteration in range(ITERATIONS)
+            for agent in range(2)
+        ]
+        _write(path / f"seed-{seed}", config, preset, rows, _episodes(final))
+    write_json(path / "pack.json", {"seeds": list(values)})
+    return path
+
+
+def analytical_run(path: Path, values: Sequence[Mapping[str, float]], preset: str, **settings: Any) -> Path:
+    """A run whose seeds, from 0 on, come to these final measures; at iteration 0 all are 0."""
+    config = _config("analytical", {"run.seed": 0, "run.seeds": len(values), "run.iterations": ITERATIONS, **settings})
+    rows = [
+        {"iteration": iteration, "seed": seed, "agent": agent, "seconds": 1.0}
+        | {name: value if iteration else 0.0 for name, value in final.items()}
+        for iteration in range(ITERATIONS)
+        for seed, final in enumerate(values)
+        for agent in range(2)
+    ]
+    episodes = [
+        {
+            "iteration": iteration,
+            "seed": seed,
+            "agent": 0,
+            "opponent": "naive",
+            "inner_episode": place,
+            "metric": metric,
+        }
+        | {"value": 0.1 * place + (iteration > 0)}
+        for iteration in (0, ITERATIONS - 1)
+        for seed in range(len(values))
+        for place in range(INNER_EPISODES)
+        for metric in ("reward", "coplayer_reward")
+    ]
+    _write(path, config, preset, rows, episodes)
+    return path
+
+
+def _row(final: Mapping[str, float], iteration: int, agent: int) -> dict[str, float]:
+    """Agents lie 0.2 apart around the seed's value."""
+    late = iteration >= ITERATIONS - SHARE
+    return {name: value + 0.2 * (agent - 0.5) if late else 9.0 for name, value in final.items()}
+
+
+def _episodes(final: Mapping[str, float]) -> list[dict[str, Any]]:
+    return [
+        {
+            "iteration": iteration,
+            "agent": 0,
+            "opponent": "naive",
+            "inner_episode": place,
+            "metric": metric,
+            "value": value,
+        }
+        for iteration in range(ITERATIONS)
+        for place in range(INNER_EPISODES)
+        for metric in ("defection", "coplayer_defection", "reward")
+        for value in [0.1 * place if iteration >= ITERATIONS - SHARE else 9.0]
+    ]
+
+
+_ANALYTICAL = {
+    "kind": "analytical",
+    "environment": {"name": "matrix-game", "payoffs": [[1.0, -1.0], [2.0, 0.0]], "discount": 0.999},
+    "population": {"meta": 2, "p_naive": 1.0, "fixed": []},
+    "meta": {"method": "shaping", "initial": "random", "learning_rate": 0.02},
+    "naive": {"steps": INNER_EPISODES - 1, "learning_rate": 5.0},
+    "lola": {"look_aheads": 1},
+    "run": {"log_every": 1, "checkpoint_every": 10, "keep": 2},
+}
+
+
+def _config(preset: str, settings: Mapping[str, Any]) -> dict[str, Any]:
+    tree = _ANALYTICAL if preset == "analytical" else read_preset(find_preset(preset))
+    flat = {**flatten(tree), **settings}
+    config: dict[str, Any] = {}
+    for key, value in flat.items():
+        section, dot, name = key.partition(".")
+        if dot:
+            config.setdefault(section, {})[name] = value
+        else:
+            config[section] = value
+    return config
+
+
+def _write(
+    path: Path,
+    config: Mapping[str, Any],
+    preset: str,
+    rows: Sequence[Mapping[str, Any]],
+    episodes: Sequence[Mapping[str, Any]],
+) -> None:
+    provenance = {
+        "preset": preset,
+        "started": "2026-01-01T00:00:00+00:00",
+        "command": ["coalactl", "train", preset],
+        "packages": {"coalactl": "0.1.0", "jax": "0.10.2"},
+        "devices": ["cpu:0"],
+        "attempts": [],
+    }
+    run = RunDirectory.create(path, config, provenance)
+    files = MetricFiles(run)
+    files.append(pd.DataFrame(rows), pd.DataFrame(episodes))
+    files.flush()
+    method, seed = config["meta"]["method"], config["run"]["seed"]
+    run.write_status(Status("finished", ITERATIONS, ITERATIONS, 2.0, preset=preset, method=method, seed=seed))
