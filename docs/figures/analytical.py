@@ -19,6 +19,7 @@ import pandas as pd
 from matplotlib.axes import Axes
 
 BLUE, ORANGE, GREEN, PINK, GREY = "#0072B2", "#D55E00", "#009E73", "#CC79A7", "#666666"
+LEGEND = {"escapes": {"loc": "upper right", "bbox_to_anchor": (1, 0.95)}}
 LOOK_AHEADS = {1: "#56B4E9", 2: BLUE, 3: GREEN, 10: "#E69F00", 20: ORANGE}
 
 
@@ -134,7 +135,7 @@ def draw(runs: Path, out: Path) -> None:
         for each in axes:
             each.spines[["top", "right"]].set_visible(False)
             if each.get_legend_handles_labels()[1]:
-                each.legend(frameon=False, fontsize=6)
+                each.legend(frameon=False, fontsize=6, **LEGEND.get(name, {}))
         figure.tight_layout()
         figure.savefig(out / f"analytical-{name}.png")
 
