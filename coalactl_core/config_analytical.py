@@ -23,11 +23,12 @@ from coalactl_core.config import (
     Size,
 )
 from coalactl_core.config_numbers import Coefficient, Limit, Positive, Probability, scheduled_values
-from coalactl_core.memory_one import MEMORY_ONE
+from coalactl_core.memory_one import MEMORY_ONE, Payoffs, Probabilities, extortion, largest_phi
 
 AnalyticalMethod = Literal["shaping", "lola-dice"]
 
 RANDOM = "random"
+EXTORTION = "extortion"
 
 # Steps of a naive learner: none is a control.
 _Steps = Annotated[int, Field(ge=0, le=100_000)]
@@ -46,18 +47,39 @@ class AnalyticalGameConfig(MatrixGameConfig):
     discount: Annotated[float, Field(ge=0, lt=1)] = 0.999
 
 
+class FixedPolicy(FixedStrategy):
+    """A policy that never learns: a named one, or the extortion policy of Eq. 18 with its χ and φ."""
+
+    chi: Annotated[float, Field(ge=1, le=1e6)] | None = None
+    phi: Annotated[float, Field(gt=0, le=1)] | None = None
+
+    def cooperation(self, payoffs: Payoffs) -> Probabilities:
+        """Its probabilities of cooperating; φ is by default the largest there is."""
+        if self.strategy == EXTORTION:
+            return extortion(1.0 if self.chi is None else self.chi, payoffs, self.phi)
+        return MEMORY_ONE[self.strategy]
+
+    @model_validator(mode="after")
+    def _known(self) -> FixedPolicy:
+        if self.strategy != EXTORTION and self.strategy not in MEMORY_ONE:
+            known = ", ".join((*MEMORY_ONE, EXTORTION))
+            raise ValueError(f"population.fixed: {self.strategy!r} is unknown; use {known}")
+        if (self.strategy == EXTORTION) != (self.chi is not None):
+            raise ValueError(f"population.fixed: chi belongs to the strategy {EXTORTION!r}, and it needs one")
+        if self.phi is not None and self.chi is None:
+            raise ValueError(f"population.fixed: phi belongs to the strategy {EXTORTION!r}")
+        return self
+
+
 class AnalyticalPopulationConfig(Section):
     """Who learns, and from whom: the mixture of each meta agent's gradient (App. C)."""
 
     meta: Few = 1
     p_naive: Probability = 1.0
-    fixed: Annotated[tuple[FixedStrategy, ...], Field(strict=False)] = ()
+    fixed: Annotated[tuple[FixedPolicy, ...], Field(strict=False)] = ()
 
     @model_validator(mode="after")
     def _consistent(self) -> AnalyticalPopulationConfig:
-        for fixed in self.fixed:
-            if fixed.strategy not in MEMORY_ONE:
-                raise ValueError(f"population.fixed: {fixed.strategy!r} is unknown; use {', '.join(MEMORY_ONE)}")
         if self.fixed_share > 1 + 1e-9:
             raise ValueError(f"population.fixed: the weights add up to {self.fixed_share:g}; at most 1 is allowed")
         if self.meta < 2 and min(scheduled_values(self.p_naive)) < 1:
@@ -137,9 +159,24 @@ class AnalyticalExperiment(Section):
     def _consistent(self) -> AnalyticalExperiment:
         if self.meta.method == "lola-dice" and self.population.meta < 2:
             raise ValueError("population.meta: LOLA-DiCE looks ahead at another agent's learning; use at least 2")
+        for fixed in self.population.fixed:
+            self._check_extortion(fixed)
         if self.run.seed + self.run.seeds > 2**31:
             raise ValueError(f"run.seeds: {self.run.seeds} from seed {self.run.seed} on pass 2^31 - 1; use fewer")
         return self
+
+    def _check_extortion(self, fixed: FixedPolicy) -> None:
+        if fixed.chi is None:
+            return
+        payoffs = self.environment.payoffs
+        (reward, sucker), (temptation, punishment) = payoffs
+        if not temptation > reward > punishment > sucker:
+            raise ValueError(f"population.fixed: {EXTORTION!r} needs a prisoner's dilemma, payoffs T > R > P > S")
+        most = largest_phi(fixed.chi, payoffs)
+        if fixed.phi is not None and fixed.phi > most:
+            raise ValueError(
+                f"population.fixed: phi {fixed.phi:g} is out of range; with chi {fixed.chi:g} use at most {most:.6g}"
+            )
 
     @property
     def methods(self) -> tuple[str, ...]:

@@ -39,11 +39,18 @@ def generosity(payoffs: Payoffs) -> float:
     return max(0.0, min(bounds))
 
 
-def extortion(chi: float, payoffs: Payoffs) -> Probabilities:
-    """Zero-determinant extortion (Eq. 18) at the largest φ, where χ = 1 is tit-for-tat; it starts by cooperating."""
+def largest_phi(chi: float, payoffs: Payoffs) -> float:
+    """The largest φ at which Eq. 18 gives probabilities."""
+    (_, sucker), (temptation, punishment) = payoffs
+    lost, gained = punishment - sucker, temptation - punishment
+    return lost / max(lost + chi * gained, gained + chi * lost)
+
+
+def extortion(chi: float, payoffs: Payoffs, phi: float | None = None) -> Probabilities:
+    """Zero-determinant extortion (Eq. 18), by default at the largest φ; χ = 1 is tit-for-tat then. It starts with C."""
     (reward, sucker), (temptation, punishment) = payoffs
     lost, gained = punishment - sucker, temptation - punishment
-    phi = lost / max(lost + chi * gained, gained + chi * lost)
+    phi = largest_phi(chi, payoffs) if phi is None else phi
     after_cc = 1 - phi * (chi - 1) * (reward - punishment) / lost
     after_cd = 1 - phi * (1 + chi * gained / lost)
     return 1, after_cc, max(0.0, after_cd), min(1.0, phi * (chi + gained / lost)), 0

@@ -27,7 +27,6 @@ from coalactl_core.analytical.objectives import (
 )
 from coalactl_core.analytical.starts import initial_policies, naive_starts
 from coalactl_core.config_analytical import AnalyticalExperiment
-from coalactl_core.memory_one import MEMORY_ONE
 from coalactl_core.optimizers import OPTIMIZERS, Optimizer, apply_gradients, fresh_learner
 from coalactl_core.schedules import all_at, points_of, schedule_of
 from coalactl_core.types import Learner, Metrics, Number, Scheduled
@@ -98,7 +97,7 @@ def build_dilemma(experiment: AnalyticalExperiment) -> Dilemma:
         naive_scale=naive.initial_scale,
         look_aheads={"shaping": naive.steps, "lola-dice": experiment.lola.look_aheads}[meta.method],
         naive_steps=naive.steps,
-        fixed=tuple(MEMORY_ONE[fixed.strategy] for fixed in population.fixed),
+        fixed=tuple(fixed.cooperation(environment.payoffs) for fixed in population.fixed),
         evaluate_every=experiment.run.evaluate_every,
         restarts=meta.restart_optimizer_at,
         fresh=partial(fresh_learner, optimizer),
