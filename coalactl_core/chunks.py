@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from functools import partial
-from typing import Any, TypeVar
+from typing import Any
 
 import jax
 
-Tree = TypeVar("Tree")
+from coalactl_core.types import Tree
+
 # ``map_(function, xs)`` is ``jax.vmap(function)(xs)`` up to summation order.
 Map = Callable[[Callable[[Any], Any], Any], Any]
 

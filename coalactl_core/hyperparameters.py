@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any, TypeVar
+from typing import Any
 
 import jax
 import numpy as np
@@ -18,9 +18,8 @@ from coalactl_core.types import (
     NaiveHyperparameters,
     PopulationHyperparameters,
     Scheduled,
+    Tree,
 )
-
-Tree = TypeVar("Tree")
 
 
 def hyperparameters_of(experiments: Sequence[SequenceExperiment]) -> Scheduled[Hyperparameters]:

@@ -33,6 +33,7 @@ from coalactl_core.types import (
     Params,
     PolicyCarry,
     Trajectory,
+    Tree,
 )
 
 _Outcomes = dict[str, Float[Array, "meta_batch players"]]
@@ -225,11 +226,11 @@ def _outcomes(records: _Record, game: Game) -> _Outcomes:
     return {name: jnp.mean(values, (1, 2)) for name, values in measures.items()}
 
 
-def _repeat(tree: Any, count: int) -> Any:
+def _repeat(tree: Tree, count: int) -> Tree:
     return jax.tree.map(lambda leaf: jnp.broadcast_to(leaf, (count, *leaf.shape)), tree)
 
 
-def _select(mask: Bool[Array, "meta_batch"], chosen: Any, otherwise: Any) -> Any:
+def _select(mask: Bool[Array, "meta_batch"], chosen: Tree, otherwise: Tree) -> Tree:
     return jax.tree.map(
         lambda new, old: jnp.where(mask.reshape(-1, *(1,) * (new.ndim - 1)), new, old), chosen, otherwise
     )

@@ -7,7 +7,7 @@ one device up to the order of summation. What runs inside of :meth:`Shards.sprea
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any, NamedTuple, TypeVar
+from typing import Any, NamedTuple
 
 import jax
 import numpy as np
@@ -15,7 +15,7 @@ from jax import Array
 from jax.sharding import Mesh, NamedSharding, PartitionSpec
 from jaxtyping import Shaped
 
-Tree = TypeVar("Tree")
+from coalactl_core.types import Tree
 
 _AXIS = "devices"
 

@@ -19,6 +19,9 @@ Params: TypeAlias = PyTree[Float[Array, "..."]]
 PolicyCarry = Any
 EnvironmentState: TypeAlias = PyTree[Shaped[Array, "..."]]
 
+# Any tree of arrays, where a function gives back what it takes.
+Tree = TypeVar("Tree")
+
 # What a sweep may vary, at one iteration, for one agent of one run: data to the compiled program.
 Number = Float[Array, ""]
 Flag = Bool[Array, ""]

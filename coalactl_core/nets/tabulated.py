@@ -8,7 +8,7 @@ parameters looks up each window's coefficients, short use computes them for the 
 
 from __future__ import annotations
 
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import jax
 import jax.numpy as jnp
@@ -16,7 +16,7 @@ import numpy as np
 from jax import Array
 from jaxtyping import Bool, Float, Int
 
-from coalactl_core.nets.hawk import CONVOLUTION_WIDTH
+from coalactl_core.nets.hawk import CONVOLUTION_WIDTH, HawkBlock
 
 # More windows than this are not worth a table.
 MOST_WINDOWS = 4096
@@ -96,15 +96,15 @@ class Windows:
         return jnp.asarray(self.number)[key], remembered
 
 
-def letters_of(block: Any, embedded: Float[Array, "vocabulary width"]) -> Letters:
-    """What the vocabulary's observations contribute; ``block`` is a bound :class:`HawkBlock`."""
+def letters_of(block: HawkBlock, embedded: Float[Array, "vocabulary width"]) -> Letters:
+    """What the vocabulary's observations contribute; ``block`` is bound to its parameters."""
     gate, inputs = block.enter(embedded)
     taps = block.convolution.kernel[::-1, None] * inputs
     return Letters(embedded=embedded, gate=gate, taps=taps.reshape(-1, taps.shape[-1]))
 
 
 def coefficients(
-    block: Any, letters: Letters, placed: Float[Array, "*lead taps"], fresh: Bool[Array, "*lead"]
+    block: HawkBlock, letters: Letters, placed: Float[Array, "*lead taps"], fresh: Bool[Array, "*lead"]
 ) -> BeforeRecurrence:
     """What stands before the recurrence, for windows given by the places of their observations."""
     newest = placed[..., : letters.embedded.shape[0]]
