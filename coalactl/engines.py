@@ -73,7 +73,7 @@ class Engine(Protocol):
         """The state with other parameters; raises :class:`ConfigurationError` where they do not fit."""
 
     def finite_parameters(self, state: Any) -> np.ndarray:
-        """Whether all parameters are finite numbers, by run and agent."""
+        """Whether all parameters are finite numbers, by run, seed (where a run holds several) and agent."""
 
     def memory_estimate(self, runs: int) -> int:
         """Resident bytes of a process that trains this many runs, roughly."""

@@ -83,8 +83,19 @@ def non_finite(metrics: Metrics, run: int, count: int, seeds: Sequence[int] | No
     if not found:
         return None
     iteration, name, agent, seed = min(found)
-    of_seed = "" if seeds is None else f" of seed {seeds[seed[0]]}"
-    return f"{name} of agent {agent}{of_seed} is not finite at iteration {iteration}"
+    return f"{name} of agent {agent}{_of_seed(seed, seeds)} is not finite at iteration {iteration}"
+
+
+def non_finite_parameters(finite: np.ndarray, seeds: Sequence[int] | None) -> str | None:
+    """The first agent of one run whose parameters are not all finite numbers, in words; ``finite`` is the engine's."""
+    if finite.all():
+        return None
+    *seed, agent = np.argwhere(~finite)[0].tolist()
+    return f"a parameter of agent {agent}{_of_seed(seed, seeds)} is not finite"
+
+
+def _of_seed(place: Sequence[int], seeds: Sequence[int] | None) -> str:
+    return "" if seeds is None else f" of seed {seeds[place[0]]}"
 
 
 _ALWAYS_TOLD = ("policy_loss", "value_loss", "entropy", "kl", "grad_norm")

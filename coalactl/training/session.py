@@ -19,7 +19,7 @@ from coalactl.engines import Engine
 from coalactl.errors import ExitCode, UserError
 from coalactl.runs.directory import State
 from coalactl.training.progress import History, Progress, View, last_rewards
-from coalactl.training.rows import non_finite
+from coalactl.training.rows import non_finite, non_finite_parameters
 from coalactl.training.signals import StopSignals
 from coalactl.training.store import RunStore, lane
 from coalactl_core.types import Metrics
@@ -103,9 +103,8 @@ class Session:
             store.append(metrics, place, count, self.engine, clock)
             store.status = store.status._replace(last=last_rewards(metrics, place, count))
             store.diverged = non_finite(metrics, place, count, self.engine.seeds)
-            if store.diverged is None and not finite[place].all():
-                agent = int(np.argmin(finite[place]))
-                store.diverged = f"a parameter of agent {agent} is not finite after iteration {iteration - 1}"
+            if store.diverged is None and (words := non_finite_parameters(finite[place], self.engine.seeds)):
+                store.diverged = f"{words} after iteration {iteration - 1}"
             if store.diverged is not None:
                 store.flush()
                 store.tell("diverged", iteration, float(clock[-1]), dict(store.status.last))

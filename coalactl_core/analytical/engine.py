@@ -116,9 +116,9 @@ class AnalyticalEngine:
 
         return state._replace(agents=self._exactly(jax.jit(fresh), policies.reshape(own.shape)))
 
-    def finite_parameters(self, state: AnalyticalState) -> Bool[np.ndarray, "runs agents"]:
-        """Whether all logits of each agent are finite numbers, of all seeds."""
-        return np.asarray(np.isfinite(state.agents.params).all((1, 3)))
+    def finite_parameters(self, state: AnalyticalState) -> Bool[np.ndarray, "runs seeds agents"]:
+        """Whether all logits of each agent of each seed are finite numbers."""
+        return np.asarray(np.isfinite(state.agents.params).all(-1))
 
     def memory_estimate(self, runs: int) -> int:
         """Resident bytes of a process that trains this many runs, roughly."""
