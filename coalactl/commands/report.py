@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from coalactl.errors import UserError
+from coalactl.errors import ExitCode, UserError
 from coalactl.output import emit, emit_json, note
 from coalactl.paths import usable
 
@@ -27,11 +27,44 @@ def report(
             "--format", metavar="NAME", help="csv, md, tex, svg, png or pdf; repeat for several.", show_default="all"
         ),
     ] = None,
+    check: Annotated[
+        Path | None,
+        typer.Option(
+            "--check", metavar="DIR", help="Recompute every number of the report in DIR; exits 1 if one differs."
+        ),
+    ] = None,
+    runs: Annotated[
+        Path | None, typer.Option("--runs", metavar="DIR", help="With --check: where the report's runs are now.")
+    ] = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print what was written as JSON.")] = False,
 ) -> None:
     """Write tables, figures and verdicts on the paper's claims, from the files of runs alone."""
     chosen = _checked_formats(formats)
-    _write(paths, out, chosen, as_json)
+    if runs is not None and check is None:
+        raise UserError("--runs: it goes with --check; name runs to report on without an option")
+    if check is None:
+        _write(paths, out, chosen, as_json)
+    else:
+        _check(check, runs, as_json)
+
+
+def _check(folder: Path, runs: Path | None, as_json: bool) -> None:
+    usable(folder)
+    usable(runs)
+    if not folder.is_dir():
+        raise UserError(f"{folder}: there is no such report")
+    from coalactl.report.checking import check
+
+    found = check(folder, runs)
+    if as_json:
+        emit_json(found._asdict())
+    else:
+        for line in found.differences:
+            emit(line)
+    if found.differences:
+        raise UserError(f"{folder}: {len(found.differences)} differences from what its runs give", ExitCode.FAILED)
+    if not as_json:
+        emit(f"{folder}: all {found.numbers} numbers are those that its runs give")
 
 
 def _write(paths: list[Path] | None, out: Path, formats: list[str], as_json: bool) -> None:

@@ -39,16 +39,15 @@ def build(paths: Sequence[Path], root: Path | None = None, only: Collection[str]
 
     Raises :class:`UserError` where there is no finished run at all.
     """
-    found = find(paths, root)
-    runs = [run for run in found.runs if only is None or run.name in only]
-    if not runs:
+    found = find(paths, root, only)
+    if not found.runs:
         told = f"; {found.problems[0].name}: {found.problems[0].what}" if found.problems else ""
         places = ", ".join(map(str, paths))
         raise UserError(f"{places}: no finished runs to report on{told}; train one with: coalactl train")
-    settings = group_runs(runs)
+    settings = group_runs(found.runs)
     judgements = tuple(judge_all(CLAIMS, settings))
     tables = (*measure_tables(settings), *choice_tables(settings, found.sweeps))
-    return Report(found._replace(runs=tuple(runs)), settings, judgements, tables)
+    return Report(found, settings, judgements, tables)
 
 
 def texts(report: Report, formats: Collection[str]) -> dict[str, str]:

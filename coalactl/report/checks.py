@@ -37,6 +37,11 @@ def untrained(column: str) -> Measure:
     return lambda group: group.values(column, untrained=True)
 
 
+def newest(column: str) -> Measure:
+    """What the first agent has at the last iteration: a draw, where a mean over iterations would hide the spread."""
+    return lambda group: group.newest(column)
+
+
 def minus(first: Measure, second: Measure) -> Measure:
     """The difference of two measures of the same runs."""
     return lambda group: paired_difference(first(group), second(group)).differences

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import os
 import tomllib
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -129,8 +129,11 @@ class Found(NamedTuple):
     problems: tuple[Problem, ...]
 
 
-def find(paths: Sequence[Path], root: Path | None = None) -> Found:
-    """Everything below the paths; raises :class:`UserError` where a path is nothing that a report can be made of."""
+def find(paths: Sequence[Path], root: Path | None = None, only: Collection[str] | None = None) -> Found:
+    """Everything below the paths, of runs those named in ``only``.
+
+    Raises :class:`UserError` where a path is nothing that a report can be made of.
+    """
     for path in paths:
         usable(path)
         if not path.exists():
@@ -138,26 +141,39 @@ def find(paths: Sequence[Path], root: Path | None = None) -> Found:
         if not path.is_dir():
             raise UserError(f"{path}: not a directory; give a run, a pack, a sweep or a folder of them")
     root = common_root(paths) if root is None else root
-    runs: dict[Path, Run] = {}
-    sweeps: dict[Path, SweepFound] = {}
-    problems: dict[Path, Problem] = {}
+    seen = _Seen({}, {}, {})
     for path in paths:
         for place in _places(path.resolve(), _DEPTH):
-            name = _name(place, root)
-            try:
-                if is_run(place):
-                    runs[place] = _read_run(place, name)
-                elif is_sweep(place):
-                    sweeps[place] = _read_sweep(place, name)
-                    problems.update(_failures(place, root))
-                elif is_pack(place):
-                    problems.update(_missing_seeds(place, root))
-            except UserError as error:
-                problems[place] = Problem(name, str(error).replace(f"{place}", name))
-    problems.update(_unfinished_sweeps(sweeps, set(runs) | set(problems), root))
-    kept, doubled = _without_doubles(runs)
-    told = sorted({**problems, **doubled}.items())
-    return Found(root, tuple(kept), tuple(sweeps[place] for place in sorted(sweeps)), tuple(p for _, p in told))
+            _take(place, root, only, seen)
+    seen.problems.update(_unfinished_sweeps(seen.sweeps, set(seen.runs) | set(seen.problems), root))
+    kept, doubled = _without_doubles(seen.runs)
+    told = sorted({**seen.problems, **doubled}.items())
+    return Found(
+        root, tuple(kept), tuple(seen.sweeps[place] for place in sorted(seen.sweeps)), tuple(p for _, p in told)
+    )
+
+
+class _Seen(NamedTuple):
+    """By place, so that paths within one another count once."""
+
+    runs: dict[Path, Run]
+    sweeps: dict[Path, SweepFound]
+    problems: dict[Path, Problem]
+
+
+def _take(place: Path, root: Path, only: Collection[str] | None, seen: _Seen) -> None:
+    name = _name(place, root)
+    try:
+        if is_run(place):
+            if only is None or name in only:
+                seen.runs[place] = _read_run(place, name)
+        elif is_sweep(place):
+            seen.sweeps[place] = _read_sweep(place, name)
+            seen.problems.update(_failures(place, root))
+        else:
+            seen.problems.update(_missing_seeds(place, root))
+    except UserError as error:
+        seen.problems[place] = Problem(name, str(error).replace(f"{place}", name))
 
 
 def common_root(paths: Sequence[Path]) -> Path:

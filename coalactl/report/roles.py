@@ -33,8 +33,9 @@ class Case(NamedTuple):
 
     @property
     def name(self) -> str:
-        """The name of the first setting; empty where nothing was run."""
-        return next((setting.name for setting in self.settings.values()), "")
+        """The names of its settings, or of the first of many; empty where nothing was run."""
+        names = [setting.name for setting in self.settings.values()]
+        return " + ".join(names) if len(names) < 3 else f"{names[0]} and {len(names) - 1} more"
 
 
 def cases(figure: str, roles: Sequence[str], settings: Sequence[Setting]) -> Iterator[Case]:

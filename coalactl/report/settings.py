@@ -47,6 +47,15 @@ class Group:
         known = rows[column].dropna() if column in rows else pd.Series(dtype=float)
         return {int(seed): float(value) for seed, value in known.items()}  # type: ignore[call-overload]
 
+    def newest(self, column: str) -> dict[int, float]:
+        """Each seed's value at the last iteration that was measured, of its first agent: a draw, not a mean."""
+        found: dict[int, float] = {}
+        for run in self.runs:
+            if column in run.metrics:
+                rows = run.metrics[run.metrics["agent"] == 0].dropna(subset=[column]).groupby("seed")[column].last()
+                found.update({int(seed): float(value) for seed, value in rows.items()})  # type: ignore[call-overload]
+        return found
+
     def curve(self, column: str) -> pd.DataFrame:
         """A row an iteration, a column a seed."""
         curves = [run.curve(column) for run in self.runs]

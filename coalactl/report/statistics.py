@@ -61,6 +61,17 @@ def t_interval(values: Values, confidence: float = CONFIDENCE) -> Interval:
     return Interval(mean, mean - half, mean + half, count)
 
 
+def t_band(values: NDArray[np.float64], confidence: float = CONFIDENCE) -> NDArray[np.float64]:
+    """Mean and t-interval of each row over the seeds in its columns: (rows, 3)."""
+    count = values.shape[1]
+    mean = values.mean(axis=1)
+    half = np.full_like(mean, np.nan)
+    if count > 1:
+        error = values.std(axis=1, ddof=1) / count**0.5
+        half = float(stats.t.ppf((1 + confidence) / 2, count - 1)) * error
+    return np.stack([mean, mean - half, mean + half], axis=1)
+
+
 def paired_difference(first: Mapping[int, float], second: Mapping[int, float]) -> Paired:
     """The first less the second on the seeds that both have: what a seed makes easy for both drops out."""
     common = sorted(set(first) & set(second))

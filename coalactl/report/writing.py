@@ -7,7 +7,10 @@ from pathlib import Path
 from typing import NamedTuple
 
 from coalactl.errors import UserError
-from coalactl.report.building import Report, as_json, description, texts
+from coalactl.report.building import FIGURES, Report, as_json, description, texts
+from coalactl.report.figures import Figure, numbers_of, render
+from coalactl.report.page import page
+from coalactl.report.paper_figures import figures_of
 from coalactl.runs.directory import make_folder
 from coalactl.runs.files import write_failures, write_text
 
@@ -31,12 +34,30 @@ def check_target(out: Path) -> None:
 
 def write_report(report: Report, paths: Sequence[Path], out: Path, formats: Sequence[str]) -> Written:
     """Write all files; those of an earlier report with the same names are replaced."""
+    figures = list(figures_of(report.judgements))
+    drawings = {
+        figure.name: render(figure, ("svg", *(kind for kind in FIGURES if kind in formats))) for figure in figures
+    }
+    inlined = {name: kinds["svg"] for name, kinds in drawings.items()}
+    files = {**all_texts(report, figures, formats), "index.html": page(report, figures, inlined)}
+    images = {
+        f"figures/{name}.{kind}": content
+        for name, kinds in drawings.items()
+        for kind, content in kinds.items()
+        if kind in formats
+    }
     make_folder(out)
-    files = texts(report, formats)
     with write_failures(out):
         (out / DESCRIPTION).unlink(missing_ok=True)
         for name, text in files.items():
             (out / name).parent.mkdir(exist_ok=True)
             write_text(out / name, text)
+        for name, content in images.items():
+            (out / name).write_bytes(content)
         write_text(out / DESCRIPTION, as_json(description(report, paths, out, formats)))
-    return Written(out, (*files, DESCRIPTION))
+    return Written(out, (*files, *images, DESCRIPTION))
+
+
+def all_texts(report: Report, figures: Sequence[Figure], formats: Sequence[str]) -> dict[str, str]:
+    """Everything that holds numbers, but the page: tables, claims, and what the figures show."""
+    return {**texts(report, formats), **{f"figures/{figure.name}.csv": numbers_of(figure) for figure in figures}}

@@ -1,0 +1,116 @@
+"""The figures of sampled play (5A to 5C): mean and 95% t-interval over seeds, and every seed as a thin line."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import pandas as pd
+
+from coalactl.report.figures import BLUE, METHOD_COLOURS, METHOD_DASHES, Figure, Line, Panel
+from coalactl.report.roles import Case
+from coalactl.report.settings import Group, Setting
+from coalactl.report.statistics import t_band
+
+_SMOOTHING = 40
+_METHODS = ("coala-pg", "batch-unaware", "m-fos", "lola-dice")
+_BANDS = "Mean over seeds with its 95% t-interval; thin lines are seeds"
+_REWARD = "reward per step"
+
+
+def learning_curves(case: Case) -> Figure | None:
+    """5A: reward of agent and naive learner over training."""
+    setting = case.settings.get("ipd-shaping")
+    if setting is None:
+        return None
+    panels = (
+        _panel("agent", _REWARD, _curves(setting, "reward_vs_naive")),
+        _panel("its naive learners", _REWARD, _curves(setting, "coplayer_reward_vs_naive")),
+    )
+    return _figure("5a", f"Fig. 5A: shaping naive learners ({setting.name})", _smoothing_note(setting), panels, setting)
+
+
+def within_episodes(case: Case) -> Figure | None:
+    """5B: defection by inner episode of one meta-episode."""
+    setting = case.settings.get("ipd-shaping")
+    if setting is None:
+        return None
+    panels = tuple(
+        Panel(title, "inner episode", "defection rate", tuple(_episodes(setting, metric)))
+        for title, metric in (("agent", "defection"), ("its naive learners", "coplayer_defection"))
+    )
+    note = f"Within a meta-episode, mean over the last 10% of iterations. {_BANDS}."
+    return _figure("5b", f"Fig. 5B: behaviour within a meta-episode ({setting.name})", note, panels, setting)
+
+
+def mixed_pool(case: Case) -> Figure | None:
+    """5C: reward among meta agents and against naive learners, with and without naive agents in the pool."""
+    setting, without = case.settings.get("ipd-mixed"), case.settings.get("ipd-meta-only")
+    if setting is None:
+        return None
+    among = list(_curves(setting, "reward_vs_meta"))
+    control = without.group("coala-pg") if without else None
+    if control is not None:
+        among += _curve(control, "reward_vs_meta", "coala-pg, no naive agents", BLUE, ":")
+    panels = (
+        _panel("among meta agents", _REWARD, among),
+        _panel("against naive learners", _REWARD, list(_curves(setting, "reward_vs_naive"))),
+    )
+    return _figure("5c", f"Fig. 5C: the mixed pool ({setting.name})", _smoothing_note(setting), panels, setting)
+
+
+def _figure(name: str, title: str, caption: str, panels: tuple[Panel, ...], setting: Setting) -> Figure | None:
+    shown = tuple(panel for panel in panels if panel.lines)
+    return Figure(f"fig-{name}-{setting.slug}", title, caption, shown) if shown else None
+
+
+def _panel(title: str, y_label: str, lines: Iterator[Line] | list[Line]) -> Panel:
+    return Panel(title, "training iteration", y_label, tuple(lines))
+
+
+def _smoothing_note(setting: Setting) -> str:
+    window = _window(_iterations(setting))
+    return f"{_BANDS}{f', all smoothed by a running mean over {window} iterations' if window > 1 else ''}."
+
+
+def _iterations(setting: Setting) -> int:
+    return int(setting.config["run"]["iterations"])
+
+
+def _window(iterations: int) -> int:
+    return max(1, iterations // _SMOOTHING)
+
+
+def _groups(setting: Setting) -> Iterator[Group]:
+    methods = dict.fromkeys((*_METHODS, *(group.method for group in setting.groups.values())))
+    for method in methods:
+        group = setting.group(method)
+        if group is not None:
+            yield group
+
+
+def _curves(setting: Setting, column: str) -> Iterator[Line]:
+    for group in _groups(setting):
+        colour, dashes = METHOD_COLOURS.get(group.method, "#767676"), METHOD_DASHES.get(group.method, "-")
+        yield from _curve(group, column, group.label, colour, dashes)
+
+
+def _curve(group: Group, column: str, label: str, colour: str, dashes: str) -> Iterator[Line]:
+    curve = group.curve(column)
+    if not curve.empty:
+        window = _window(int(curve.index.max()) + 1)
+        steps = max(1, round(window / max(1, int(curve.index[1] - curve.index[0]) if len(curve) > 1 else 1)))
+        yield _line(curve.interpolate().rolling(steps, center=True, min_periods=1).mean(), label, colour, dashes)
+
+
+def _episodes(setting: Setting, metric: str) -> Iterator[Line]:
+    for group in _groups(setting):
+        rows = group.within(metric)
+        if not rows.empty:
+            colour, dashes = METHOD_COLOURS.get(group.method, "#767676"), METHOD_DASHES.get(group.method, "-")
+            yield _line(rows.set_axis(rows.index + 1), group.label, colour, dashes)
+
+
+def _line(rows: pd.DataFrame, label: str, colour: str, dashes: str) -> Line:
+    values = rows.to_numpy(float)
+    band = t_band(values)
+    return Line(label, colour, rows.index.to_numpy(float), band[:, 0], band[:, 1], band[:, 2], dashes, values)

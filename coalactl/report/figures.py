@@ -1,0 +1,168 @@
+"""What a figure shows, as data, and how all figures look: column width, one colour for a method, safe for all eyes.
+
+Figures are computed before they are drawn, so that the numbers behind each are written beside it and can be checked.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from io import BytesIO
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from coalactl.report.tables import Cell, Table, to_csv
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+    from matplotlib.figure import Figure as Canvas
+
+Numbers = NDArray[np.float64]
+
+# Okabe & Ito (2008): told apart with any colour vision, and in grey by their dashes.
+BLUE, ORANGE, GREEN, PINK, SKY, AMBER, GREY, BLACK = (
+    *("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#56B4E9", "#E69F00", "#767676", "#000000"),
+)
+# Exact shaping has COALA-PG's colour: it is what COALA-PG estimates.
+METHOD_COLOURS = {"coala-pg": BLUE, "shaping": BLUE, "m-fos": ORANGE, "batch-unaware": GREEN, "lola-dice": PINK}
+METHOD_DASHES = {"m-fos": "--", "batch-unaware": "-."}
+
+_COLUMN, _PAGE, _HEIGHT, _LEGEND_ROW = 3.35, 6.9, 2.25, 0.17
+# Letters beside each other below a panel, by the number of panels; 0 is below all of them.
+_LEGEND_ROOM = {0: 120, 1: 56, 2: 56, 3: 34}
+_STYLE: Mapping[Any, Any] = {
+    "font.size": 8,
+    "axes.labelsize": 8,
+    "axes.titlesize": 8,
+    "legend.fontsize": 7.5,
+    "xtick.labelsize": 7,
+    "ytick.labelsize": 7,
+    "axes.linewidth": 0.6,
+    "xtick.major.width": 0.6,
+    "ytick.major.width": 0.6,
+    "lines.linewidth": 1.3,
+    "axes.spines.top": False,
+    "axes.spines.right": False,
+    "savefig.dpi": 300,
+    "svg.hashsalt": "coalactl",
+    "svg.fonttype": "path",
+    "pdf.fonttype": 42,
+    "figure.constrained_layout.use": True,
+}
+
+
+class Line(NamedTuple):
+    """An estimate with its band, and the seeds behind it: (points,), and (points, seeds)."""
+
+    label: str
+    colour: str
+    x: Numbers
+    estimate: Numbers
+    low: Numbers
+    high: Numbers
+    dashes: str = "-"
+    seeds: Numbers | None = None
+
+
+class Panel(NamedTuple):
+    """One pair of axes."""
+
+    title: str
+    x_label: str
+    y_label: str
+    lines: tuple[Line, ...]
+    log_x: bool = False
+
+
+class Figure(NamedTuple):
+    """A figure of the paper, from the runs of one case."""
+
+    name: str
+    title: str
+    caption: str
+    panels: tuple[Panel, ...]
+
+
+def numbers_of(figure: Figure) -> str:
+    """What is drawn, as CSV: a row a point."""
+    rows: list[tuple[Cell, ...]] = []
+    for panel in figure.panels:
+        for line in panel.lines:
+            points = zip(line.x, line.estimate, line.low, line.high, strict=True)
+            rows += [(panel.title, line.label, *map(float, point)) for point in points]
+    columns = ("panel", "line", "x", "estimate", "low", "high")
+    return to_csv(Table(figure.name, figure.title, columns, tuple(rows), columns, (), words=2))
+
+
+def render(figure: Figure, formats: Sequence[str]) -> Mapping[str, bytes]:
+    """The figure in each of the formats; the same numbers give the same bytes."""
+    import matplotlib as mpl
+    from matplotlib.backends.backend_agg import FigureCanvasAgg
+    from matplotlib.figure import Figure as Canvas
+
+    count = len(figure.panels)
+    labels = [[line.label for line in panel.lines] for panel in figure.panels]
+    shared = all(own == labels[0] for own in labels)
+    columns = [_legend_columns(own, _LEGEND_ROOM[0 if shared and count > 1 else count]) for own in labels]
+    rows = max(-(-len(own) // fitting) for own, fitting in zip(labels, columns, strict=True))
+    with mpl.rc_context({**mpl.rcParamsDefault, **_STYLE, "backend": "agg"}):
+        canvas = Canvas(figsize=(_COLUMN if count == 1 else _PAGE, _HEIGHT + _LEGEND_ROW * rows))
+        FigureCanvasAgg(canvas)
+        drawn = list(np.atleast_1d(canvas.subplots(1, count)))
+        for axes, panel, fitting in zip(drawn, figure.panels, columns, strict=True):
+            _draw(axes, panel, 4 if count > 2 else 6)
+            if not shared:
+                _legend(axes, axes, "upper center", fitting, bbox_to_anchor=(0.5, -0.22))
+        if shared:
+            _legend(canvas, drawn[0], "outside lower center", columns[0])
+        return {name: _bytes(canvas, name) for name in formats}
+
+
+def _legend_columns(labels: Sequence[str], room: int) -> int:
+    """As many as there is room for, in letters; a line's sample takes about eight."""
+    return max(1, min(len(labels), room // (max(map(len, labels), default=0) + 8)))
+
+
+def _legend(owner: Any, axes: Axes, place: str, columns: int, **options: Any) -> None:
+    handles, labels = axes.get_legend_handles_labels()
+    owner.legend(
+        handles, labels, loc=place, ncols=columns, frameon=False, handlelength=2.4, columnspacing=1.2, **options
+    )
+
+
+def _bytes(canvas: Canvas, name: str) -> bytes:
+    metadata = {"svg": {"Date": None}, "pdf": {"CreationDate": None}, "png": {"Software": None}}[name]
+    target = BytesIO()
+    canvas.savefig(target, format=name, metadata=metadata)
+    return target.getvalue()
+
+
+def _draw(axes: Axes, panel: Panel, ticks: int) -> None:
+    from matplotlib.ticker import MaxNLocator
+
+    for line in panel.lines:
+        if line.seeds is not None:
+            axes.plot(line.x, line.seeds, color=line.colour, linewidth=0.5, alpha=0.35, linestyle=line.dashes)
+        axes.fill_between(line.x, line.low, line.high, color=line.colour, alpha=0.18, linewidth=0)
+        axes.plot(line.x, line.estimate, color=line.colour, linestyle=line.dashes, label=line.label)
+    axes.set(xlabel=panel.x_label, ylabel=panel.y_label)
+    if panel.title:
+        axes.set_title(panel.title, loc="left")
+    if panel.log_x:
+        axes.set_xscale("log")
+    else:
+        axes.margins(x=0.02)
+        axes.xaxis.set_major_locator(MaxNLocator(nbins=ticks, integer=True))
+    axes.set_ylim(*_limits(panel))
+    axes.grid(axis="y", linewidth=0.4, color="#dddddd")
+    axes.set_axisbelow(True)
+
+
+def _limits(panel: Panel) -> tuple[float, float]:
+    """Around the lines and the seeds: the interval of three seeds would flatten everything."""
+    drawn = [line.estimate if line.seeds is None else line.seeds for line in panel.lines]
+    known = np.concatenate([values[np.isfinite(values)].ravel() for values in drawn])
+    low, high = (float(known.min()), float(known.max())) if len(known) else (0.0, 1.0)
+    margin = 0.05 * (high - low) or 0.05
+    return low - margin, high + margin

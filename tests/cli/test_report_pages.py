@@ -1,0 +1,245 @@
+"""The report's figures and page, and ``--check``: every number of a report is that of its metric files."""
+
+from __future__ import annotations
+
+import json
+import re
+import shutil
+from html.parser import HTMLParser
+from io import BytesIO
+from pathlib import Path
+
+import matplotlib.image
+import numpy as np
+import pytest
+from command_line import Command
+from report_runs import INNER_EPISODES, analytical_run, sequence_pack
+
+from coalactl.report.building import build
+from coalactl.report.checking import compare
+from coalactl.report.figures import METHOD_COLOURS, render
+from coalactl.report.paper_claims import CLAIMS
+from coalactl.report.paper_figures import DRAWINGS, figures_of
+from coalactl.report.statistics import t_band, t_interval
+from coalactl.runs.directory import RunDirectory
+from coalactl.runs.metric_files import MetricFiles, read_metrics
+
+QUICK = ("--format", "csv", "--format", "svg")
+
+
+@pytest.fixture
+def runs() -> Path:
+    """Three seeds of two methods in the shaping setting, and an analytical run with eight."""
+    folder = Path("runs")
+    for method, base in (("coala-pg", 0.8), ("m-fos", 0.3)):
+        values = {seed: {"reward_vs_naive": base + 0.1 * seed, "coplayer_reward_vs_naive": -0.1} for seed in range(3)}
+        sequence_pack(folder / method, method, values)
+    finals = [{"reward_vs_naive": 1.0 + 0.01 * seed, "coplayer_reward_vs_naive": 0.3} for seed in range(8)]
+    analytical_run(folder / "exact", finals, "analytical-extortion")
+    return folder
+
+
+class Page(HTMLParser):
+    """Which elements are open, and what a page refers to."""
+
+    def __init__(self) -> None:
+        super().__init__(convert_charrefs=True)
+        self.open: list[str] = []
+        self.tags: set[str] = set()
+        self.links: list[str] = []
+        self.ids: list[str] = []
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        self.tags.add(tag)
+        self.links += [value or "" for name, value in attrs if name in ("src", "href", "srcset", "data", "action")]
+        self.ids += [value or "" for name, value in attrs if name == "id"]
+        if tag not in ("meta", "img", "br", "hr", "link", "input"):
+            self.open.append(tag)
+
+    def handle_startendtag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        self.handle_starttag(tag, attrs)
+
+    def handle_endtag(self, tag: str) -> None:
+        assert self.open.pop() == tag
+
+
+@pytest.mark.usefixtures("runs")
+def test_the_page_is_well_formed_and_needs_nothing_else(coalactl: Command) -> None:
+    assert coalactl("report", *QUICK).code == 0
+    text = Path("report/index.html").read_text()
+    page = Page()
+    page.feed(text)
+    page.close()
+    assert page.open == []
+    assert not page.tags & {"script", "link", "iframe", "object", "embed"}
+    inner = [link for link in page.links if link.startswith("#")]
+    assert all(link.startswith(("#", "data:image/svg+xml;base64,")) for link in page.links)
+    assert {link.removeprefix("#") for link in inner} <= set(page.ids)
+    assert len(set(page.ids)) == len(page.ids)
+    assert not re.search(r"url\(|@import|https?://", text)
+    assert text.index('id="claims"') < text.index('id="figures"') < text.index('id="tables"')
+
+
+def test_what_a_run_says_of_itself_is_no_markup(coalactl: Command, runs: Path) -> None:
+    run = RunDirectory(runs / "coala-pg/seed-0")
+    run.write_provenance({**run.read_provenance(), "command": ["<script>alert(1)</script>"]})
+    assert coalactl("report", *QUICK).code == 0
+    text = Path("report/index.html").read_text()
+    assert "<script" not in text
+    assert "&lt;script&gt;" in text
+
+
+def test_every_claim_has_its_figure() -> None:
+    assert {claim.figure for claim in CLAIMS} == set(DRAWINGS)
+    assert len(CLAIMS) == len(DRAWINGS)
+
+
+def test_figures_are_drawn_in_all_formats_and_are_not_empty(runs: Path) -> None:
+    figures = {figure.name: figure for figure in figures_of(build([runs]).judgements)}
+    assert set(figures) == {
+        "fig-3a",
+        "fig-5a-ipd-shaping-quick-iterations-20",
+        "fig-5b-ipd-shaping-quick-iterations-20",
+    }
+    for figure in figures.values():
+        drawn = render(figure, ("png", "svg", "pdf"))
+        pixels = matplotlib.image.imread(BytesIO(drawn["png"]))[..., :3]
+        colours = {line.colour for panel in figure.panels for line in panel.lines}
+        for colour in colours:  # each line is there, in its colour
+            rgb = [int(colour[place : place + 2], 16) / 255 for place in (1, 3, 5)]
+            assert (np.abs(pixels - rgb).max(axis=-1) < 0.02).sum() > 200, colour
+        assert drawn["svg"].startswith(b"<?xml")
+        assert drawn["pdf"].startswith(b"%PDF")
+        assert drawn == render(figure, ("png", "svg", "pdf"))
+
+
+def test_a_method_has_one_colour_everywhere(runs: Path) -> None:
+    lines = [line for figure in figures_of(build([runs]).judgements) for panel in figure.panels for line in panel.lines]
+    for method in ("coala-pg", "m-fos"):
+        assert {line.colour for line in lines if line.label == method} == {METHOD_COLOURS[method]}
+    assert len(set(METHOD_COLOURS.values())) == len(METHOD_COLOURS) - 1  # exact shaping has COALA-PG's
+
+
+@pytest.mark.usefixtures("runs")
+def test_a_figure_shows_the_measured_numbers(coalactl: Command) -> None:
+    assert coalactl("report", *QUICK).code == 0
+    rows = [line.split(",") for line in Path("report/figures/fig-3a.csv").read_text().splitlines()]
+    last = [row for row in rows if row[:2] == ["random start", "agent"]][-1]
+    # Seeds 1.00 to 1.07: median 1.035, quartiles 1.0175 and 1.0525.
+    assert [float(value) for value in last[2:]] == pytest.approx([19, 1.035, 1.0175, 1.0525])
+    within = Path("report/figures/fig-5b-ipd-shaping-quick-iterations-20.csv").read_text().splitlines()
+    found = [float(line.split(",")[3]) for line in within if line.startswith("agent,coala-pg")]
+    assert found == pytest.approx([0.1 * place for place in range(INNER_EPISODES)])
+
+
+def test_the_band_of_a_curve_is_the_interval_of_each_point() -> None:
+    values = np.random.default_rng(0).normal(size=(4, 5))
+    assert t_band(values) == pytest.approx(np.array([t_interval(row)[:3] for row in values]))
+
+
+# --- check ----------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.usefixtures("runs")
+def test_a_report_agrees_with_its_runs_wherever_both_have_moved(coalactl: Command) -> None:
+    assert coalactl("report", "--format", "csv", "--format", "md", "--format", "tex").code == 0
+    result = coalactl("report", "--check", "report")
+    assert result.code == 0, result.out + result.err
+    assert int(re.search(r"all (\d+) numbers", result.out)[1]) > 500
+    Path("elsewhere").mkdir()
+    shutil.move("runs", "elsewhere/theirs")
+    shutil.move("report", "elsewhere/mine")
+    assert coalactl("report", "--check", "elsewhere/mine").code == 2
+    assert coalactl("report", "--check", "elsewhere/mine", "--runs", "elsewhere/theirs").code == 0
+    sequence_pack(Path("elsewhere/theirs/new"), "coala-pg", {9: {"reward_vs_naive": 3.0}})
+    assert coalactl("report", "--check", "elsewhere/mine", "--runs", "elsewhere/theirs").code == 0
+
+
+@pytest.mark.parametrize(
+    ("file", "old", "new"),
+    [
+        ("claims.json", r'"estimate": 0\.\d+', '"estimate": 0.7'),
+        ("claims.md", r"\*\*partly\*\*", "**reproduced**"),
+        ("tables/seeds.csv", r",0\.8\d*,", ",0.81,"),
+        ("tables/final.md", r"0\.900", "0.950"),
+        ("tables/final.tex", r"0\.900", "0.950"),
+        ("figures/fig-3a.csv", r"1\.035\d*", "1.036"),
+        ("index.html", r"0\.900 ± 0\.100", "0.930 ± 0.100"),
+    ],
+)
+def test_a_number_that_was_changed_is_found(coalactl: Command, runs: Path, file: str, old: str, new: str) -> None:
+    assert coalactl("report", runs, "--format", "csv", "--format", "md", "--format", "tex").code == 0
+    path = Path("report") / file
+    changed, count = re.subn(old, new, path.read_text(), count=1)
+    assert count == 1
+    path.write_text(changed)
+    result = coalactl("report", "--check", "report")
+    assert result.code == 1
+    assert file in result.out
+    assert len(result.err.splitlines()) == 1
+
+
+def test_a_metric_file_that_was_changed_is_found(coalactl: Command, runs: Path) -> None:
+    assert coalactl("report", runs, *QUICK).code == 0
+    run = RunDirectory(runs / "coala-pg/seed-1")
+    rows = read_metrics(run)
+    rows.loc[rows["iteration"] == 19, "reward_vs_naive"] += 0.01
+    for part in run.metrics_dir.glob("*.parquet"):
+        part.unlink()
+    files = MetricFiles(run)
+    files.append(rows, rows.iloc[:0])
+    files.flush()
+    result = coalactl("report", "--check", "report", "--json")
+    assert result.code == 1
+    assert any(line.startswith("claims.json") for line in json.loads(result.out)["differences"])
+
+
+def test_a_run_that_is_gone_is_named(coalactl: Command, runs: Path) -> None:
+    assert coalactl("report", runs, *QUICK).code == 0
+    shutil.rmtree(runs / "m-fos/seed-2")
+    result = coalactl("report", "--check", "report")
+    assert result.code == 1
+    assert "m-fos/seed-2" in result.out
+
+
+@pytest.mark.parametrize(
+    ("one", "other", "differences"),
+    [
+        ("a 0.8 b", "a 0.81 b", 1),
+        ("a 0.500 b", "a 0.501 b", 0),  # one unit of the last digit that is shown: rounding
+        ("a 0.500 b", "a 0.502 b", 1),
+        ("0.12345678901234", "0.12345678901235", 0),  # summed in another order
+        ("0.12345678901234", "0.12345678999999", 1),
+        ("5 seeds", "6 seeds", 1),
+        ("met 1", "not met 1", 1),
+        ("−0.20", "0.20", 1),
+        ("1\n2", "1", 1),
+    ],
+)
+def test_numbers_are_compared_up_to_rounding(one: str, other: str, differences: int) -> None:
+    assert len(compare("x.md", one, other)[1]) == differences
+
+
+def test_where_all_digits_are_written_all_count() -> None:
+    assert compare("x.csv", "a,0.8", "a,0.7") == (1, ["x.csv, line 1: 0.8, from the runs 0.7"])
+    assert compare("x.json", "0.30000000000000004", "0.3")[1] == []
+
+
+@pytest.mark.parametrize(
+    ("arguments", "words", "code"),
+    [
+        (("--check", "nowhere"), "no such report", 2),
+        (("--check", "empty"), "it has no report.json", 2),
+        (("--runs", "empty"), "goes with --check", 2),
+        (("--check", "other"), "format 9", 2),
+        (("--check", "torn"), "damaged", 4),
+    ],
+)
+def test_a_check_of_nothing_is_one_line(coalactl: Command, arguments: tuple[str, ...], words: str, code: int) -> None:
+    Path("empty").mkdir()
+    for name, text in (("other", '{"format": 9}'), ("torn", '{"format": 1')):
+        Path(name).mkdir()
+        Path(name, "report.json").write_text(text)
+    result = coalactl("report", *arguments)
+    assert (result.code, len(result.err.splitlines())) == (code, 1)
+    assert words in result.err
