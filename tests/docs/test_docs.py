@@ -50,6 +50,7 @@ SHRUNK = {
     "network.mlp_width": 8,
     "population.naive": 2,
 }
+ANALYTICAL = {"run.seeds": 2, "naive.learners": 2, "naive.steps": 2}
 BENCHMARK = {
     **dict.fromkeys(("steps_per_second", "iteration_seconds", "rollout_seconds", "naive_seconds"), 1.0),
     **dict.fromkeys(("learn_seconds", "compile_seconds", "max_rss_bytes", "sgemm_gflops", "steps_per_gflop"), 1.0),
@@ -178,7 +179,9 @@ def shrunk(arguments: list[str]) -> list[str]:
         return arguments
     if "--resume" in arguments:
         return with_option(arguments, "--iterations", RESUMED) if "--iterations" in arguments else arguments
-    values = SHRUNK if names_a_network(arguments) else {**SHRUNK, "network.name": NETWORK}
+    values: dict[str, Any] = SHRUNK if names_a_network(arguments) else {**SHRUNK, "network.name": NETWORK}
+    if any(word.startswith("analytical-") for word in arguments):
+        values = ANALYTICAL
     sizes = [word for key, value in values.items() for word in ("--set", f"{key}={value}")]
     return [*with_option(arguments, "--iterations", START), *sizes]
 
