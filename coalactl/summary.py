@@ -68,8 +68,13 @@ def summarize(run: RunDirectory) -> RunSummary:
 
 
 def last_rows(rows: pd.DataFrame, done: int) -> pd.DataFrame:
-    """The rows of the last tenth of the iterations; the newest where so few are logged that none lies in it."""
-    last = int(rows["iteration"].max())
+    """The rows of the last tenth of the iterations, and from the newest that tell of measures where none lies in it.
+
+    Few iterations may be logged, and of an analytical run not all that are logged are evaluated.
+    """
+    columns = _reported(rows)
+    told = rows[rows[columns].notna().any(axis=1)] if columns else rows
+    last = int((rows if told.empty else told)["iteration"].max())
     return rows[rows["iteration"] >= min(last, done - max(1, math.ceil(done * LAST_SHARE)))]
 
 
@@ -132,5 +137,10 @@ def _quartiles(rows: pd.DataFrame) -> dict[str, tuple[float, float]]:
 
 def _by_seed(rows: pd.DataFrame) -> pd.DataFrame:
     """What is reported, of each seed its mean over agents and iterations; of a run with one seed all its rows."""
-    columns = [column for column in rows.columns if measure_of(str(column)) or POLICY.fullmatch(str(column))]
+    columns = _reported(rows)
     return rows.groupby("seed")[columns].mean() if "seed" in rows else rows[columns]
+
+
+def _reported(rows: pd.DataFrame) -> list[str]:
+    """The columns that are measures, or about an agent itself."""
+    return [column for column in map(str, rows.columns) if measure_of(column) or POLICY.fullmatch(column)]
