@@ -6,6 +6,7 @@ from collections.abc import Iterator
 
 import pandas as pd
 
+from coalactl.report.evaluations import within
 from coalactl.report.figures import BLUE, METHOD_COLOURS, METHOD_DASHES, Figure, Line, Panel
 from coalactl.report.roles import Case
 from coalactl.report.settings import Group, Setting
@@ -34,11 +35,13 @@ def within_episodes(case: Case) -> Figure | None:
     setting = case.settings.get("ipd-shaping")
     if setting is None:
         return None
+    name = _common_evaluation(setting)
     panels = tuple(
-        Panel(title, "inner episode", "defection rate", tuple(_episodes(setting, metric)))
+        Panel(title, "inner episode", "defection rate", tuple(_episodes(setting, metric, name)))
         for title, metric in (("agent", "defection"), ("its naive learners", "coplayer_defection"))
     )
-    note = f"Within a meta-episode, mean over the last 10% of iterations. {_BANDS}."
+    source = "mean over the last 10% of iterations" if name is None else f"of the trained agents (evaluation {name})"
+    note = f"Within a meta-episode, {source}. {_BANDS}."
     return _figure("5b", f"Fig. 5B: behaviour within a meta-episode ({setting.name})", note, panels, setting)
 
 
@@ -102,9 +105,19 @@ def _curve(group: Group, column: str, label: str, colour: str, dashes: str) -> I
         yield _line(curve.interpolate().rolling(steps, center=True, min_periods=1).mean(), label, colour, dashes)
 
 
-def _episodes(setting: Setting, metric: str) -> Iterator[Line]:
+def _common_evaluation(setting: Setting) -> str | None:
+    """The first evaluation against naive learners that all runs have: a figure must not mix sources."""
+    runs = [run for group in _groups(setting) for run in group.runs]
+    for name in sorted(runs[0].evaluations):
+        found = [run.evaluations.get(name) for run in runs]
+        if all(rows is not None and not within(rows, "defection", "naive").empty for rows in found):
+            return name
+    return None
+
+
+def _episodes(setting: Setting, metric: str, evaluation: str | None) -> Iterator[Line]:
     for group in _groups(setting):
-        rows = group.within(metric)
+        rows = group.within(metric) if evaluation is None else group.evaluated(evaluation, metric)
         if not rows.empty:
             colour, dashes = METHOD_COLOURS.get(group.method, "#767676"), METHOD_DASHES.get(group.method, "-")
             yield _line(rows.set_axis(rows.index + 1), group.label, colour, dashes)

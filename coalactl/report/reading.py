@@ -9,7 +9,7 @@ from __future__ import annotations
 import os
 import tomllib
 from collections.abc import Collection, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -19,6 +19,7 @@ import pandas as pd
 from coalactl.errors import UserError
 from coalactl.paths import usable
 from coalactl.report.configurations import result_keys
+from coalactl.report.evaluations import read_evaluations
 from coalactl.runs.directory import RunDirectory, Status, is_pack, is_run
 from coalactl.runs.files import read_json
 from coalactl.runs.metric_files import read_episodes, read_metrics
@@ -38,6 +39,8 @@ class Run:
     config: Mapping[str, Any]
     provenance: Mapping[str, Any]
     status: Status
+    evaluations: Mapping[str, pd.DataFrame] = field(default_factory=dict)
+    """By name; of runs with one training seed."""
 
     @property
     def kind(self) -> str:
@@ -166,7 +169,13 @@ def _take(place: Path, root: Path, only: Collection[str] | None, seen: _Seen) ->
     try:
         if is_run(place):
             if only is None or name in only:
-                seen.runs[place] = _read_run(place, name)
+                run = _read_run(place, name)
+                found = dict(read_evaluations(place))
+                good = {path.stem: rows for path, rows in found.items() if not isinstance(rows, str)}
+                seen.runs[place] = replace(run, evaluations=good)
+                for path, rows in found.items():
+                    if isinstance(rows, str):
+                        seen.problems[path] = Problem(_name(path, root), rows)
         elif is_sweep(place):
             seen.sweeps[place] = _read_sweep(place, name)
             seen.problems.update(_failures(place, root))

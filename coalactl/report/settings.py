@@ -13,6 +13,7 @@ import pandas as pd
 from coalactl.errors import UserError
 from coalactl.presets import read_preset, shipped_presets
 from coalactl.report.configurations import flatten, in_words, method_keys, method_of, setting_keys
+from coalactl.report.evaluations import within
 from coalactl.report.reading import Run
 
 _MOST_NAMED = 3
@@ -60,6 +61,11 @@ class Group:
         """A row an iteration, a column a seed."""
         curves = [run.curve(column) for run in self.runs]
         return pd.concat([curve for curve in curves if not curve.empty] or [pd.DataFrame()], axis=1).sort_index()
+
+    def evaluated(self, name: str, metric: str, opponent: str = "naive") -> pd.DataFrame:
+        """The same as ``within``, from evaluations of that name."""
+        curves = {run.seeds[0]: within(run.evaluations[name], metric, opponent) for run in self.runs}
+        return pd.DataFrame(curves).sort_index(axis=1)
 
     def within(self, metric: str, opponent: str = "naive", untrained: bool = False) -> pd.DataFrame:
         """A row an inner episode, a column a seed: means over agents and the last tenth of the iterations."""

@@ -11,6 +11,7 @@ from pathlib import Path
 
 import matplotlib.image
 import numpy as np
+import pandas as pd
 import pytest
 from command_line import Command
 from report_runs import INNER_EPISODES, analytical_run, sequence_pack
@@ -130,6 +131,45 @@ def test_a_figure_shows_the_measured_numbers(coalactl: Command) -> None:
     within = Path("report/figures/fig-5b-ipd-shaping-quick-iterations-20.csv").read_text().splitlines()
     found = [float(line.split(",")[3]) for line in within if line.startswith("agent,coala-pg")]
     assert found == pytest.approx([0.1 * place for place in range(INNER_EPISODES)])
+
+
+def write_evaluation(run: Path, base: float) -> None:
+    cell = {"opponent_kind": "naive", "metric": "defection", "episodes": 4}
+    rows = [
+        {
+            **cell,
+            "agent": agent,
+            "opponent": opponent,
+            "inner_episode": place,
+            "value": base + 0.1 * place + 0.02 * agent,
+        }
+        for agent in range(2)
+        for opponent in ("naive 0", "naive 1")
+        for place in range(INNER_EPISODES)
+    ]
+    rows.append({**rows[0], "inner_episode": -1, "value": 9.0})
+    rows.append({**rows[0], "opponent_kind": "meta", "value": 9.0})
+    (run / "eval").mkdir()
+    pd.DataFrame(rows).to_parquet(run / "eval/naive.parquet")
+
+
+def test_behaviour_within_a_meta_episode_is_that_of_evaluations_where_all_runs_have_one(runs: Path) -> None:
+    packs = sorted(runs.glob("*/seed-*"))
+    for run in packs[1:]:
+        write_evaluation(run, 0.3)
+
+    def within() -> tuple[str, list[float]]:
+        figure = next(one for one in figures_of(build([runs]).judgements) if one.name.startswith("fig-5b"))
+        return figure.caption, list(figure.panels[0].lines[0].estimate)
+
+    assert within()[1] == pytest.approx([0.0, 0.1, 0.2])  # one has none: what all have is taken
+    write_evaluation(packs[0], 0.6)
+    caption, found = within()
+    assert "evaluation naive" in caption
+    assert found == pytest.approx([0.41, 0.51, 0.61])  # .3, .3 and .6, and .01 by the second agent
+    (packs[0] / "eval/naive.parquet").write_bytes(b"PAR1")
+    assert within()[1] == pytest.approx([0.0, 0.1, 0.2])
+    assert any(problem.name.endswith("eval/naive.parquet") for problem in build([runs]).found.problems)
 
 
 def test_the_band_of_a_curve_is_the_interval_of_each_point() -> None:
