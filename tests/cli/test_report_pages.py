@@ -105,6 +105,7 @@ def test_figures_are_drawn_in_all_formats_and_are_not_empty(runs: Path) -> None:
     for figure in figures.values():
         drawn = render(figure, ("png", "svg", "pdf"))
         pixels = matplotlib.image.imread(BytesIO(drawn["png"]))[..., :3]
+        pixels = pixels[: int(0.7 * len(pixels))]  # above the legend
         colours = {line.colour for panel in figure.panels for line in panel.lines}
         for colour in colours:  # each line is there, in its colour
             rgb = [int(colour[place : place + 2], 16) / 255 for place in (1, 3, 5)]
@@ -195,27 +196,28 @@ def test_a_report_agrees_with_its_runs_wherever_both_have_moved(coalactl: Comman
     assert coalactl("report", "--check", "elsewhere/mine", "--runs", "elsewhere/theirs").code == 0
 
 
-@pytest.mark.parametrize(
-    ("file", "old", "new"),
-    [
-        ("claims.json", r'"estimate": 0\.\d+', '"estimate": 0.7'),
-        ("claims.md", r"\*\*partly\*\*", "**reproduced**"),
-        ("tables/seeds.csv", r",0\.8\d*,", ",0.81,"),
-        ("tables/final.md", r"0\.900", "0.950"),
-        ("tables/final.tex", r"0\.900", "0.950"),
-        ("figures/fig-3a.csv", r"1\.035\d*", "1.036"),
-        ("index.html", r"0\.900 ± 0\.100", "0.930 ± 0.100"),
-    ],
-)
-def test_a_number_that_was_changed_is_found(coalactl: Command, runs: Path, file: str, old: str, new: str) -> None:
+CHANGES = {
+    "claims.json": (r'"estimate": 0\.\d+', '"estimate": 0.7'),
+    "claims.md": (r"\*\*partly\*\*", "**reproduced**"),
+    "tables/seeds.csv": (r",0\.8\d*,", ",0.81,"),
+    "tables/final.md": (r"0\.900", "0.950"),
+    "tables/final.tex": (r"0\.900", "0.950"),
+    "figures/fig-3a.csv": (r"1\.035\d*", "1.036"),
+    "index.html": (r"0\.900 ± 0\.100", "0.930 ± 0.100"),
+}
+
+
+def test_every_number_that_was_changed_is_found(coalactl: Command, runs: Path) -> None:
     assert coalactl("report", runs, "--format", "csv", "--format", "md", "--format", "tex").code == 0
-    path = Path("report") / file
-    changed, count = re.subn(old, new, path.read_text(), count=1)
-    assert count == 1
-    path.write_text(changed)
+    for file, (old, new) in CHANGES.items():
+        changed, count = re.subn(old, new, Path("report", file).read_text(), count=1)
+        assert count == 1, file
+        Path("report", file).write_text(changed)
     result = coalactl("report", "--check", "report")
     assert result.code == 1
-    assert file in result.out
+    found = result.out.splitlines()
+    assert [line.split(",")[0] for line in found] == [*dict.fromkeys(line.split(",")[0] for line in found)]
+    assert {line.split(",")[0] for line in found} == set(CHANGES)
     assert len(result.err.splitlines()) == 1
 
 
