@@ -88,7 +88,7 @@ def _write(paths: list[Path] | None, out: Path, formats: list[str], as_json: boo
     for judgement in made.judgements:
         emit(f"{judgement.claim.figure:<4} {judgement.verdict:<15} {judgement.case.name or '-'}")
     runs, left = len(content["runs"]), len(content["problems"])
-    note(f"{runs} runs; {left} left out or missing{', see claims.md' if not left else ''}")
+    note(f"{runs} runs; {left} left out or missing")
     for problem in content["problems"]:
         note(f"{problem['name']}: {problem['what']}")
     emit(str(out))

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from coalactl.errors import UserError
-from coalactl.report.building import FIGURES, Report, as_json, description, texts
+from coalactl.report.building import FIGURES, FORMATS, Report, as_json, description, texts
 from coalactl.report.figures import Figure, numbers_of, render
 from coalactl.report.page import page
 from coalactl.report.paper_figures import figures_of
@@ -33,7 +33,7 @@ def check_target(out: Path) -> None:
 
 
 def write_report(report: Report, paths: Sequence[Path], out: Path, formats: Sequence[str]) -> Written:
-    """Write all files; those of an earlier report with the same names are replaced."""
+    """Write all files in the place of those of an earlier report."""
     figures = list(figures_of(report.judgements))
     drawings = {
         figure.name: render(figure, ("svg", *(kind for kind in FIGURES if kind in formats))) for figure in figures
@@ -48,7 +48,7 @@ def write_report(report: Report, paths: Sequence[Path], out: Path, formats: Sequ
     }
     make_folder(out)
     with write_failures(out):
-        (out / DESCRIPTION).unlink(missing_ok=True)
+        _clear(out)
         for name, text in files.items():
             (out / name).parent.mkdir(exist_ok=True)
             write_text(out / name, text)
@@ -56,6 +56,15 @@ def write_report(report: Report, paths: Sequence[Path], out: Path, formats: Sequ
             (out / name).write_bytes(content)
         write_text(out / DESCRIPTION, as_json(description(report, paths, out, formats)))
     return Written(out, (*files, *images, DESCRIPTION))
+
+
+def _clear(out: Path) -> None:
+    """Remove an earlier report's files: a figure of other runs must not stay beside this report's."""
+    (out / DESCRIPTION).unlink(missing_ok=True)
+    for folder in ("tables", "figures"):
+        for path in (out / folder).glob("*.*"):
+            if path.suffix.lstrip(".") in FORMATS and path.is_file():
+                path.unlink()
 
 
 def all_texts(report: Report, figures: Sequence[Figure], formats: Sequence[str]) -> dict[str, str]:

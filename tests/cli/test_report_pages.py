@@ -134,6 +134,14 @@ def test_a_figure_shows_the_measured_numbers(coalactl: Command) -> None:
     assert found == pytest.approx([0.1 * place for place in range(INNER_EPISODES)])
 
 
+def test_a_new_report_leaves_nothing_of_the_earlier_one(coalactl: Command, runs: Path) -> None:
+    assert coalactl("report", runs, *QUICK).code == 0
+    Path("report/figures/notes.txt").touch()
+    assert coalactl("report", runs / "exact", "--format", "csv").code == 0
+    assert sorted(path.name for path in Path("report/figures").iterdir()) == ["fig-3a.csv", "notes.txt"]
+    assert not Path("report/tables/final.csv").exists()
+
+
 def write_evaluation(run: Path, base: float) -> None:
     cell = {"opponent_kind": "naive", "metric": "defection", "episodes": 4}
     rows = [
