@@ -17,6 +17,7 @@ from coalactl.commands import presets, runs
 from coalactl.commands.bench import bench
 from coalactl.commands.doctor import doctor
 from coalactl.commands.report import report
+from coalactl.commands.sweep import sweep
 from coalactl.commands.train import train
 from coalactl.errors import ExitCode, UserError
 from coalactl.output import emit, note, open_streams, settle_streams
@@ -32,6 +33,7 @@ app = typer.Typer(
     context_settings={"help_option_names": ["-h", "--help"]},
 )
 app.command()(train)
+app.command()(sweep)
 app.command()(report)
 app.add_typer(presets.app, name="presets")
 app.add_typer(runs.app, name="runs")

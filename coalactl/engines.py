@@ -57,8 +57,8 @@ class Engine(Protocol):
     def run_template(self) -> Any:
         """Shapes and dtypes of the state of one run."""
 
-    def init(self, seeds: Sequence[int]) -> Any:
-        """Fresh runs."""
+    def init(self, seeds: Sequence[int], experiments: Sequence[Any] | None = None) -> Any:
+        """Fresh runs; ``experiments``: one for each, of the same program, where they are not the engine's."""
 
     def compile(self, state: Any) -> None:
         """Compile :meth:`advance`."""

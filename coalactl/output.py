@@ -18,14 +18,15 @@ def emit(text: str) -> None:
 
 def emit_json(content: Any) -> None:
     """JSON as what was asked for; JSON has no word for numbers that are not finite: nan is null, inf a string."""
-    emit(json.dumps(_finite(content), indent=2, allow_nan=False))
+    emit(json.dumps(json_safe(content), indent=2, allow_nan=False))
 
 
-def _finite(content: Any) -> Any:
+def json_safe(content: Any) -> Any:
+    """The same with what JSON has no word for replaced: nan by null, inf by text."""
     if isinstance(content, Mapping):
-        return {key: _finite(value) for key, value in content.items()}
+        return {key: json_safe(value) for key, value in content.items()}
     if isinstance(content, list | tuple):
-        return [_finite(value) for value in content]
+        return [json_safe(value) for value in content]
     if isinstance(content, float) and not math.isfinite(content):
         return None if math.isnan(content) else str(content)
     return content

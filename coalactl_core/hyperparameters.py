@@ -24,7 +24,7 @@ from coalactl_core.types import (
 
 def hyperparameters_of(experiments: Sequence[SequenceExperiment]) -> Scheduled[Hyperparameters]:
     """The numbers of several runs, stacked on a leading ``runs`` axis."""
-    points = max(_most_points(experiment) for experiment in experiments)
+    points = max(most_points(experiment) for experiment in experiments)
     return _stack([_hyperparameters_of_one(experiment, points) for experiment in experiments])
 
 
@@ -65,7 +65,8 @@ def _schedules(config: MetaConfig | NaiveConfig | PopulationConfig, record: Any,
     return {field: schedule_of(getattr(config, field), points) for field in shared if field != "normalize_advantages"}
 
 
-def _most_points(experiment: SequenceExperiment) -> int:
+def most_points(experiment: SequenceExperiment) -> int:
+    """How many points every schedule is padded to: a shape, so that only runs with as many share a program."""
     numbers = [*_fields(experiment.naive), experiment.population.p_naive]
     for config in experiment.agent_configs():
         numbers += _fields(config)

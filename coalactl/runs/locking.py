@@ -51,7 +51,7 @@ def read_holder(lock_file: Path) -> Holder | None:
         holder = Holder(host=str(content["host"]), pid=int(content["pid"]))
     except (OSError, ValueError, KeyError, TypeError):  # no lock, an empty one, or one that is just being written
         return None
-    if holder.host == socket.gethostname() and not _is_alive(holder.pid):
+    if holder.host == socket.gethostname() and not is_alive(holder.pid):
         return None
     return holder
 
@@ -77,7 +77,8 @@ def _tell(descriptor: int, text: str) -> None:
         return
 
 
-def _is_alive(pid: int) -> bool:
+def is_alive(pid: int) -> bool:
+    """Whether a process of that number lives on this host."""
     try:
         os.kill(pid, 0)
     except ProcessLookupError:

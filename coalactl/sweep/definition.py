@@ -120,7 +120,7 @@ def to_tables(sweep: Sweep) -> dict[str, Any]:
 def checked(sweep: Sweep) -> Sweep:
     """The sweep, if its axes and seeds can be what they are; raises :class:`UserError`."""
     for key in (*sweep.axes, *sweep.settings):
-        if key in ("run.seed", "run.seeds", "kind"):
+        if key in ("run.seed", "kind") or (key == "run.seeds" and key in sweep.axes):
             where = "seeds stand in [selection] and [final]" if key != "kind" else "it is the preset's"
             raise UserError(f"{sweep.label}: {key}: it cannot be swept or set; {where}")
     for key in sweep.axes:

@@ -49,7 +49,8 @@ def plan(sweep: Sweep) -> tuple[Trial, ...]:
     for combination in itertools.product(*sweep.axes.values()):
         trial = _trial(sweep, dict(zip(sweep.axes, combination, strict=True)))
         if trial.id in trials:
-            raise UserError(f"{sweep.label}: axes: a duplicate trial, {in_words(trial.values)}; give each value once")
+            words = f"{trial.method}: {in_words(trial.values)}"
+            raise UserError(f"{sweep.label}: axes: a duplicate trial, {words}; give each value once")
         trials[trial.id] = trial
     for trial in trials.values():
         _check_seeds(sweep, trial)
@@ -79,8 +80,9 @@ def with_seed(experiment: Experiment, seed: int) -> Experiment:
 
 
 def in_words(values: Mapping[str, Any]) -> str:
-    """``learning_rate 0.001, discount 1.0``."""
-    return ", ".join(f"{key.rpartition('.')[2]} {value}" for key, value in values.items()) or "no axes"
+    """``learning_rate 0.001, discount 1.0``; the method stands in front of it wherever this is told."""
+    told = [f"{key.rpartition('.')[2]} {value}" for key, value in values.items() if key != "meta.method"]
+    return ", ".join(told) or "as in the preset"
 
 
 def _trial(sweep: Sweep, values: Mapping[str, Any]) -> Trial:

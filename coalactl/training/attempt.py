@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import logging
 import shlex
-from collections.abc import Sequence
-from contextlib import AbstractContextManager
+from collections.abc import Iterator, Sequence
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
@@ -22,22 +22,28 @@ from coalactl_core.experiments import Experiment
 
 if TYPE_CHECKING:
     from coalactl.engines import Engine
+    from coalactl.training.progress import View
     from coalactl.training.store import RunStore
 
 _log = logging.getLogger(__name__)
 
 
 class Runs(NamedTuple):
-    """One run, or the runs of a pack, with the configuration of each."""
+    """The runs that one program trains, with the configuration of each: one run, a pack, or several packs."""
 
     path: Path
     runs: tuple[RunDirectory, ...]
     experiments: tuple[Experiment, ...]
-    pack: Pack | None
+    parts: tuple[RunDirectory | Pack, ...]
+    """What is locked as a whole."""
 
-    def lock(self) -> AbstractContextManager[None]:
+    @contextmanager
+    def lock(self) -> Iterator[None]:
         """Be the one writer."""
-        return self.pack.lock() if self.pack else self.runs[0].lock()
+        with ExitStack() as locks:
+            for part in self.parts:
+                locks.enter_context(part.lock())
+            yield
 
 
 class Beginning(NamedTuple):
@@ -57,15 +63,10 @@ def run_attempt(
     stop: StopSignals,
 ) -> ExitCode:
     """Trains from a beginning to the end, a signal or a failure, and tells how it went."""
-    from coalactl.training.session import Session
-
     view = choose_view(_title(runs, stores), quiet=request.quiet)
     stop.on_first(lambda name: view.message(f"{name}: finishing the running call and saving; once more leaves at once"))
     try:
-        code = Session(engine, stores, state, view, stop).run(beginning.iteration, beginning.seconds)
-    except UserError as error:
-        _note_failure(stores, error)
-        raise
+        code = train_on(engine, stores, state, beginning, view, stop)
     finally:
         view.close()
     if code is not ExitCode.OK:
@@ -73,6 +74,19 @@ def run_attempt(
             note(f"stopped and saved; go on with: coalactl train --resume {shlex.quote(str(runs.path))}")
         return code
     return report(runs.runs, runs.path, request)
+
+
+def train_on(
+    engine: Engine, stores: Sequence[RunStore], state: Any, beginning: Beginning, view: View, stop: StopSignals
+) -> ExitCode:
+    """Trains from a beginning; raises :class:`UserError` (diverged, or a failed write) with the status written."""
+    from coalactl.training.session import Session
+
+    try:
+        return Session(engine, stores, state, view, stop).run(beginning.iteration, beginning.seconds)
+    except UserError as error:
+        _note_failure(stores, error)
+        raise
 
 
 def _note_failure(stores: Sequence[RunStore], error: UserError) -> None:

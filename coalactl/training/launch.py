@@ -97,9 +97,9 @@ def _create(path: Path, experiments: tuple[Experiment, ...], preset: Preset, req
         provenance["init_from"] = request.init_from.name
     if request.seeds is None:
         run = RunDirectory.create(path, plain(experiments[0]), provenance)
-        return Runs(path, (run,), experiments, None)
+        return Runs(path, (run,), experiments, (run,))
     pack = Pack.create(path, {each.run.seed: plain(each) for each in experiments}, provenance)
-    return Runs(path, pack.runs, experiments, pack)
+    return Runs(path, pack.runs, experiments, (pack,))
 
 
 def _default_path(preset: Preset, resolved: Resolved, seeds: Sequence[int]) -> Path:

@@ -7,7 +7,7 @@ import sys
 from collections.abc import Mapping, Sequence
 from contextlib import ExitStack
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from coalactl.configuration import differences, plain, resolve, validate
 from coalactl.engines import engine_for
@@ -24,6 +24,10 @@ from coalactl.training.request import TrainRequest, with_seeds_in_run
 from coalactl.training.signals import StopSignals
 from coalactl_core.experiments import Experiment
 
+if TYPE_CHECKING:
+    from coalactl.engines import Engine
+    from coalactl.training.store import RunStore
+
 _log = logging.getLogger(__name__)
 
 
@@ -34,7 +38,7 @@ def resume(path: Path, request: TrainRequest, stop: StopSignals) -> ExitCode:
     with ExitStack() as context:
         context.enter_context(runs.lock())
         log_to(runs.runs[0].log_file)
-        statuses = [_status(run) for run in runs.runs]
+        statuses = [status_in(run) for run in runs.runs]
         wanted = runs.experiments[0].run.iterations
         if all(status.state == "finished" and status.iteration == wanted for status in statuses):
             _write_configurations(runs)
@@ -49,53 +53,75 @@ def _go_on(runs: Runs, statuses: Sequence[Status], request: TrainRequest, stop: 
     devices = runs.experiments[0].compute.devices
     with stop.leaving_at_once():
         prepare_jax(devices if isinstance(devices, int) else None)
-        import jax
-
-        from coalactl.runs.provenance import add_attempt, describe_attempt
-        from coalactl.training.store import lane, restore_newest, stack
-
         engine = engine_for(runs.experiments[0])
-        state = engine.init([experiment.run.seed for experiment in runs.experiments])
-    stores = stores_of(runs, statuses[0].preset)
-    alive = [place for place, status in enumerate(statuses) if status.state != "diverged"] or list(range(len(stores)))
-    for place in set(range(len(stores))) - set(alive):
-        stores[place].diverged = "in an earlier attempt"
-    restored = restore_newest([runs.runs[place] for place in alive], lane(state, 0), warn)
-    step, seconds = 0, 0.0
-    if restored is not None:
-        step = restored[0]
-        lanes = [lane(state, place) for place in range(len(stores))]
-        for place, given in zip(alive, restored[1], strict=True):
-            lanes[place] = given
-        state = stack(lanes)
-    elif "init_from" in runs.runs[0].read_provenance():
-        raise UserError(
-            f"{runs.path}: the parameters it started from (--init-from) are gone; start it anew", ExitCode.DAMAGED
-        )
+        stores = stores_of(runs, statuses[0].preset)
+        state, step = _restored(runs, engine, stores, statuses)
     if step > runs.experiments[0].run.iterations:
         raise UserError(
             f"run.iterations: {runs.experiments[0].run.iterations} given; "
             f"{runs.path} has done {step} already, use at least that"
         )
     _write_configurations(runs)
+    beginning = _begin_again(runs, stores, step)
+    _log.info("resumed at iteration %d", step)
+    return run_attempt(runs, engine, stores, state, beginning, request, stop)
+
+
+def take_up(
+    runs: Runs, engine: Engine, stores: Sequence[RunStore], statuses: Sequence[Status]
+) -> tuple[Any, Beginning]:
+    """The state of locked runs at their newest common checkpoint, or fresh; what an attempt left behind it is dropped.
+
+    Raises :class:`UserError` (damaged) where there were checkpoints and none is whole.
+    """
+    state, step = _restored(runs, engine, stores, statuses)
+    return state, _begin_again(runs, stores, step)
+
+
+def _restored(runs: Runs, engine: Engine, stores: Sequence[RunStore], statuses: Sequence[Status]) -> tuple[Any, int]:
+    """The state at the newest common checkpoint of all that have not diverged, and its step."""
+    from coalactl.training.store import lane, restore_newest, stack
+
+    state = engine.init([experiment.run.seed for experiment in runs.experiments], runs.experiments)
+    alive = [place for place, status in enumerate(statuses) if status.state != "diverged"] or list(range(len(stores)))
+    for place in set(range(len(stores))) - set(alive):
+        stores[place].diverged = "in an earlier attempt"
+    restored = restore_newest([runs.runs[place] for place in alive], lane(state, 0), warn)
+    if restored is None:
+        if any("init_from" in run.read_provenance() for run in runs.runs):
+            raise UserError(
+                f"{runs.path}: the parameters it started from (--init-from) are gone; start it anew", ExitCode.DAMAGED
+            )
+        return state, 0
+    lanes = [lane(state, place) for place in range(len(stores))]
+    for place, given in zip(alive, restored[1], strict=True):
+        lanes[place] = given
+    return stack(lanes), restored[0]
+
+
+def _begin_again(runs: Runs, stores: Sequence[RunStore], step: int) -> Beginning:
+    """Notes the attempt and drops the rows that come after the step."""
+    import jax
+
+    from coalactl.runs.provenance import add_attempt, describe_attempt
+
     attempt = {**describe_attempt(["coalactl", *sys.argv[1:]], jax.devices()), "from_iteration": step}
     for run in runs.runs:
         run.write_provenance(add_attempt(_provenance(run, attempt), attempt))
-    for place in alive:
-        seconds = max(seconds, stores[place].drop_after(step))
-    _log.info("resumed at iteration %d", step)
-    return run_attempt(runs, engine, stores, state, Beginning(step, seconds), request, stop)
+    alive = [store for store in stores if store.diverged is None]
+    return Beginning(step, max((store.drop_after(step) for store in alive), default=0.0))
 
 
 def _open(path: Path) -> Runs:
     if is_pack(path):
         pack = Pack.open(path)
-        return Runs(path, pack.runs, tuple(_experiment(run) for run in pack.runs), pack)
+        return Runs(path, pack.runs, tuple(experiment_in(run) for run in pack.runs), (pack,))
     run = RunDirectory.open(path)
-    return Runs(path, (run,), (_experiment(run),), None)
+    return Runs(path, (run,), (experiment_in(run),), (run,))
 
 
-def _experiment(run: RunDirectory) -> Experiment:
+def experiment_in(run: RunDirectory) -> Experiment:
+    """The experiment of a run directory."""
     return validate(run.read_config(), file=str(run.config_file))
 
 
@@ -146,7 +172,8 @@ def _provenance(run: RunDirectory, attempt: Mapping[str, Any]) -> dict[str, Any]
         return {"format": FORMAT, **attempt}
 
 
-def _status(run: RunDirectory) -> Status:
+def status_in(run: RunDirectory) -> Status:
+    """The status of a run; of a damaged one the user is told."""
     try:
         return run.read_status()
     except UserError as error:  # The status only tells; the checkpoints are what counts.

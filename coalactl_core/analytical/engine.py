@@ -74,8 +74,14 @@ class AnalyticalEngine:
         """The shapes and dtypes of the state of one run, as arrays."""
         return jax.tree.map(lambda leaf: leaf[0], self.init([self.experiment.run.seed]))
 
-    def init(self, seeds: Sequence[int]) -> AnalyticalState:
-        """Fresh runs, each beginning at one of the seeds and holding as many as the experiment says."""
+    def init(self, seeds: Sequence[int], experiments: Sequence[AnalyticalExperiment] | None = None) -> AnalyticalState:
+        """Fresh runs, each beginning at one of the seeds and holding as many as the experiment says.
+
+        Raises:
+            ConfigurationError: one of the ``experiments`` differs from the engine's in more than ``run``.
+        """
+        for experiment in experiments or ():
+            self._check_program(experiment)
         return self._exactly(self._compiled_init, np.asarray(seeds, np.uint32))
 
     def advance(self, state: AnalyticalState, count: int) -> tuple[AnalyticalState, Metrics]:
@@ -126,6 +132,14 @@ class AnalyticalEngine:
         policies = len(self.seeds) * self.experiment.population.meta * naive.learners
         rows = self.call_capacity * self.metric_count * 2
         return _BASE_BYTES + runs * size * (policies * (naive.steps + 1) * _KEPT_PER_STEP + rows)
+
+    def _check_program(self, experiment: AnalyticalExperiment) -> None:
+        """Every number is part of the program here."""
+        free = {"run", "compute"}
+        if experiment.model_dump(exclude=free) != self.experiment.model_dump(exclude=free) or len(
+            experiment.seeds
+        ) != len(self.seeds):
+            raise ConfigurationError("runs of one analytical program share all but their seeds")
 
     def _exactly(self, function: Callable[..., Result], *arguments: Any) -> Result:
         """Calls a program in the experiment's precision; its arrays come back to the host."""

@@ -55,8 +55,20 @@ _engines: dict[str, Any] = {}
 
 
 @pytest.fixture
-def train(coalactl: Command, monkeypatch: pytest.MonkeyPatch) -> Command:
-    """``coalactl train`` at tiny sizes; engines are kept, since tracing and compiling is nearly all the time."""
+def train(coalactl: Command, kept_engines: None) -> Command:
+    """``coalactl train`` with engines that are kept."""
+    return lambda *arguments: coalactl("train", *arguments)
+
+
+@pytest.fixture
+def sweep(coalactl: Command, kept_engines: None) -> Command:
+    """``coalactl sweep`` with engines that are kept."""
+    return lambda *arguments: coalactl("sweep", *arguments)
+
+
+@pytest.fixture
+def kept_engines(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Engines are kept from test to test, since tracing and compiling is nearly all the time."""
     from coalactl_core import training
     from coalactl_core.compute import with_chosen_compute
 
@@ -70,4 +82,3 @@ def train(coalactl: Command, monkeypatch: pytest.MonkeyPatch) -> Command:
         return engine
 
     monkeypatch.setattr(training, "build_engine", kept)
-    return lambda *arguments: coalactl("train", *arguments)

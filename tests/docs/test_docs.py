@@ -28,6 +28,9 @@ from coalactl.bench import child
 from coalactl.cli import main
 from coalactl.configuration import known_keys, plain, resolve, validate
 from coalactl.overrides import parse_overrides
+from coalactl.presets import Preset
+from coalactl.sweep.definition import read_sweep
+from coalactl.sweep.plan import plan
 from coalactl_core import training
 from coalactl_core.compute import with_chosen_compute
 from coalactl_core.config import AgentGroup, FixedStrategy, SequenceExperiment
@@ -175,6 +178,8 @@ def run_command(command: ShellCommand) -> int:
 
 def shrunk(arguments: list[str]) -> list[str]:
     """The arguments with small sizes: those of a new run after all others, so that they win."""
+    if arguments[:1] == ["sweep"]:
+        return shrunk_sweep(arguments)
     if arguments[:1] != ["train"] or "--dry-run" in arguments:
         return arguments
     if "--resume" in arguments:
@@ -184,6 +189,22 @@ def shrunk(arguments: list[str]) -> list[str]:
         values = ANALYTICAL
     sizes = [word for key, value in values.items() for word in ("--set", f"{key}={value}")]
     return [*with_option(arguments, "--iterations", START), *sizes]
+
+
+def shrunk_sweep(arguments: list[str]) -> list[str]:
+    """A sweep of one trial, in this process: other processes would not find the small network."""
+    if "--resume" in arguments or "--dry-run" in arguments:
+        return arguments
+    kept = list(arguments)
+    if "--executor" in kept:
+        for option in ("--executor", "--jobs"):
+            place = kept.index(option)
+            del kept[place : place + 2]
+    values = {**SHRUNK, "network.name": NETWORK, "run.iterations": START, "meta.method": "coala-pg"}
+    small = [f"{key}={value}" for key, value in {**values, "selection.seeds": [0], "meta.learning_rate": 0.1}.items()]
+    if "final.seeds" not in " ".join(kept):
+        small.append("final.seeds=[7]")
+    return [*kept, *(word for assignment in small for word in ("--set", assignment))]
 
 
 def names_a_network(arguments: list[str]) -> bool:
@@ -212,6 +233,9 @@ def run_toml(block: Block, namespace: dict[str, Any]) -> None:
     if block.file == "pyproject.toml":
         return
     tables = tomllib.loads(block.text)
+    if "axes" in tables:
+        assert plan(read_sweep(Preset(block.file or "sweep", Path(block.file or ""), shipped=False), {}))
+        return
     experiment = resolve(tables, block.file or "the page", {}).experiment
     assert validate(plain(experiment)) == experiment
 

@@ -1,0 +1,103 @@
+"""``coalactl sweep``: from a request to a sweep folder, through an executor, and what is told at the end."""
+
+from __future__ import annotations
+
+import os
+import shlex
+import sys
+from collections.abc import Callable
+from datetime import UTC, datetime
+from pathlib import Path
+
+from coalactl.environment import log_to, usable_cores
+from coalactl.errors import ExitCode
+from coalactl.output import note
+from coalactl.sweep.definition import DEFAULT_SWEEP, Sweep, find_sweep, read_sweep
+from coalactl.sweep.folder import SweepFolder
+from coalactl.sweep.outcome import describe, report
+from coalactl.sweep.overview import Observer
+from coalactl.sweep.plan import plan
+from coalactl.sweep.request import Executor, SweepRequest
+from coalactl.sweep.slurm import DEFAULT_TASKS, write_script
+from coalactl.sweep.view import SweepView, choose_sweep_view
+from coalactl.training.signals import StopSignals
+
+
+def sweep(request: SweepRequest) -> ExitCode:
+    """Does what the request asks; raises :class:`UserError`."""
+    executor = _executor(request)
+    if request.resume is not None:
+        folder = SweepFolder.open(request.resume)
+        planned = folder.read_sweep()
+        folder.forget_failures()
+    else:
+        file = find_sweep(request.sweep or DEFAULT_SWEEP)
+        planned = read_sweep(file, request.overrides)
+        trials = plan(planned)
+        if request.sweep is None and not request.quiet:
+            note(f"no sweep given: taking {file.name}")
+        if request.dry_run:
+            describe(planned, trials, json=request.json)
+            return ExitCode.OK
+        folder = SweepFolder.create(request.out or _default_path(planned), planned)
+    if request.emit_slurm is not None:
+        command = f"{shlex.quote(sys.executable)} -m coalactl"
+        write_script(request.emit_slurm, folder.path, planned.name, request.jobs or DEFAULT_TASKS, command)
+        if not request.quiet:
+            note(f"submit with: sbatch {shlex.quote(str(request.emit_slurm))}")
+        return ExitCode.OK
+    observer = Observer(folder, planned)
+    observer.final_jobs()  # Those of a sweep that was here before.
+    code = _work(observer, request, executor) if observer.is_open() else ExitCode.OK
+    if code is not ExitCode.OK:
+        if not request.quiet:
+            note(f"stopped and saved; go on with: coalactl sweep --resume {shlex.quote(str(folder.path))}")
+        return code
+    return report(observer, request)
+
+
+def _work(observer: Observer, request: SweepRequest, executor: _Run) -> ExitCode:
+    log_to(observer.folder.log_file)
+    view = choose_sweep_view(_title(observer), quiet=request.quiet)
+    try:
+        with StopSignals() as stop:
+            stop.on_first(
+                lambda name: view.message(f"{name}: finishing the running call and saving; once more leaves at once")
+            )
+            view.show(observer.look())
+            return executor(observer, view, stop)
+    finally:
+        view.close()
+
+
+_Run = Callable[[Observer, SweepView, StopSignals], ExitCode]
+
+
+def _executor(request: SweepRequest) -> _Run:
+    """Who works; found first, so that what is missing is told before anything is written."""
+    from coalactl.sweep import executors
+
+    if request.works_as is Executor.PACKED:
+        workers = _array_tasks()
+        return lambda observer, view, stop: executors.run_packed(observer, view, stop, workers)
+    jobs = request.jobs or usable_cores()
+    return lambda observer, view, stop: executors.run_processes(observer, view, stop, jobs)
+
+
+def _array_tasks() -> int:
+    """How many tasks of a Slurm array share the folder."""
+    given = os.environ.get("SLURM_ARRAY_TASK_COUNT", "")
+    return max(1, int(given)) if given.isdigit() else 1
+
+
+def _title(observer: Observer) -> str:
+    sweep = observer.sweep
+    runs = sum(len(job.trial.seeds) for job in observer.jobs)
+    return f"{sweep.label}: {len(observer.jobs)} trials, {runs} runs of {sweep.preset}, in {observer.folder.path}"
+
+
+def _default_path(sweep: Sweep) -> Path:
+    """``runs/sweep-NAME-UTC``, with a number behind it where that exists."""
+    base = f"sweep-{sweep.name}-{datetime.now(UTC).strftime('%Y%m%dT%H%M%SZ')}"
+    names = [base, *(f"{base}-{number}" for number in range(2, 1000))]
+    return next(path for name in names if not (path := Path("runs") / name).exists())

@@ -1,0 +1,115 @@
+"""What is told of a sweep: the plan before, the table or the JSON object at the end, and what to type next."""
+
+from __future__ import annotations
+
+import shlex
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from rich.table import Table
+
+from coalactl.console import OurConsole, quantity
+from coalactl.errors import ExitCode, UserError
+from coalactl.output import emit, emit_json
+from coalactl.sweep.definition import Sweep
+from coalactl.sweep.folder import Failure
+from coalactl.sweep.overview import Observer
+from coalactl.sweep.plan import Trial, in_words
+from coalactl.sweep.request import SweepRequest
+from coalactl.sweep.selection import Result, as_json, choose
+from coalactl_core.config import SequenceExperiment
+
+_TOLD_FAILURES = 10
+
+
+def describe(sweep: Sweep, trials: Sequence[Trial], *, json: bool) -> None:
+    """``--dry-run``: the trials and what they take; nothing is written."""
+    methods = tuple(dict.fromkeys(trial.method for trial in trials))
+    runs = len(trials) * len(sweep.selection.seeds), len(methods) * len(sweep.final.seeds)
+    needs: dict[str, Any] = {
+        "trials": len(trials),
+        "selection_runs": runs[0],
+        "final_runs": runs[1],
+        "steps": sum(map(_steps, trials)) * len(sweep.selection.seeds)
+        + sum(max(_steps(trial) for trial in trials if trial.method == method) for method in methods)
+        * len(sweep.final.seeds),
+    }
+    if json:
+        listed = [{"trial": trial.id, "method": trial.method, "values": dict(trial.values)} for trial in trials]
+        emit_json({"sweep": sweep.name, "preset": sweep.preset, **needs, "list": listed})
+        return
+    for trial in trials:
+        emit(f"{trial.id}  {in_words(trial.values)}")
+    emit(f"sweep:      {sweep.name}, of preset {sweep.preset}")
+    emit(f"selection:  {len(trials)} trials, {runs[0]} runs on seeds {_list(sweep.selection.seeds)}")
+    emit(f"            by {sweep.selection.metric}, {sweep.selection.direction}")
+    emit(f"final:      {runs[1]} runs on seeds {_list(sweep.final.seeds)}")
+    if needs["steps"]:
+        emit(f"steps:      {quantity(needs['steps'])} in all")
+
+
+def report(observer: Observer, request: SweepRequest) -> ExitCode:
+    """Prints what the sweep came to; raises :class:`UserError` (failed) that names what failed."""
+    final = observer.final_results()
+    chosen = choose(observer.results(), observer.sweep.selection.direction)
+    failures = observer.failures()
+    if request.json:
+        emit_json(_object(observer, chosen, final, failures))
+    elif not request.quiet:
+        _show(observer, chosen, final)
+    if failures:
+        named = [f"{name} ({failure.reason})" for name, failure in list(failures.items())[:_TOLD_FAILURES]]
+        more = f" and {len(failures) - _TOLD_FAILURES} more" if len(failures) > _TOLD_FAILURES else ""
+        raise UserError(f"{len(failures)} failed: {'; '.join(named)}{more}", ExitCode.FAILED)
+    return ExitCode.OK
+
+
+def _object(
+    observer: Observer, chosen: Mapping[str, Result], final: Sequence[Result], failures: Mapping[str, Failure]
+) -> dict[str, Any]:
+    sweep = observer.sweep
+    return {
+        "sweep_dir": str(observer.folder.path),
+        "trials": [{**as_json(result, sweep), "state": result.state} for result in observer.results()],
+        "selection": {method: as_json(result, sweep) for method, result in chosen.items()},
+        "final": {result.trial.method: {**as_json(result, sweep), "state": result.state} for result in final},
+        "failures": {name: failure._asdict() for name, failure in failures.items()},
+    }
+
+
+def _show(observer: Observer, chosen: Mapping[str, Result], final: Sequence[Result]) -> None:
+    sweep, console = observer.sweep, OurConsole(highlight=False)
+    title = f"{sweep.selection.metric}, mean over the last tenth of the iterations"
+    table = Table(title=title, title_justify="left", title_style="italic")
+    table.add_column("method")
+    table.add_column("chosen")
+    table.add_column(f"selection\n{len(sweep.selection.seeds)} seeds", justify="right")
+    table.add_column(f"final\n{len(sweep.final.seeds)} seeds", justify="right", style="bold")
+    table.add_column("each final seed")
+    by_method = {result.trial.method: result for result in final}
+    for method, result in chosen.items():
+        ended = by_method.get(method)
+        seeds = " ".join(_number(value) for value in ended.per_seed.values()) if ended else ""
+        table.add_row(
+            method, in_words(result.trial.values), _number(result.mean), _number(ended.mean if ended else None), seeds
+        )
+    console.print(table)
+    named = shlex.quote(str(observer.folder.path))
+    lines = [f"files:   {observer.folder.path}", f"trials:  {observer.folder.trials_file}"]
+    lines += [f"again:   coalactl sweep --resume {named}"]
+    for line in lines:
+        console.print(line, markup=False, soft_wrap=True)
+
+
+def _steps(trial: Trial) -> int:
+    experiment = trial.experiment
+    each = experiment.steps_per_iteration if isinstance(experiment, SequenceExperiment) else 0
+    return each * experiment.run.iterations
+
+
+def _list(seeds: Sequence[int]) -> str:
+    return ", ".join(map(str, seeds))
+
+
+def _number(value: float | None) -> str:
+    return "-" if value is None else f"{value:.3f}"
