@@ -9,6 +9,7 @@ from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from coalactl.errors import UserError
+from coalactl.output import note
 from coalactl.runs.directory import RunDirectory
 
 if TYPE_CHECKING:
@@ -34,6 +35,8 @@ class RunSummary(NamedTuple):
     untrained: dict[str, float | None]
     trained: dict[str, float | None]
     quartiles: Mapping[str, tuple[float, float]] = MappingProxyType({})
+    missing: str = ""
+    """Which rows are gone, in words."""
 
 
 class Measure(NamedTuple):
@@ -47,11 +50,13 @@ class Measure(NamedTuple):
 def summarize(run: RunDirectory) -> RunSummary:
     """The summary of a run so far."""
     from coalactl.runs.metric_files import read_metrics
+    from coalactl.runs.parts import missing_rows
 
     rows = read_metrics(run)
     planned = int(run.read_config()["run"]["iterations"])
+    missing = missing_rows(run)
     if rows.empty:
-        return RunSummary(0, planned, 0, 0.0, {}, {})
+        return RunSummary(0, planned, 0, 0.0, {}, {}, missing=missing)
     last = int(rows["iteration"].max())
     done = max(last + 1, _told_iterations(run))
     window = last_rows(rows, done)
@@ -64,6 +69,7 @@ def summarize(run: RunDirectory) -> RunSummary:
         untrained=_means(rows[rows["iteration"] == 0]),
         trained=_means(window),
         quartiles=_quartiles(window),
+        missing=missing,
     )
 
 
@@ -76,6 +82,13 @@ def last_rows(rows: pd.DataFrame, done: int) -> pd.DataFrame:
     told = rows[rows[columns].notna().any(axis=1)] if columns else rows
     last = int((rows if told.empty else told)["iteration"].max())
     return rows[rows["iteration"] >= min(last, done - max(1, math.ceil(done * LAST_SHARE)))]
+
+
+def note_missing(runs: Sequence[RunDirectory], summaries: Sequence[RunSummary]) -> None:
+    """Tells of rows that are gone."""
+    for run, summary in zip(runs, summaries, strict=True):
+        if summary.missing:
+            note(f"{run.path} is damaged: {summary.missing}")
 
 
 def measure_of(column: str) -> Measure | None:

@@ -57,11 +57,12 @@ def show(
     """Show what a run came to so far."""
     from coalactl.runs.directory import RunDirectory, is_pack
     from coalactl.runs.pack import Pack
-    from coalactl.summary import summarize
+    from coalactl.summary import note_missing, summarize
 
     usable(path / "config.toml")
     runs = Pack.open(path).runs if is_pack(path) else (RunDirectory.open(path),)
     summaries = [summarize(run) for run in runs]
+    note_missing(runs, summaries)
     rows = [_row(run) for run in runs]
     if as_json:
         objects = [

@@ -28,13 +28,14 @@ from coalactl.runs.manifests import (
     checkpoint_folder,
     discard_incomplete,
     drop,
+    drop_later,
     prune,
     read_manifest,
     steps,
     write_manifest,
 )
 
-__all__ = ["NoWholeCheckpointError", "discard_incomplete", "prune", "restore", "save", "steps"]
+__all__ = ["NoWholeCheckpointError", "discard_incomplete", "drop_later", "prune", "restore", "save", "steps"]
 
 _logger = logging.getLogger(__name__)
 
@@ -43,10 +44,10 @@ class NoWholeCheckpointError(UserError):
     """All checkpoints that were asked for are damaged."""
 
 
-def save(run: RunDirectory, step: int, tree: Any) -> None:
+def save(run: RunDirectory, step: int, tree: Any, rows: Mapping[str, int] | None = None) -> None:
     """Save a state: Orbax commits its arrays, then the manifest declares them whole.
 
-    Checkpoints of later steps are dropped after that: they are damaged ones that a restore has passed over.
+    ``rows`` tells how far the metric parts, which are on disk already, have reached. There are no later steps.
     Raises :class:`UserError` when a write fails; the checkpoints before stand.
     """
     leaves = _named_leaves(tree)
@@ -57,14 +58,11 @@ def save(run: RunDirectory, step: int, tree: Any) -> None:
         try:
             # Orbax refuses empty arrays; their shape in the manifest says all about them.
             _commit(folder, {name: array for name, array in arrays.items() if array.size})
-            write_manifest(run, step, {name: _describe(leaf) for name, leaf in leaves.items()})
+            write_manifest(run, step, {name: _describe(leaf) for name, leaf in leaves.items()}, rows or {})
         except OSError:
             with suppress(OSError):  # on a full disk the half of a checkpoint is in the way of everything else
                 discard_incomplete(run)
             raise
-        for later in steps(run):
-            if later > step:
-                drop(run, later)
 
 
 def restore(

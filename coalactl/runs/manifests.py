@@ -38,11 +38,13 @@ class FileDescription(NamedTuple):
 
 
 class Manifest(NamedTuple):
-    """The arrays of a checkpoint by name, its files by path below the checkpoint's folder."""
+    """The arrays of a checkpoint by name, its files by path below the checkpoint's folder, and the rows before it."""
 
     step: int
     arrays: dict[str, ArrayDescription]
     files: dict[str, FileDescription]
+    rows: dict[str, int]
+    """The iteration that the parts of ``metrics`` and of ``episodes`` had reached; the oldest manifests do not say."""
 
 
 class DamagedCheckpointError(Exception):
@@ -67,7 +69,9 @@ def manifest_file(run: RunDirectory, step: int) -> Path:
     return run.manifests_dir / f"{step}.json"
 
 
-def write_manifest(run: RunDirectory, step: int, arrays: Mapping[str, ArrayDescription]) -> None:
+def write_manifest(
+    run: RunDirectory, step: int, arrays: Mapping[str, ArrayDescription], rows: Mapping[str, int]
+) -> None:
     """Have the files of a committed checkpoint on disk, then declare it whole."""
     folder = checkpoint_folder(run, step)
     files = {path.relative_to(folder).as_posix(): _describe(path, synchronise=True) for path in _walk(folder)}
@@ -78,6 +82,7 @@ def write_manifest(run: RunDirectory, step: int, arrays: Mapping[str, ArrayDescr
         "step": step,
         "arrays": {name: {"shape": list(array.shape), "dtype": array.dtype} for name, array in arrays.items()},
         "files": {name: file._asdict() for name, file in files.items()},
+        "rows": dict(rows),
     }
     write_json(manifest_file(run, step), {**content, "sha256": _digest(content)})
 
@@ -98,6 +103,7 @@ def read_manifest(run: RunDirectory, step: int) -> Manifest:
             step=step,
             arrays={key: ArrayDescription(tuple(a["shape"]), a["dtype"]) for key, a in content["arrays"].items()},
             files={key: FileDescription(**file) for key, file in content["files"].items()},
+            rows=dict(content.get("rows", {})),
         )
     except (OSError, ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
         raise DamagedCheckpointError(f"{name} cannot be read: {reason(error)}") from error
@@ -134,6 +140,13 @@ def drop(run: RunDirectory, step: int) -> None:
     """Remove a checkpoint, its manifest first: a kill in between leaves an incomplete one, not a damaged one."""
     remove(manifest_file(run, step))
     remove(checkpoint_folder(run, step))
+
+
+def drop_later(run: RunDirectory, step: int) -> None:
+    """Remove the checkpoints of later steps: damaged ones that a restore has passed over."""
+    for later in steps(run):
+        if later > step:
+            drop(run, later)
 
 
 def discard_incomplete(run: RunDirectory) -> None:

@@ -1,17 +1,16 @@
 """Metric rows as closed Parquet files that pandas reads while the run goes on.
 
 ``metrics/`` has one row an iteration and agent, ``episodes/`` the long form. A part ``START-END.parquet`` holds the
-rows of the iterations from START up to, not including, END. Parts are written once, in order, each in one step. One
-that takes the place of others (when rows are dropped, or many parts merged) is written before they are removed, so a
-reader that ignores parts within another one's range sees every row once, whenever the writer was killed.
+rows of the iterations from START up to, not including, END, and begins where the one before it ended
+(:mod:`coalactl.runs.parts`). Parts are written once, in order, each in one step. One that takes the place of others
+(when rows are dropped, or many parts merged) is written before they are removed, so a reader that ignores parts within
+another one's range sees every row once, whenever the writer was killed.
 """
 
 from __future__ import annotations
 
-import re
-from collections.abc import Iterable
+from collections.abc import Mapping
 from pathlib import Path
-from typing import NamedTuple
 
 import pandas as pd
 import pyarrow as pa
@@ -22,10 +21,15 @@ from coalactl.errors import ExitCode, UserError
 from coalactl.runs.directory import RunDirectory
 from coalactl.runs.files import reason, remove_temporary_files, replacing, write_failures
 from coalactl.runs.layout import refuse_links
+from coalactl.runs.parts import Part, missing_parts, part_file, parts_in, uncovered
 
 MOST_PARTS = 50
 
 _READ_ATTEMPTS = 10
+
+
+class DamagedRowsError(UserError):
+    """Rows that were written cannot be read any more."""
 
 
 class MetricFiles:
@@ -43,6 +47,10 @@ class MetricFiles:
         """Write the rows taken since the last flush; raises :class:`UserError` when the write fails."""
         for table in self._tables:
             table.flush()
+
+    def reached(self) -> dict[str, int]:
+        """The iteration that the parts of each folder have reached."""
+        return {table.folder.name: table.reached for table in self._tables}
 
     def keep_before(self, step: int) -> None:
         """Drop the rows of iteration ``step`` and later, as a resume from that step does, and lose none before it."""
@@ -65,27 +73,30 @@ def read_episodes(run: RunDirectory) -> pd.DataFrame:
     return _read_folder(run.episodes_dir)
 
 
-class Part(NamedTuple):
-    """One closed file and the iterations it covers."""
-
-    start: int
-    end: int
-    path: Path
+def check_rows(run: RunDirectory, reached: Mapping[str, int]) -> None:
+    """Raise :class:`DamagedRowsError` unless the parts are there, and can be read, as far as they had reached."""
+    for folder in (run.metrics_dir, run.episodes_dir):
+        for part in uncovered(parts_in(folder)):
+            if part.start < reached.get(folder.name, 0):
+                _read_part(part.path)
+    if missing := missing_parts(run, reached):
+        raise DamagedRowsError(f"{run.path} is damaged: {missing}", ExitCode.DAMAGED)
 
 
 class _PartFolder:
     """The parts of one table and the rows that are still to be written."""
 
     def __init__(self, folder: Path) -> None:
-        self._folder = folder
+        self.folder = folder
+        self.reached = _end(folder)
+        self._next = self.reached
         self._pending: list[pd.DataFrame] = []
-        self._next = max((part.end for part in _parts(folder)), default=0)
 
     def append(self, rows: pd.DataFrame) -> None:
         if rows.empty:
             return
         if int(rows["iteration"].min()) < self._next:
-            raise ValueError(f"{self._folder.name}: rows before iteration {self._next} are written already")
+            raise ValueError(f"{self.folder.name}: rows before iteration {self._next} are written already")
         self._pending.append(rows)
         self._next = int(rows["iteration"].max()) + 1
 
@@ -93,27 +104,28 @@ class _PartFolder:
         if not self._pending:
             return
         rows = pd.concat(self._pending, ignore_index=True)
-        self._write(int(rows["iteration"].min()), self._next, pa.Table.from_pandas(rows, preserve_index=False))
+        self._write(self.reached, self._next, pa.Table.from_pandas(rows, preserve_index=False))
+        self.reached = self._next
         self._pending = []
 
     def keep_before(self, step: int) -> None:
         self._pending = []
-        with write_failures(self._folder):
-            remove_temporary_files(self._folder)
+        with write_failures(self.folder):
+            remove_temporary_files(self.folder)
             self._remove_covered()
-            for part in _parts(self._folder):
+            for part in parts_in(self.folder):
                 if part.start < step < part.end:
                     self._cut(part, step)
                 elif part.start >= step:
                     part.path.unlink()
-        self._next = step
+        self.reached, self._next = _end(self.folder), step
 
     def compact(self, most: int) -> None:
-        parts = _uncovered(_parts(self._folder))
+        parts = uncovered(parts_in(self.folder))
         if len(parts) <= most:
             return
         merged = _small_end(parts)
-        with write_failures(self._folder):
+        with write_failures(self.folder):
             tables = [_read_part(part.path) for part in merged]
             table = pa.concat_tables(tables, promote_options="permissive")
             self._write(merged[0].start, merged[-1].end, table)
@@ -127,14 +139,18 @@ class _PartFolder:
         part.path.unlink()
 
     def _write(self, start: int, end: int, table: pa.Table) -> None:
-        path = self._folder / f"{start:09d}-{end:09d}.parquet"
+        path = part_file(self.folder, start, end)
         with write_failures(path), replacing(path) as temporary:
             pq.write_table(table, temporary, compression="zstd", write_page_checksum=True)
 
     def _remove_covered(self) -> None:
-        parts = _parts(self._folder)
-        for part in set(parts) - set(_uncovered(parts)):
+        parts = parts_in(self.folder)
+        for part in set(parts) - set(uncovered(parts)):
             part.path.unlink()
+
+
+def _end(folder: Path) -> int:
+    return max((part.end for part in parts_in(folder)), default=0)
 
 
 def _read_folder(folder: Path) -> pd.DataFrame:
@@ -148,12 +164,12 @@ def _read_folder(folder: Path) -> pd.DataFrame:
 def _read_parts(folder: Path) -> list[pa.Table]:
     """Read the parts, again if the writer has added or merged some meanwhile."""
     for _ in range(_READ_ATTEMPTS):
-        parts = _parts(folder)
+        parts = parts_in(folder)
         try:
-            tables = [_read_part(part.path) for part in _uncovered(parts)]
+            tables = [_read_part(part.path) for part in uncovered(parts)]
         except FileNotFoundError:
             continue
-        if parts == _parts(folder):
+        if parts == parts_in(folder):
             return tables
     raise UserError(f"{folder} changes faster than it can be read; try again", ExitCode.FAILED)
 
@@ -165,30 +181,20 @@ def _read_part(path: Path) -> pa.Table:
     except FileNotFoundError:
         raise
     except (OSError, pa.ArrowException) as error:
-        raise UserError(f"{path} is damaged: {reason(error)}", ExitCode.DAMAGED) from error
-
-
-def _parts(folder: Path) -> list[Part]:
-    names = ((re.fullmatch(r"(\d+)-(\d+)\.parquet", path.name), path) for path in folder.glob("*.parquet"))
-    return sorted(Part(start=int(name[1]), end=int(name[2]), path=path) for name, path in names if name)
-
-
-def _uncovered(parts: Iterable[Part]) -> list[Part]:
-    """The parts that are not within another one, in order."""
-    kept: list[Part] = []
-    for part in sorted(parts, key=lambda part: (part.start, -part.end)):
-        if not kept or part.end > kept[-1].end:
-            kept.append(part)
-    return kept
+        raise DamagedRowsError(f"{path} is damaged: {reason(error)}", ExitCode.DAMAGED) from error
 
 
 def _small_end(parts: list[Part]) -> list[Part]:
-    """The newest parts to merge: back to one that is larger than all after it.
+    """The newest parts to merge: back to one that is larger than all after it, or to a gap, which is to stay seen.
 
     Merging only like with like writes each row about log(n) times in a run of n parts, not n times.
     """
     first, covered = len(parts) - 1, parts[-1].end - parts[-1].start
-    while first > 0 and (first > len(parts) - 2 or parts[first - 1].end - parts[first - 1].start <= covered):
+    while (
+        first > 0
+        and parts[first - 1].end == parts[first].start
+        and (first > len(parts) - 2 or parts[first - 1].end - parts[first - 1].start <= covered)
+    ):
         first -= 1
         covered += parts[first].end - parts[first].start
     return parts[first:]

@@ -15,13 +15,14 @@ from coalactl.engines import engine_for
 from coalactl.errors import ExitCode
 from coalactl.output import emit_json
 from coalactl.runs.directory import RunDirectory
-from coalactl.summary import RunSummary, json_object, summarize
+from coalactl.summary import RunSummary, json_object, note_missing, summarize
 from coalactl.training.request import TrainRequest
 
 
 def report(runs: Sequence[RunDirectory], path: Path, request: TrainRequest) -> ExitCode:
     """Prints what finished runs came to, as the request asks."""
     summaries = [summarize(run) for run in runs]
+    note_missing(runs, summaries)
     if request.json:
         digests = _digests(runs)
         objects = [json_object(*each) for each in zip(runs, summaries, digests, strict=True)]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import shlex
 from collections.abc import Callable, Sequence
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
@@ -10,9 +11,19 @@ from typing import TYPE_CHECKING, Any
 import jax
 import numpy as np
 
-from coalactl.runs.checkpoints import NoWholeCheckpointError, discard_incomplete, prune, restore, save, steps
+from coalactl.errors import ExitCode
+from coalactl.runs.checkpoints import (
+    NoWholeCheckpointError,
+    discard_incomplete,
+    drop_later,
+    prune,
+    restore,
+    save,
+    steps,
+)
 from coalactl.runs.directory import RunDirectory, State, Status
 from coalactl.runs.files import write_failures
+from coalactl.runs.manifests import DamagedCheckpointError, read_manifest
 from coalactl.training.rows import episode_rows, scalar_rows
 from coalactl_core.experiments import Experiment
 from coalactl_core.types import Metrics
@@ -41,13 +52,18 @@ class RunStore:
         return MetricFiles(self.run)
 
     def drop_after(self, step: int) -> float:
-        """Drops what an earlier attempt left behind the checkpoint; the training time until there, in seconds."""
+        """Drops what an earlier attempt left behind the checkpoint; the training time until there, in seconds.
+
+        Later checkpoints, which were passed over, go first: one that could be read again at the next resume would have
+        lost its rows.
+        """
         from coalactl.runs.metric_files import read_metrics
 
         with write_failures(self.run.path):
             self.run.make_folders()
             self.run.remove_temporary_files()
-        discard_incomplete(self.run)
+            drop_later(self.run, step)
+            discard_incomplete(self.run)
         self._files.keep_before(step)
         rows = read_metrics(self.run)
         return float(rows["seconds"].iloc[-1]) if len(rows) else 0.0
@@ -62,7 +78,7 @@ class RunStore:
     def save(self, state: Any, step: int) -> None:
         """A checkpoint: rows first, then the state, then older checkpoints go."""
         self._files.flush()
-        save(self.run, step, state)
+        save(self.run, step, state, rows=self._files.reached())
         prune(self.run, self.settings.keep)
         self._files.compact()
         _log.info("%s: checkpoint at iteration %d", self.run.path.name, step)
@@ -84,18 +100,37 @@ def restore_newest(
 ) -> tuple[int, list[Any]] | None:
     """The newest step at which the checkpoints of all the runs are whole, and their states; None before the first.
 
+    To be whole, a checkpoint needs the metric rows before it; what comes after an earlier one is trained once more.
     Raises :class:`UserError` (damaged) when there were common checkpoints and none is whole.
     """
     common = set.intersection(*(set(steps(run)) for run in runs))
     failure: NoWholeCheckpointError | None = None
     for step in sorted(common, reverse=True):
         try:
+            for run in runs:
+                _require_rows(run, step, tell)
             return step, [restore(run, template, step, on_damage=tell)[1] for run in runs]
         except NoWholeCheckpointError as error:  # One of another format or structure is not passed over but told.
             failure = error
     if failure is not None:
         raise failure
     return None
+
+
+def _require_rows(run: RunDirectory, step: int, tell: Callable[[str], None]) -> None:
+    from coalactl.runs.metric_files import DamagedRowsError, check_rows
+
+    try:
+        check_rows(run, read_manifest(run, step).rows)
+    except DamagedCheckpointError:
+        return  # Restoring it comes to the same and tells it.
+    except DamagedRowsError as damage:
+        tell(f"checkpoint {step} is passed over: {damage}")
+        raise NoWholeCheckpointError(
+            f"{run.path}: no whole checkpoint is left; {damage}; put it back, or start a new run at the parameters "
+            f"of this one with --init-from {shlex.quote(str(run.path))}",
+            ExitCode.DAMAGED,
+        ) from damage
 
 
 def lane(state: Any, place: int) -> Any:

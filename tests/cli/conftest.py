@@ -69,16 +69,17 @@ def sweep(coalactl: Command, kept_engines: None) -> Command:
 @pytest.fixture
 def kept_engines(monkeypatch: pytest.MonkeyPatch) -> None:
     """Engines are kept from test to test, since tracing and compiling is nearly all the time."""
-    from coalactl_core import training
+    from coalactl import engines
     from coalactl_core.compute import with_chosen_compute
 
-    build = training.build_engine
+    build = engines.sequence_engine_for
 
     def kept(experiment: Any) -> Any:
         choices = json.dumps(experiment.static_choices)
         first = _engines.setdefault(choices, build(experiment))
         engine = dataclasses.replace(first, experiment=with_chosen_compute(experiment))
-        object.__setattr__(engine, "_compiled_advance", first._compiled_advance)
+        for program in ("_compiled_init", "_compiled_advance"):
+            object.__setattr__(engine, program, getattr(first, program))
         return engine
 
-    monkeypatch.setattr(training, "build_engine", kept)
+    monkeypatch.setattr(engines, "sequence_engine_for", kept)

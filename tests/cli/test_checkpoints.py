@@ -17,7 +17,7 @@ import pytest
 
 from coalactl.errors import ExitCode, UserError
 from coalactl.runs import checkpoints
-from coalactl.runs.checkpoints import _system_error, discard_incomplete, prune, restore, save, steps
+from coalactl.runs.checkpoints import _system_error, discard_incomplete, drop_later, prune, restore, save, steps
 from coalactl.runs.directory import RunDirectory
 
 
@@ -251,14 +251,13 @@ def test_with_nothing_whole_left_the_code_says_so_and_nothing_is_deleted(run: Ru
     assert steps(run) == [10, 20]
 
 
-def test_a_damaged_later_step_goes_when_a_whole_one_is_saved_and_not_before(run: RunDirectory) -> None:
+def test_a_damaged_later_step_goes_when_it_is_dropped_and_not_before(run: RunDirectory) -> None:
     flip(files_of(run, 20)[0])
     restore(run, make_state(0), on_damage=lambda line: None)
     assert steps(run) == [10, 20]
-    save(run, 15, make_state(3))
-    prune(run, 2)
-    assert steps(run) == [10, 15]
-    assert bits(restore(run, make_state(0))[1]) == bits(make_state(3))
+    drop_later(run, 10)
+    assert steps(run) == [10]
+    assert [path.name for path in run.checkpoints_dir.iterdir()] == ["10"]
 
 
 # --- another structure ----------------------------------------------------------------------------------------------

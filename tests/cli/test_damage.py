@@ -163,6 +163,54 @@ def test_another_format_is_refused_with_both_versions_and_the_way_out(
     assert_refused(go_on(train), 4, *words, "reads format 1", "go on with it by", "start a new run")
 
 
+# --- metric parts ---------------------------------------------------------------------------------------------------
+
+
+SPANS = ["0 to 1", "2 to 3", "4 to 5"]
+EACH_GONE = [(folder, place, "gone") for folder in ("metrics", "episodes") for place in range(3)]
+
+
+@pytest.mark.parametrize(("folder", "place", "damage"), [*EACH_GONE, ("metrics", 2, "torn"), ("episodes", 0, "torn")])
+def test_a_part_that_is_gone_or_torn_is_named_and_its_rows_made_again_or_the_run_refused(
+    made: Callable[..., str], train: Command, coalactl: Command, folder: str, place: int, damage: str
+) -> None:
+    part = sorted(Path(made("cut"), folder).iterdir())[place]
+    part.unlink() if damage == "gone" else part.write_bytes(part.read_bytes()[:-10])
+    words = (
+        f"the rows of iterations {SPANS[place]} are missing in {folder}/" if damage == "gone" else f"{part} is damaged"
+    )
+    if damage == "gone":
+        shown = coalactl("runs", "show", "cut")
+        assert (shown.code, f"cut is damaged: {words}" in shown.err) == (0, True)
+        assert coalactl("runs", "show", "cut", "--json").json["missing"] == words
+    before = sorted(Path("cut").rglob("*"))
+    result = go_on(train)
+    assert f"checkpoint 6 is passed over: {words}" in result.err.replace("cut is damaged: ", "")
+    if place == 2:  # what the checkpoint before needs is there
+        assert_whole(result, made, train)
+        assert coalactl("runs", "show", "cut").err == ""
+    else:
+        assert_refused(result, 4, "no whole checkpoint is left", words, "--init-from cut")
+        assert sorted(Path("cut").rglob("*")) == before
+
+
+def test_in_a_pack_all_go_back_to_where_the_rows_of_each_are_whole(made: Callable[..., str], train: Command) -> None:
+    Path(made("cut", "--seeds", "2"), "seed-1", "episodes", "000000004-000000006.parquet").unlink()
+    result = go_on(train)
+    assert "passed over: cut/seed-1 is damaged: the rows of iterations 4 to 5 are missing in episodes/" in result.err
+    assert_whole(result, made, train, "cut", "--seeds", "2")
+
+
+def test_rows_that_were_never_logged_are_not_missed(made: Callable[..., str], train: Command) -> None:
+    sparse = ["--set", "run.log_every=4", "--set", "run.checkpoint_every=1", "--set", "run.keep=9"]
+    assert train(*SMALL, *sparse, "--iterations", "7", "--out", "cut", "-q").code == 0
+    for step in (7, 6, 5, 4, 3):  # each is the newest once
+        result = train("--resume", "cut", "--iterations", "7", "--json")
+        assert (result.code, "damaged" in result.err) == (0, False), result.err
+        (RunDirectory("cut").manifests_dir / f"{step}.json").unlink()
+        RunDirectory("cut").write_status(RunDirectory("cut").read_status()._replace(state="running"))
+
+
 # --- links ----------------------------------------------------------------------------------------------------------
 
 LINKED = [

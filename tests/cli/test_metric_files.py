@@ -14,6 +14,7 @@ import pytest
 from coalactl.errors import ExitCode, UserError
 from coalactl.runs.directory import RunDirectory
 from coalactl.runs.metric_files import MetricFiles, read_episodes, read_metrics
+from coalactl.runs.parts import missing_parts, parts_in
 
 AGENTS = 2
 
@@ -129,6 +130,33 @@ def test_logging_only_some_iterations_loses_none_of_them(run: RunDirectory) -> N
         files.flush()
     files.keep_before(8)
     assert read_metrics(run)["iteration"].unique().tolist() == [0, 3, 6]
+
+
+@pytest.mark.parametrize("gone", [0, 1, 2, 3])
+def test_each_part_that_is_gone_is_missed_even_where_few_iterations_are_logged(run: RunDirectory, gone: int) -> None:
+    files = MetricFiles(run)
+    for start in (0, 3, 6, 9):
+        files.append(metric_rows(start, start + 1), episode_rows(start, start + 1))
+        files.flush()
+    assert files.reached() == {"metrics": 10, "episodes": 10}
+    assert missing_parts(run, files.reached()) == ""
+    for folder, other in ((run.metrics_dir, run.episodes_dir), (run.episodes_dir, run.metrics_dir)):
+        part = parts_in(folder)[gone]
+        kept = part.path.read_bytes()
+        part.path.unlink()
+        span = ("0", "1 to 3", "4 to 6", "7 to 9")[gone]
+        assert missing_parts(run, files.reached()) == f"the rows of iterations {span} are missing in {folder.name}/"
+        assert missing_parts(run, {other.name: 10}) == ""
+        part.path.write_bytes(kept)
+
+
+def test_merging_hides_no_gap(run: RunDirectory) -> None:
+    files = write_parts(run, [0, 2, 4, 6, 8, 10])
+    for folder in (run.metrics_dir, run.episodes_dir):
+        parts_in(folder)[1].path.unlink()
+    files.compact(most=2)
+    assert names(run.metrics_dir) == ["000000000-000000002.parquet", "000000004-000000010.parquet"]
+    assert missing_parts(run, files.reached()).startswith("the rows of iterations 2 to 3 are missing in metrics/; ")
 
 
 def test_many_parts_become_few_and_keep_their_rows(run: RunDirectory) -> None:
