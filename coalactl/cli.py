@@ -16,6 +16,7 @@ from typer.exceptions import Abort, TyperException
 from coalactl.commands import presets, runs
 from coalactl.commands.bench import bench
 from coalactl.commands.doctor import doctor
+from coalactl.commands.eval import evaluate
 from coalactl.commands.report import report
 from coalactl.commands.sweep import sweep
 from coalactl.commands.train import train
@@ -34,6 +35,7 @@ app = typer.Typer(
 )
 app.command()(train)
 app.command()(sweep)
+app.command("eval")(evaluate)
 app.command()(report)
 app.add_typer(presets.app, name="presets")
 app.add_typer(runs.app, name="runs")

@@ -6,7 +6,9 @@ is what Figs. 5B and 5C show, for each meta-episode by itself.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from functools import partial
+from itertools import accumulate
 from typing import NamedTuple
 
 import jax
@@ -67,10 +69,16 @@ def evaluate(
     return game.shards.spread(partial(_play_lineup, game=game))(key, agent, bank, lineup, hyper)
 
 
-def strategy_tables(key: Key[Array, ""], strategies: list[Strategy]) -> Float[Array, "meta_batch observations actions"]:
-    """Action probabilities of one opponent for each strategy, each with randomness of its own."""
-    keys = jax.random.split(key, len(strategies))
-    cooperation = jnp.stack([strategy(own) for strategy, own in zip(strategies, keys, strict=True)])
+def strategy_tables(
+    key: Key[Array, ""], strategies: Sequence[tuple[Strategy, int]]
+) -> Float[Array, "meta_batch observations actions"]:
+    """Action probabilities of as many opponents as the number beside each strategy says, each with its own key."""
+    keys = jax.random.split(key, sum(count for _, count in strategies))
+    ends = accumulate(count for _, count in strategies)
+    drawn = [
+        jax.vmap(strategy)(keys[end - count : end]) for (strategy, count), end in zip(strategies, ends, strict=True)
+    ]
+    cooperation = jnp.concatenate(drawn)
     return jnp.stack([cooperation, 1 - cooperation], -1)
 
 

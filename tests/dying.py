@@ -100,6 +100,7 @@ PLACES: dict[str, Hook] = {
     "manifest": half_written("manifests/*.json"),
     "pruning": between_manifest_and_folder,
     "merging": before("coalactl.runs.metric_files", "_PartFolder._remove_covered"),
+    "evaluation": half_written("eval/*.parquet"),
     "status": half_written("status.json"),
     "config": half_written("config.toml"),
     "provenance": half_written("provenance.json"),

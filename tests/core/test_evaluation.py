@@ -62,7 +62,7 @@ def play(agent: Any, bank: Any, kind: list, rules: Game = GAME, tables: Any = No
     [
         ("tit-for-tat", "tit-for-tat", (1, 1)),
         ("always-defect", "always-cooperate", (2, -1)),
-        ("always-cooperate", "always-defect", (-1, 2)),
+        ("always-defect", "tit-for-tat", (2 / LENGTH, -1 / LENGTH)),
         # C D first, then both defect: -1 / 6 and 2 / 6 a step.
         ("grim", "always-defect", (-1 / LENGTH, 2 / LENGTH)),
     ],
@@ -70,7 +70,7 @@ def play(agent: Any, bank: Any, kind: list, rules: Game = GAME, tables: Any = No
 @pytest.mark.parametrize("by", ["table", "network"])
 def test_pools_of_known_outcome(own, other, rewards, by) -> None:
     """The same strategy as a fixed opponent and as another agent's network."""
-    tables = strategy_tables(jax.random.key(0), [STRATEGIES[other]] * 2)[None] if by == "table" else None
+    tables = strategy_tables(jax.random.key(0), [(STRATEGIES[other], 2)])[None] if by == "table" else None
     met = playing("always-cooperate" if by == "table" else other)
     found = play(playing(own), bank_of(met), [[FIXED if by == "table" else META] * 2], tables=tables)
     np.testing.assert_allclose(found.outcomes["reward"], np.broadcast_to(rewards, (2, EPISODES, 2)), atol=1e-12)
@@ -89,7 +89,7 @@ def test_a_naive_learner_against_always_defect_learns_to_defect() -> None:
 
 def test_behaviour_by_previous_outcome_is_the_agents_table() -> None:
     agent = POLICY.init(jax.random.key(1))
-    tables = strategy_tables(jax.random.key(0), [always(0.5, 0.5, 0.5, 0.5, 0.5)] * 6).reshape(2, 3, 5, 2)
+    tables = strategy_tables(jax.random.key(0), [(always(0.5, 0.5, 0.5, 0.5, 0.5), 6)]).reshape(2, 3, 5, 2)
     found = play(agent, bank_of(agent), [[FIXED] * 3] * 2, tables=tables)
     assert found.visits is not None
     np.testing.assert_array_equal(found.visits.sum(-1), LENGTH * BATCH)

@@ -27,6 +27,7 @@ from coalactl import doctor
 from coalactl.bench import child
 from coalactl.cli import main
 from coalactl.configuration import known_keys, plain, resolve, validate
+from coalactl.evaluation.pools import PoolConfig
 from coalactl.overrides import parse_overrides
 from coalactl.presets import Preset
 from coalactl.sweep.definition import read_sweep
@@ -228,13 +229,16 @@ def run_python(block: Block, namespace: dict[str, Any]) -> None:
 
 
 def run_toml(block: Block, namespace: dict[str, Any]) -> None:
-    """An experiment, whole or a part of one, must be valid; a ``pyproject.toml`` was used before."""
+    """An experiment, whole or a part of one, a sweep or a pool must be valid; a ``pyproject.toml`` was used before."""
     del namespace
     if block.file == "pyproject.toml":
         return
     tables = tomllib.loads(block.text)
     if "axes" in tables:
         assert plan(read_sweep(Preset(block.file or "sweep", Path(block.file or ""), shipped=False), {}))
+        return
+    if "opponents" in tables:
+        PoolConfig.model_validate(tables)
         return
     experiment = resolve(tables, block.file or "the page", {}).experiment
     assert validate(plain(experiment)) == experiment

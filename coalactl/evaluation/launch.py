@@ -1,0 +1,188 @@
+"""From a request to files and tables."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from coalactl.environment import prepare_jax
+from coalactl.evaluation.contestants import Contestant, Entry, check_same_game, enter, load, newest
+from coalactl.evaluation.files import Target, target_in, write
+from coalactl.evaluation.lineups import Opponent, check_fits, meta_episodes, opponents_of
+from coalactl.evaluation.pools import MIXED, Pool, find_pool
+from coalactl.evaluation.request import EvalRequest
+from coalactl.output import emit_json, note
+from coalactl.runs.directory import utc_now
+from coalactl.runs.provenance import describe_attempt
+from coalactl_core.config import MatrixGameConfig
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+    from coalactl.evaluation.estimates import Line
+
+_ROOT = Path("runs")
+# What mixed takes where a run met one kind only.
+_HALF = 0.5
+
+
+def evaluate(request: EvalRequest) -> None:
+    """Does what the request asks; raises :class:`UserError`, before anything is written where the request is wrong."""
+    paths = request.runs or (newest(_ROOT),)
+    if not request.runs:
+        _tell(request, f"evaluating {paths[0]}, the newest below {_ROOT}")
+    entries = enter(paths, request.step)
+    pool = _pool(request, entries)
+    check_fits(pool, entries)
+    name = request.name or pool.name
+    targets = [target_in(entry.run, name) for entry in entries]
+    prepare_jax()
+    contestants = load(entries, request.step)
+    shares = [_p_naive(request, pool, contestant) for contestant in contestants]
+    lineups = [
+        _lineups(place, contestants, pool, share, request.episodes)
+        for place, share in zip(range(len(contestants)), shares, strict=True)
+    ]
+    results = [_results(request, place, contestants, agents) for place, agents in enumerate(lineups)]
+    for target, contestant, share, rows in zip(targets, contestants, shares, results, strict=True):
+        if target.exists:
+            _tell(request, f"replacing {target.rows}")
+        write(target, rows, _about(request, pool, contestant, share))
+    _report(request, pool, contestants, results, targets)
+
+
+def _pool(request: EvalRequest, entries: Sequence[Entry]) -> Pool:
+    several = len(request.runs) > 1
+    if request.pool is None and several:
+        _tell(request, "several runs: the pool cross; name another by --pool")
+    pool = find_pool(request.pool or ("cross" if several else MIXED), len(entries))
+    if request.p_naive is not None and pool.name != MIXED:
+        from coalactl.errors import UserError
+
+        raise UserError(f"--p-naive: it is for --pool {MIXED}; {pool.name!r} has weights of its own")
+    if "cross" in pool.kinds:
+        check_same_game(entries)
+    return pool
+
+
+def _p_naive(request: EvalRequest, pool: Pool, contestant: Contestant) -> float:
+    """How often opponents are naive in the pool mixed: as asked for, as in training, or half where that was 0 or 1."""
+    if request.p_naive is not None:
+        return request.p_naive
+    own = contestant.p_naive
+    if pool.name != MIXED or 0 < own < 1:
+        return own
+    label = contestant.entry.label
+    _tell(request, f"{label} trained with p_naive {own:g}; mixed takes {_HALF}, --p-naive another share")
+    return _HALF
+
+
+def _lineups(
+    place: int, contestants: Sequence[Contestant], pool: Pool, p_naive: float, episodes: int
+) -> list[list[tuple[Opponent, int]]]:
+    """For each agent of a run its opponents and how often it meets them."""
+    found = []
+    for agent in range(len(contestants[place].agents)):
+        opponents = opponents_of(place, agent, contestants, pool, p_naive)
+        counts = meta_episodes([opponent.weight for opponent in opponents], episodes)
+        found.append(list(zip(opponents, counts, strict=True)))
+    return found
+
+
+def _results(
+    request: EvalRequest,
+    place: int,
+    contestants: Sequence[Contestant],
+    lineups: Sequence[Sequence[tuple[Opponent, int]]],
+) -> pd.DataFrame:
+    """The rows of one run."""
+    import pandas as pd
+
+    from coalactl.evaluation.playing import play
+    from coalactl.evaluation.rows import rows_of
+
+    entry = contestants[place].entry
+    environment = entry.experiment.environment
+    payoffs = environment.payoffs if isinstance(environment, MatrixGameConfig) else None
+    parts = []
+    for agent, opponents in enumerate(lineups):
+        _tell(request, f"{entry.label}, agent {agent}: {request.episodes} meta-episodes")
+        parts.append(rows_of(agent, play(place, agent, contestants, opponents, request.seed), payoffs))
+    return pd.concat(parts, ignore_index=True)
+
+
+def _about(request: EvalRequest, pool: Pool, contestant: Contestant, p_naive: float) -> dict[str, Any]:
+    attempt = describe_attempt(sys.argv[1:])
+    kinds = [each.model_dump(exclude_none=True) for each in pool.of_run(p_naive)]
+    return {
+        "pool": pool.name,
+        "opponents": kinds,
+        "episodes": request.episodes,
+        "seed": request.seed,
+        "step": contestant.step,
+        "p_naive": p_naive,
+        "made": utc_now(),
+        "versions": {"python": attempt["python"], **attempt["packages"]},
+        "source": attempt["source"],
+        "command": ["coalactl", *attempt["command"]],
+    }
+
+
+def _report(
+    request: EvalRequest,
+    pool: Pool,
+    contestants: Sequence[Contestant],
+    results: Sequence[pd.DataFrame],
+    targets: Sequence[Target],
+) -> None:
+    from coalactl.evaluation.estimates import lines_of, matrix
+
+    lines = lines_of(contestants, results)
+    labels = [contestant.entry.label for contestant in contestants]
+    rewards = matrix(contestants, results) if "cross" in pool.kinds else None
+    if request.json:
+        told = {"runs": labels, "reward": rewards} if rewards else None
+        emit_json(_object(request, pool, contestants, targets, lines, told))
+    elif not request.quiet:
+        from coalactl.console import OurConsole
+        from coalactl.evaluation.view import show, show_matrix
+
+        console = OurConsole(highlight=False)
+        show(console, lines)
+        if rewards:
+            show_matrix(console, labels, rewards)
+        for target in targets:
+            console.print(f"rows:        {target.rows}", markup=False, soft_wrap=True)
+
+
+def _object(
+    request: EvalRequest,
+    pool: Pool,
+    contestants: Sequence[Contestant],
+    targets: Sequence[Target],
+    lines: Sequence[Line],
+    cross_play: dict[str, Any] | None,
+) -> dict[str, Any]:
+    """What ``--json`` prints."""
+    runs = [
+        {"run_dir": str(each.entry.run.path), "label": each.entry.label, "step": each.step, "file": str(target.rows)}
+        for each, target in zip(contestants, targets, strict=True)
+    ]
+    return {
+        "pool": pool.name,
+        "episodes": request.episodes,
+        "seed": request.seed,
+        "runs": runs,
+        "table": [
+            {**line._asdict(), "estimates": {name: found._asdict() for name, found in line.estimates.items()}}
+            for line in lines
+        ],
+        "matrix": cross_play,
+    }
+
+
+def _tell(request: EvalRequest, text: str) -> None:
+    if not request.quiet:
+        note(text)

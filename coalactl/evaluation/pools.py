@@ -1,0 +1,102 @@
+"""Pools: which kinds of opponents an agent meets, with what weights.
+
+A pool file holds a list of tables ``[[opponents]]``, each with a ``kind``, a ``weight`` (1 by default) and, for
+``kind = "fixed"``, a ``strategy``.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping
+from typing import Annotated, Any, Literal, NamedTuple, get_args
+
+from pydantic import Field, ValidationError, model_validator
+
+from coalactl.complaints import one_line
+from coalactl.errors import UserError
+from coalactl.evaluation.request import check_name
+from coalactl.overrides import shortened
+from coalactl.presets import find_file, nearest, read_preset
+from coalactl_core.config import Section
+
+Kind = Literal["naive", "meta", "tabular", "classic", "cross", "fixed"]
+MIXED = "mixed"
+# In the order of the tables.
+KINDS: tuple[str, ...] = get_args(Kind)
+NAMES = (MIXED, *(kind for kind in KINDS if kind != "fixed"))
+# Kinds that are memory-one strategies, which play two-action matrix games only.
+STRATEGY_KINDS = ("tabular", "classic", "fixed")
+
+
+class OpponentConfig(Section):
+    """Opponents of one kind in a pool file."""
+
+    kind: Kind
+    weight: Annotated[float, Field(gt=0, allow_inf_nan=False)] = 1.0
+    strategy: str | None = None
+
+    @model_validator(mode="after")
+    def _strategy_where_fixed(self) -> OpponentConfig:
+        if (self.kind == "fixed") != (self.strategy is not None):
+            raise ValueError("strategy: it stands where kind is 'fixed', and only there")
+        return self
+
+
+class PoolConfig(Section):
+    """A pool file."""
+
+    opponents: Annotated[tuple[OpponentConfig, ...], Field(strict=False, min_length=1)]
+
+
+class Pool(NamedTuple):
+    """Opponents by kind; those of ``mixed`` are the run's own."""
+
+    name: str
+    opponents: tuple[OpponentConfig, ...]
+
+    @property
+    def kinds(self) -> tuple[str, ...]:
+        """The kinds that occur."""
+        return ("naive", "meta") if self.name == MIXED else tuple(each.kind for each in self.opponents)
+
+    def of_run(self, p_naive: float) -> tuple[OpponentConfig, ...]:
+        """The opponents of the agents of a run; kinds with no weight are left out."""
+        if self.opponents:
+            return self.opponents
+        weights = {"naive": p_naive, "meta": 1 - p_naive}
+        return tuple(OpponentConfig.model_validate({"kind": k, "weight": w}) for k, w in weights.items() if w > 0)
+
+
+def find_pool(given: str, runs: int) -> Pool:
+    """The pool of that name, or of the file at that path; ``runs``: how many there are to meet each other.
+
+    In the pool ``cross`` an agent meets its own run's other meta agents as often as those of each other run.
+    """
+    if given.endswith(".toml") or os.sep in given:
+        pool = _of_file(given)
+    elif given in NAMES:
+        opponents: list[dict[str, Any]] = [] if given == MIXED else [{"kind": given}]
+        if given == "cross":
+            opponents = [{"kind": "cross", "weight": float(max(runs - 1, 1))}, {"kind": "meta"}]
+        pool = Pool(given, tuple(OpponentConfig.model_validate(each) for each in opponents))
+    else:
+        hint = nearest(given, NAMES)
+        raise UserError(
+            f"--pool: {shortened(repr(given))} is no pool{hint}; use {', '.join(NAMES)}, or a TOML file (POOL.toml)"
+        )
+    if "cross" in pool.kinds and runs < 2:
+        raise UserError("--pool: 'cross' opponents are the agents of other runs; name two runs at least, or a pack")
+    return pool
+
+
+def _of_file(given: str) -> Pool:
+    file = find_file(given, "pool", (), "")
+    tables: Mapping[str, Any] = read_preset(file)
+    check_name(file.name, f"--pool {given}")
+    try:
+        config = PoolConfig.model_validate(tables)
+    except ValidationError as error:
+        raise UserError(f"{given}: {one_line(error, tables, PoolConfig.model_json_schema())}") from error
+    if file.name in NAMES:
+        raise UserError(f"--pool {given}: {file.name!r} is the name of another pool; call the file otherwise")
+    return Pool(file.name, config.opponents)
