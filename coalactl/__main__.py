@@ -1,10 +1,32 @@
-"""``python -m coalactl``: the same as the ``coalactl`` command."""
+"""The ``coalactl`` command, also as ``python -m coalactl``: it answers signals before it loads anything else."""
 
 from __future__ import annotations
 
+import os
+import signal
 import sys
 
-from coalactl.cli import main
+from coalactl.errors import ExitCode
+
+_CODES = {signal.SIGINT: ExitCode.INTERRUPTED, signal.SIGTERM: ExitCode.PREEMPTED}
+
+
+def main() -> int:
+    """Runs the command line and returns the exit code.
+
+    Where nothing is to be saved a signal ends the process at once, with the code of the table and without a traceback
+    of whatever was being imported; trainings and sweeps answer signals in their own way while they last.
+    """
+    for signum in _CODES:
+        signal.signal(signum, _leave)
+    from coalactl.cli import main as run
+
+    return run()
+
+
+def _leave(signum: int, _frame: object) -> None:
+    os._exit(_CODES[signal.Signals(signum)])
+
 
 if __name__ == "__main__":
     sys.exit(main())

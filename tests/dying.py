@@ -5,6 +5,7 @@ The places are found from outside, by replacing what the product calls; nothing 
 
 from __future__ import annotations
 
+import importlib.abc
 import os
 import signal
 import sys
@@ -60,8 +61,6 @@ def before(module: str, name: str, act: Callable[[], None] = die) -> Hook:
     """Dies, or does something else, where a function would be called."""
 
     def install(due: Countdown) -> None:
-        import importlib
-
         owner: Any = importlib.import_module(module)
         *classes, function = name.split(".")
         for part in classes:
@@ -76,6 +75,17 @@ def before(module: str, name: str, act: Callable[[], None] = die) -> Hook:
         setattr(owner, function, dying)
 
     return install
+
+
+def importing(module: str) -> Hook:
+    """Lingers where a module is loaded."""
+
+    class Finder(importlib.abc.MetaPathFinder):
+        def find_spec(self, name: str, *_: Any) -> None:
+            if name == module:
+                linger()
+
+    return lambda due: sys.meta_path.insert(0, Finder())
 
 
 def between_manifest_and_folder(due: Countdown) -> None:
@@ -105,6 +115,8 @@ PLACES: dict[str, Hook] = {
     "config": half_written("config.toml"),
     "provenance": half_written("provenance.json"),
     "pack": half_written("pack.json"),
+    "first import": importing("typer"),
+    "later import": importing("pydantic"),
     "long compilation": before("coalactl_core.training", "Engine.compile", linger),
     "long call": before("coalactl_core.training", "Engine.advance", linger),
     "long save": before("coalactl.runs.checkpoints", "write_manifest", linger),
@@ -115,6 +127,6 @@ if __name__ == "__main__":
     place, nth, *arguments = sys.argv[1:]
     PLACES[place](Countdown(int(nth)))
     sys.argv = ["coalactl", *arguments]
-    from coalactl.cli import main
+    from coalactl.__main__ import main
 
-    sys.exit(main(arguments))
+    sys.exit(main())

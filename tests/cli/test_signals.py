@@ -7,6 +7,7 @@ import signal
 import subprocess
 import sys
 import time
+import tomllib
 from pathlib import Path
 
 import pytest
@@ -37,6 +38,24 @@ def test_the_first_signal_saves_and_tells_how_to_go_on(signum: signal.Signals, c
     assert status.state == state
     assert steps(run) == [status.iteration]
     assert read_metrics(run)["iteration"].tolist() == list(range(status.iteration))
+
+
+@pytest.mark.parametrize(("signum", "code"), [(signal.SIGTERM, 75), (signal.SIGINT, 130)])
+@pytest.mark.parametrize("place", ["first import", "later import"])
+def test_before_anything_is_there_to_save_a_signal_leaves_without_a_word(
+    place: str, signum: signal.Signals, code: int
+) -> None:
+    process = start(*LONG, dying_at=place)
+    wait_for(process, "lingering")
+    process.send_signal(signum)
+    assert process.communicate(timeout=60) == ("", "")
+    assert process.returncode == code
+    assert not Path("run").exists()
+
+
+def test_the_command_is_the_one_that_answers_early_signals() -> None:
+    project = tomllib.loads((Path(__file__).parents[2] / "pyproject.toml").read_text(encoding="utf-8"))
+    assert project["project"]["scripts"] == {"coalactl": "coalactl.__main__:main"}
 
 
 BOTH = [(signal.SIGTERM, 75, "preempted"), pytest.param(signal.SIGINT, 130, "interrupted", marks=pytest.mark.slow)]
