@@ -9,7 +9,7 @@ import jax.numpy as jnp
 from jaxtyping import Array, Float, Key
 
 from coalactl_core.analytical.games import Game, occupancy, occupancy_of, returns_of_outcomes
-from coalactl_core.analytical.naive import naive_trajectory
+from coalactl_core.analytical.naive import naive_learning
 from coalactl_core.analytical.objectives import NaiveStep, Opposition
 from coalactl_core.analytical.starts import STATES
 from coalactl_core.analytical.zero_determinant import fit_extortion
@@ -54,8 +54,8 @@ def report_on(
 
 
 def _while_learning(policy: Float[Array, "5"], start: Float[Array, "5"], game: Game, naive: NaiveStep) -> Measures:
-    trajectory = naive_trajectory(start, policy, game, naive.rate, naive.steps)
-    return _measures(jax.vmap(lambda learner: occupancy(policy, learner, game))(trajectory), game)
+    learning = naive_learning(start, jax.nn.sigmoid(policy), game, naive.rate, naive.steps)
+    return _measures(learning.outcomes, game)
 
 
 def _measures(outcomes: Float[Array, "pairs 4"], game: Game) -> dict[str, Float[Array, "pairs"]]:

@@ -17,6 +17,7 @@ from jaxtyping import Array, Float
 Scalar = Float[Array, ""]
 Five = tuple[Scalar, ...]
 Three = tuple[Scalar, Scalar, Scalar]
+Four = tuple[Scalar, Scalar, Scalar, Scalar]
 Matrix = tuple[Three, Three, Three]
 
 
@@ -49,11 +50,16 @@ def occupancy_of(first: Float[Array, "5"], second: Float[Array, "5"], game: Game
 
 
 def own_gradient(own: Five, other: Five, game: Game) -> Five:
-    """Derivative of a player's normalised return by its own probabilities of cooperating.
+    """Derivative of a player's normalised return by its own probabilities of cooperating."""
+    return outcomes_and_gradient(own, other, game)[1]
 
-    With A y = b for the three unknowns and the return linear in y, it is λᵀ(db - dA y) with Aᵀλ = the return's
-    coefficients: one more solve, and no differentiation. A probability enters the equation of its player's cooperation
-    and that of both cooperating, with the weight of the state in which it counts.
+
+def outcomes_and_gradient(own: Five, other: Five, game: Game) -> tuple[Four, Five]:
+    """The distribution over outcomes, own action first, and :func:`own_gradient`, of which it is a part.
+
+    With A y = b for the three unknowns and the return linear in y, the gradient is λᵀ(db - dA y) with Aᵀλ = the
+    return's coefficients: one more solve, and no differentiation. A probability enters the equation of its player's
+    cooperation and that of both cooperating, with the weight of the state in which it counts.
     """
     discount, theirs = game.discount, mirrored(other)
     matrix, constants = _system(own, theirs, discount)
@@ -61,7 +67,7 @@ def own_gradient(own: Five, other: Five, game: Game) -> Five:
     cc, cd, dc, dd = game.payoffs.reshape(4)
     alone, _, both = _solve(_transposed(matrix), (cd - dd, dc - dd, cc - cd - dc + dd))
     weights = (1 - discount, *(discount * outcome for outcome in outcomes))
-    return tuple(weight * (alone + both * answer) for weight, answer in zip(weights, theirs, strict=True))
+    return outcomes, tuple(weight * (alone + both * answer) for weight, answer in zip(weights, theirs, strict=True))
 
 
 def mirrored(policy: Five) -> Five:
@@ -84,7 +90,7 @@ def _system(own: tuple[Scalar, ...], other: tuple[Scalar, ...], discount: Scalar
     return ((1 + a, b, c), (d, 1 + e, f), (g, h, 1 + i)), (mine[1], yours[1], both[1])
 
 
-def _outcomes(own: Scalar, other: Scalar, both: Scalar) -> tuple[Scalar, Scalar, Scalar, Scalar]:
+def _outcomes(own: Scalar, other: Scalar, both: Scalar) -> Four:
     return both, own - both, other - both, 1 - own - other + both
 
 

@@ -2,47 +2,59 @@
 
 from __future__ import annotations
 
+from typing import NamedTuple
+
 import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Float
 
-from coalactl_core.analytical.games import Game, Scalar, normalized_returns, own_gradient
+from coalactl_core.analytical.games import Five, Four, Game, occupancy_of, outcomes_and_gradient, returns_of_outcomes
 
 
-def naive_trajectory(
-    start: Float[Array, "5"], opponent: Float[Array, "5"], game: Game, rate: Float[Array, ""], steps: int
-) -> Float[Array, "inner_episodes 5"]:
-    """Logits of the learner before each of its steps and after the last: Δ_q = η ∂J/∂φ, differentiable throughout.
+class NaiveLearning(NamedTuple):
+    """A learner's logits before each of its steps and after the last, and the outcomes there.
+
+    These are the distributions over CC, CD, DC, DD with the action of the one who is learnt from first.
+    """
+
+    logits: Float[Array, "inner_episodes 5"]
+    outcomes: Float[Array, "inner_episodes 4"]
+
+
+def naive_learning(
+    start: Float[Array, "5"], cooperation: Float[Array, "5"], game: Game, rate: Float[Array, ""], steps: int
+) -> NaiveLearning:
+    """A learner that starts at logits, against probabilities of cooperating: Δ_q = η ∂J/∂φ, all of it differentiable.
 
     ``rate`` is η for the normalised return (1 - γ) J. A rate η for the raw J is η / (1 - γ) here.
     """
-    return trajectory_against(start, jax.nn.sigmoid(opponent), game, rate, steps)
-
-
-def trajectory_against(
-    start: Float[Array, "5"], cooperation: Float[Array, "5"], game: Game, rate: Float[Array, ""], steps: int
-) -> Float[Array, "inner_episodes 5"]:
-    """:func:`naive_trajectory` against an opponent that is given as probabilities of cooperating."""
     other = tuple(cooperation)
 
     @jax.checkpoint
-    def step(policy: tuple[Scalar, ...], _: None) -> tuple[tuple[Scalar, ...], tuple[Scalar, ...]]:
-        cooperation = tuple(map(jax.nn.sigmoid, policy))
-        slopes = own_gradient(cooperation, other, game)
+    def step(policy: Five, _: None) -> tuple[Five, tuple[Five, Four]]:
+        chances = tuple(map(jax.nn.sigmoid, policy))
+        outcomes, slopes = outcomes_and_gradient(chances, other, game)
         moved = tuple(
             logit + rate * chance * (1 - chance) * slope
-            for logit, chance, slope in zip(policy, cooperation, slopes, strict=True)
+            for logit, chance, slope in zip(policy, chances, slopes, strict=True)
         )
-        return moved, moved
+        return moved, (policy, outcomes)
 
-    # Five numbers side by side: under ``vmap`` each is an array over learners, which vectorises.
-    _, later = jax.lax.scan(step, tuple(start), length=steps)
-    return jnp.concatenate([start[None], jnp.stack(later, axis=-1)])
+    # Numbers side by side: under ``vmap`` each is an array over learners, which vectorises.
+    last, (logits, before) = jax.lax.scan(step, tuple(start), length=steps)
+    end = jnp.stack(last)
+    cc, cd, dc, dd = before
+    return NaiveLearning(
+        logits=jnp.concatenate([jnp.stack(logits, axis=-1), end[None]]),
+        outcomes=jnp.concatenate(
+            [jnp.stack([cc, dc, cd, dd], axis=-1), occupancy_of(cooperation, jax.nn.sigmoid(end), game)[None]]
+        ),
+    )
 
 
 def returns_while_learning(
     policy: Float[Array, "5"], start: Float[Array, "5"], game: Game, rate: Float[Array, ""], steps: int
 ) -> Float[Array, "inner_episodes players"]:
-    """Normalised returns of a policy and of the naive learner that it meets, for m = 0..M steps of the learner."""
-    trajectory = naive_trajectory(start, policy, game, rate, steps)
-    return jax.vmap(normalized_returns, (None, 0, None))(policy, trajectory, game)
+    """Normalised returns of a policy (logits) and of the naive learner that it meets, for m = 0..M of its steps."""
+    outcomes = naive_learning(start, jax.nn.sigmoid(policy), game, rate, steps).outcomes
+    return jax.vmap(returns_of_outcomes, (0, None))(outcomes, game)

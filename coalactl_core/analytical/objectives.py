@@ -13,7 +13,7 @@ import jax.numpy as jnp
 from jaxtyping import Array, Float
 
 from coalactl_core.analytical.games import Game, normalized_returns, occupancy_of, returns_of_outcomes
-from coalactl_core.analytical.naive import naive_trajectory, returns_while_learning
+from coalactl_core.analytical.naive import returns_while_learning
 
 Policy = Float[Array, "5"]
 
@@ -58,8 +58,7 @@ def look_ahead(policy: Policy, met: Opposition, game: Game, naive: NaiveStep) ->
     """Eq. 4: the return after the other agent's look-ahead steps from where it is, whose effect is differentiated."""
 
     def against(other: Policy) -> Float[Array, ""]:
-        trajectory = naive_trajectory(other, policy, game, naive.rate, naive.steps)
-        return normalized_returns(policy, trajectory[-1], game)[0]
+        return returns_while_learning(policy, other, game, naive.rate, naive.steps)[-1, 0]
 
     return jnp.mean(jax.vmap(against)(met.others))
 

@@ -15,8 +15,8 @@ import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Float
 
-from coalactl_core.analytical.games import Game, occupancy_of, own_gradient, returns_of_outcomes
-from coalactl_core.analytical.naive import trajectory_against
+from coalactl_core.analytical.games import Game, own_gradient, returns_of_outcomes
+from coalactl_core.analytical.naive import naive_learning
 from coalactl_core.analytical.objectives import NaiveStep
 
 Cooperation = Float[Array, "5"]
@@ -67,8 +67,7 @@ def _shaping(
     cooperation: Cooperation, learners: Float[Array, "learners 5"], game: Game, naive: NaiveStep
 ) -> Float[Array, ""]:
     def against(start: Float[Array, "5"]) -> Float[Array, "inner_episodes"]:
-        path = trajectory_against(start, cooperation, game, naive.rate, naive.steps)
-        outcomes = jax.vmap(lambda learner: occupancy_of(cooperation, jax.nn.sigmoid(learner), game))(path)
+        outcomes = naive_learning(start, cooperation, game, naive.rate, naive.steps).outcomes
         return jax.vmap(lambda distribution: returns_of_outcomes(distribution, game)[0])(outcomes)
 
     return jnp.mean(jax.vmap(against)(learners))

@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 from reference import analytical_games as paper
 
-from coalactl_core.analytical.games import Game, normalized_returns
-from coalactl_core.analytical.naive import naive_trajectory, returns_while_learning
+from coalactl_core.analytical.games import Game, normalized_returns, occupancy_of
+from coalactl_core.analytical.naive import naive_learning, returns_while_learning
 
 pytestmark = pytest.mark.usefixtures("float64")
 
@@ -16,6 +16,10 @@ STEPS = 4
 # A few steps, each of which passes on the rounding of a solve of condition 1 / (1 - γ).
 EXACT = 1e-11
 CASES = [(0, 0.0, 3.0), (1, 0.9, 5.0), (2, 0.99, 2.0), (3, 0.999, 5.0)]
+
+
+def naive_trajectory(start: jax.Array, opponent: jax.Array, game: Game, rate: jax.Array, steps: int) -> jax.Array:
+    return naive_learning(start, jax.nn.sigmoid(opponent), game, rate, steps).logits
 
 
 @jax.jit
@@ -87,6 +91,14 @@ def test_returns_are_those_along_the_trajectory_with_the_agent_first() -> None:
     agent = paper.sigmoid(np.asarray(opponent))
     expected = [0.1 * paper.values(agent, paper.sigmoid(learner), DILEMMA, 0.9) for learner in path]
     np.testing.assert_allclose(found, expected, atol=EXACT, rtol=0)
+
+
+def test_outcomes_are_those_along_the_trajectory_with_the_opponents_action_first() -> None:
+    start, opponent, game, rate = case(2, 0.9, 5.0)
+    cooperation = jax.nn.sigmoid(opponent)
+    learning = jax.jit(naive_learning, static_argnums=4)(start, cooperation, game, rate, STEPS)
+    expected = jax.vmap(lambda logits: occupancy_of(cooperation, jax.nn.sigmoid(logits), game))(learning.logits)
+    np.testing.assert_allclose(learning.outcomes, expected, atol=EXACT, rtol=0)
 
 
 def test_no_steps_leave_the_start() -> None:
