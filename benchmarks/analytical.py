@@ -1,4 +1,4 @@
-"""What the closed solve of the analytical games saves, and how long their runs take: CPU seconds on one device.
+"""What the closed solve of the analytical games saves, and how long their runs take: CPU seconds on one core.
 
     python benchmarks/analytical.py [--repeats 9] [--runs] [--json]
 
@@ -21,9 +21,10 @@ from statistics import median
 from typing import Any, NamedTuple
 
 os.environ.setdefault("JAX_NUM_CPU_DEVICES", "1")
-# One thread. With more, the plain version hung in 3 of 12 processes on a busy machine with two cores (jaxlib 0.10.2),
-# every thread waiting; with one in none of 16. Ours, which calls no LAPACK, in none of 14 with more.
-os.environ["XLA_FLAGS"] = "--xla_cpu_multi_thread_eigen=false " + os.environ.get("XLA_FLAGS", "")
+if hasattr(os, "sched_setaffinity"):
+    # One core, which gives XLA a pool of one thread. With two, batched LAPACK calls of jaxlib 0.10.2 may each hold a
+    # thread while they wait for parts of themselves in the same pool: the plain version hung in 3 of 6 processes.
+    os.sched_setaffinity(0, {min(os.sched_getaffinity(0))})
 
 import jax
 import jax.numpy as jnp
