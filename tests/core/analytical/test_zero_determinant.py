@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 from reference import analytical_games as paper
 
+from coalactl_core import memory_one
 from coalactl_core.analytical.zero_determinant import LARGEST_CHI, extortion_policy, fit_extortion, largest_phi
 
 pytestmark = pytest.mark.usefixtures("float64")
@@ -38,6 +39,15 @@ def test_is_equation_18_and_gives_probabilities(chi, share, payoffs) -> None:
     phi, found = policy_of(chi, share, payoffs)
     np.testing.assert_allclose(found, paper.extortion(chi, phi, np.asarray(payoffs)), atol=EXACT)
     assert ((found >= -EXACT) & (found <= 1 + EXACT)).all()
+
+
+@pytest.mark.parametrize(("chi", "share", "payoffs"), CASES)
+def test_named_and_configured_extortioners_are_the_same_policies(chi, share, payoffs) -> None:
+    """The configuration, which imports no JAX, has the two formulas once more."""
+    phi, found = policy_of(chi, share, payoffs)
+    table = tuple(map(tuple, payoffs))
+    np.testing.assert_allclose(share * memory_one.largest_phi(chi, table), phi, atol=EXACT)
+    np.testing.assert_allclose(memory_one.extortion(chi, table, phi)[1:], found, atol=EXACT)
 
 
 @pytest.mark.parametrize("payoffs", DILEMMAS)
