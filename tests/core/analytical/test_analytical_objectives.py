@@ -14,9 +14,11 @@ from coalactl_core.analytical.objectives import (
     Opposition,
     Weights,
     look_ahead,
+    mean_look_ahead,
     mean_shaping,
     mixed_gradient,
     partial_return,
+    summed_look_ahead,
     summed_shaping,
 )
 
@@ -87,6 +89,23 @@ def test_look_ahead_is_equation_4(look_aheads, discount, rate) -> None:
 
     np.testing.assert_allclose(found, transcribed(policy), atol=EXACT, rtol=0)
     np.testing.assert_allclose(gradient, paper.central_differences(transcribed, policy), **DIFFERENCES)
+
+
+def test_look_aheads_may_count_on_the_way_too() -> None:
+    """The sum and the mean over m = 0..K, from where the other agents are (Theorem D.2/E.1)."""
+    policy, met = situation(1)
+    steps, discount, rate = 3, 0.9, 5.0
+    found, gradient = value_and_gradient(summed_look_ahead, policy, met, game_of(discount), rate, steps)
+
+    def transcribed(at: np.ndarray) -> float:
+        raw = paper.shaping_value(at, np.asarray(met.others), DILEMMA, discount, rate * (1 - discount), steps)
+        return (1 - discount) * raw
+
+    np.testing.assert_allclose(found, transcribed(policy), atol=EXACT, rtol=0)
+    np.testing.assert_allclose(gradient, paper.central_differences(transcribed, policy), **DIFFERENCES)
+    mean, mean_gradient = value_and_gradient(mean_look_ahead, policy, met, game_of(discount), rate, steps)
+    np.testing.assert_allclose((steps + 1) * mean, found, atol=EXACT, rtol=0)
+    np.testing.assert_allclose((steps + 1) * mean_gradient, gradient, atol=EXACT, rtol=0)
 
 
 def partial_gradient(policy, others, discount):
