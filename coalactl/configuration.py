@@ -17,6 +17,7 @@ from pydantic import BaseModel, ValidationError
 from coalactl.complaints import one_line
 from coalactl.errors import UserError
 from coalactl.overrides import shortened
+from coalactl.tables import flatten, nested
 from coalactl_core.config import MatrixGameConfig, MetaConfig
 from coalactl_core.experiments import EXPERIMENT, KINDS, Experiment, kind_of
 
@@ -53,7 +54,7 @@ def resolve(tables: Mapping[str, Any], label: str, overrides: Mapping[str, tuple
     values.update(overrides)
     _apply_method(values)
     _give_groups_their_settings(values, tables, label, set(overrides))
-    experiment = validate(_nested({key: value for key, (value, _) in values.items()}))
+    experiment = validate(nested({key: value for key, (value, _) in values.items()}))
     sources = {key: values[key][1] if key in values else "default" for key in flatten(plain(experiment))}
     return Resolved(experiment, sources)
 
@@ -95,17 +96,6 @@ def differences(old: Experiment, new: Experiment) -> list[str]:
     after = {key: before.get(key) if value == "auto" else value for key, value in after.items()}
     changed = [key for key in {**before, **after} if before.get(key) != after.get(key) and key not in CHANGEABLE]
     return [f"{key}: {before.get(key, 'none')} in the run, {after.get(key, 'none')} given" for key in changed]
-
-
-def flatten(tree: Mapping[str, Any]) -> dict[str, Any]:
-    """``{"meta": {"clip": 0.2}}`` to ``{"meta.clip": 0.2}``: two levels; schedules and lists are values."""
-    flat: dict[str, Any] = {}
-    for section, table in tree.items():
-        if isinstance(table, Mapping):
-            flat.update({f"{section}.{key}": value for key, value in table.items()})
-        else:
-            flat[section] = table
-    return flat
 
 
 def method_name(experiment: Experiment) -> str:
@@ -276,17 +266,6 @@ def _allowed_methods(kind: str) -> tuple[str, ...]:
 
 def _sections(names: Sequence[str]) -> str:
     return "one of " + ", ".join(dict.fromkeys(name.partition(".")[0] for name in names))
-
-
-def _nested(flat: Mapping[str, Any]) -> dict[str, Any]:
-    tree: dict[str, Any] = {}
-    for key, value in flat.items():
-        section, dot, name = key.partition(".")
-        if dot:
-            tree.setdefault(section, {})[name] = value
-        else:
-            tree[section] = value
-    return tree
 
 
 def _without_none(value: Any) -> Any:

@@ -21,3 +21,10 @@ def float64() -> Iterator[None]:
     """Double precision within a test, so that identities hold to rounding error."""
     with jax.enable_x64(True):
         yield
+
+
+@pytest.fixture(autouse=True, scope="module")
+def forget_programs() -> Iterator[None]:
+    """Every compiled program takes memory maps; a process has 65,530, and with all tests' programs it would crash."""
+    yield
+    jax.clear_caches()

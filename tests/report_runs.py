@@ -8,11 +8,11 @@ from typing import Any
 
 import pandas as pd
 
-from coalactl.configuration import flatten
 from coalactl.presets import find_preset, read_preset
 from coalactl.runs.directory import RunDirectory, Status
 from coalactl.runs.files import write_json
 from coalactl.runs.metric_files import MetricFiles
+from coalactl.tables import flatten
 
 ITERATIONS = 20
 INNER_EPISODES = 3

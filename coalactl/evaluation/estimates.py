@@ -12,11 +12,12 @@ from typing import Any, NamedTuple
 
 import pandas as pd
 
-from coalactl.configuration import flatten, plain
+from coalactl.configuration import plain
 from coalactl.evaluation.contestants import Contestant
 from coalactl.evaluation.pools import KINDS
 from coalactl.evaluation.rows import ALL, WHOLE
 from coalactl.report.statistics import t_interval
+from coalactl.tables import flatten
 
 # Kinds whose opponents have names that a reader knows; what agents of other runs came to stands in the matrix.
 _NAMED = ("classic", "fixed")

@@ -52,20 +52,11 @@ def mean(
 ) -> Check:
     """The mean over seeds with its t-interval, held against bounds."""
 
-    def measured(case: Case) -> Quantity | str:
-        group = source.group(case)
-        if isinstance(group, str):
-            return group
-        values = measure(group)
-        return _quantity(f"mean of {words}", t_interval(list(values.values())), values, group)
+    def of_seeds(values: PerSeed) -> Interval:
+        return t_interval(list(values.values()))
 
-    return Check(
-        _criterion(f"mean over seeds of {words}", above, below, "95% t-interval"),
-        (source.role,),
-        measured,
-        above,
-        below,
-    )
+    criterion = _criterion(f"mean over seeds of {words}", above, below, "95% t-interval")
+    return Check(criterion, (source.role,), _measured(source, measure, f"mean of {words}", of_seeds), above, below)
 
 
 def difference(
@@ -96,16 +87,12 @@ def difference(
 def most(source: Source, measure: Measure, words: str, *, above: float) -> Check:
     """The fraction of seeds whose value exceeds a threshold is more than one half, by Wilson's interval."""
 
-    def measured(case: Case) -> Quantity | str:
-        group = source.group(case)
-        if isinstance(group, str):
-            return group
-        values = measure(group)
-        interval = wilson_interval(sum(value > above for value in values.values()), len(values))
-        return _quantity(f"fraction of seeds with {words} above {above:g}", interval, values, group)
+    def of_seeds(values: PerSeed) -> Interval:
+        return wilson_interval(sum(value > above for value in values.values()), len(values))
 
     told = f"fraction of seeds with {words} above {above:g}"
-    return Check(_criterion(told, 0.5, None, "95% Wilson interval"), (source.role,), measured, above=0.5)
+    criterion = _criterion(told, 0.5, None, "95% Wilson interval")
+    return Check(criterion, (source.role,), _measured(source, measure, told, of_seeds), above=0.5)
 
 
 def median(
@@ -113,16 +100,11 @@ def median(
 ) -> Check:
     """The median over seeds, and the quartile towards the bound."""
 
-    def measured(case: Case) -> Quantity | str:
-        group = source.group(case)
-        if isinstance(group, str):
-            return group
-        values = measure(group)
-        return _quantity(f"median of {words}", quartiles(list(values.values())), values, group)
+    def of_seeds(values: PerSeed) -> Interval:
+        return quartiles(list(values.values()))
 
-    return Check(
-        _criterion(f"median over seeds of {words}", above, below, "quartiles"), (source.role,), measured, above, below
-    )
+    criterion = _criterion(f"median over seeds of {words}", above, below, "quartiles")
+    return Check(criterion, (source.role,), _measured(source, measure, f"median of {words}", of_seeds), above, below)
 
 
 def medians_differ(first: Source, second: Source, measure: Measure, words: str, *, above: float) -> Check:
@@ -140,6 +122,21 @@ def medians_differ(first: Source, second: Source, measure: Measure, words: str, 
 
     told = f"median of {words} in {first.role}, less that in {second.role}"
     return Check(_criterion(told, above, None, "quartiles"), (first.role, second.role), measured, above=above)
+
+
+def _measured(
+    source: Source, measure: Measure, told: str, of_seeds: Callable[[PerSeed], Interval]
+) -> Callable[[Case], Quantity | str]:
+    """What one source's seeds come to, or what is missing."""
+
+    def measured(case: Case) -> Quantity | str:
+        group = source.group(case)
+        if isinstance(group, str):
+            return group
+        values = measure(group)
+        return _quantity(told, of_seeds(values), values, group)
+
+    return measured
 
 
 def crossing(column: str, level: float) -> Measure:

@@ -5,22 +5,13 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import Any
 
+from coalactl.tables import flatten
+
 Flat = Mapping[str, Any]
 
 # No result depends on them, or they are the seeds.
 _BOOKKEEPING = ("run.seed", "run.seeds", "run.log_every", "run.checkpoint_every", "run.keep", "run.evaluate_every")
 _METHODS_OWN = ("meta.", "lola.")
-
-
-def flatten(tree: Mapping[str, Any]) -> dict[str, Any]:
-    """``{"meta": {"clip": 0.2}}`` to ``{"meta.clip": 0.2}``: two levels; schedules and lists are values."""
-    flat: dict[str, Any] = {}
-    for section, table in tree.items():
-        if isinstance(table, Mapping):
-            flat.update({f"{section}.{key}": value for key, value in table.items()})
-        else:
-            flat[section] = table
-    return flat
 
 
 def result_keys(config: Mapping[str, Any]) -> dict[str, Any]:

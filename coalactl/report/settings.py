@@ -12,9 +12,10 @@ import pandas as pd
 
 from coalactl.errors import UserError
 from coalactl.presets import read_preset, shipped_presets
-from coalactl.report.configurations import flatten, in_words, method_keys, method_of, setting_keys
+from coalactl.report.configurations import in_words, method_keys, method_of, setting_keys
 from coalactl.report.evaluations import within
 from coalactl.report.reading import Run
+from coalactl.tables import flatten
 
 _MOST_NAMED = 3
 

@@ -10,10 +10,10 @@ from typing import Annotated, Any, Literal, NamedTuple
 from pydantic import Field, ValidationError
 
 from coalactl.complaints import one_line
-from coalactl.configuration import flatten
 from coalactl.errors import UserError
 from coalactl.overrides import shortened
 from coalactl.presets import Preset, find_file, find_preset, preset_directory, read_preset
+from coalactl.tables import flatten
 from coalactl_core.config import Section
 
 DEFAULT_SWEEP = "ipd-shaping-quick"

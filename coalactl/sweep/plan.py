@@ -9,10 +9,11 @@ import math
 from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 
-from coalactl.configuration import Resolved, flatten, method_name, plain, resolve, validate
+from coalactl.configuration import Resolved, method_name, plain, resolve, validate
 from coalactl.errors import UserError
 from coalactl.sweep.definition import BOOKKEEPING, Sweep
 from coalactl.sweep.measures import check_metric
+from coalactl.tables import flatten
 from coalactl_core.experiments import Experiment
 
 MOST_TRIALS = 10_000

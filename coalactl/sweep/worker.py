@@ -99,7 +99,7 @@ class Worker:
         try:
             session = SessionView(self._view, self._observer.look)
             self._program(batch[0]).train(batch, self._observer.sweep.preset, session, self._stop)
-        except Exception as error:
+        except Exception as error:  # Of whatever kind: it is this trial's own, is recorded, and the sweep goes on.
             if isinstance(error, UserError) and error.code is ExitCode.WRITE_FAILED:
                 raise
             if isinstance(error, UserError) and error.code is ExitCode.DIVERGED:

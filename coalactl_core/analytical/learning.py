@@ -125,18 +125,16 @@ def train_step(state: AnalyticalState, dilemma: Dilemma) -> tuple[AnalyticalStat
     numbers = all_at(state.numbers, state.step)
     game = dilemma.game()
     keys = jax.vmap(_key, (0, None))(state.seeds, state.step + 1)
-    rate = numbers.naive_rate
-
-    def meet(key: Key[Array, ""], policies: Float[Array, "agents 5"]) -> Opposition:
-        return _opposition(key, policies, dilemma)
-
-    met = jax.vmap(meet)(keys, state.agents.params)
+    # One for each agent's naive learners, and one for the random policies of the report.
+    parts = jax.vmap(lambda key: jax.random.split(key, dilemma.agents + 1))(keys)
+    learner_keys, report_keys = parts[:, :-1], parts[:, -1]
+    met = jax.vmap(partial(_opposition, dilemma=dilemma))(learner_keys, state.agents.params)
     learned = jax.vmap(partial(_learn, numbers=numbers, game=game, dilemma=dilemma, step=state.step))
     agents, grad_norms = learned(state.agents, met)
 
     def report(_: None) -> Report:
-        told = partial(report_on, game=game, naive=NaiveStep(rate, dilemma.naive_steps))
-        random = jax.vmap(lambda key: jax.random.split(jax.random.fold_in(key, 1), dilemma.agents))(keys)
+        told = partial(report_on, game=game, naive=NaiveStep(numbers.naive_rate, dilemma.naive_steps))
+        random = jax.vmap(lambda key: jax.random.split(key, dilemma.agents))(report_keys)
         return jax.vmap(jax.vmap(told))(state.agents.params, met, random)
 
     shapes = jax.eval_shape(report, None)
@@ -171,14 +169,14 @@ def _learn(
     return jax.vmap(update)(agents, met)
 
 
-def _opposition(key: Key[Array, ""], policies: Float[Array, "agents 5"], dilemma: Dilemma) -> Opposition:
+def _opposition(keys: Key[Array, "agents"], policies: Float[Array, "agents 5"], dilemma: Dilemma) -> Opposition:
     """Whom each agent of one seed meets, leading with agents: fresh naive learners of its own, all the others."""
     agents = dilemma.agents
     starts = jax.vmap(partial(naive_starts, learners=dilemma.learners, scale=dilemma.naive_scale))
     others = np.asarray([[other for other in range(agents) if other != agent] for agent in range(agents)], int)
     fixed = jnp.asarray(dilemma.fixed, policies.dtype).reshape(len(dilemma.fixed), 5)
     return Opposition(
-        learners=starts(jax.random.split(key, agents)),
+        learners=starts(keys),
         others=policies[others],
         fixed=jnp.broadcast_to(fixed, (agents, *fixed.shape)),
     )

@@ -11,10 +11,11 @@ import tomli_w
 from command_line import Command
 
 from coalactl.commands.train import Method
-from coalactl.configuration import differences, flatten, known_keys, plain, resolve, validate
+from coalactl.configuration import differences, known_keys, plain, resolve, validate
 from coalactl.errors import UserError
 from coalactl.overrides import parse_overrides
 from coalactl.presets import find_preset, read_preset, shipped_presets
+from coalactl.tables import flatten
 from coalactl_core import config
 from coalactl_core.config_analytical import AnalyticalMethod
 from coalactl_core.experiments import KINDS

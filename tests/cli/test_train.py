@@ -7,6 +7,7 @@ import shlex
 import signal
 import sys
 import threading
+from collections.abc import Mapping
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -322,13 +323,13 @@ def test_a_failed_write_ends_with_6_and_the_last_checkpoint_stands(
 
     save = store.save
 
-    def full(run: RunDirectory, step: int, tree: object) -> None:
+    def full(run: RunDirectory, step: int, tree: object, **more: Mapping[str, int]) -> None:
         from coalactl.runs.files import write_failures
 
         with write_failures(run.checkpoints_dir):
             if step == 2:
                 raise OSError(28, "No space left on device")
-        save(run, step, tree)
+        save(run, step, tree, **more)
 
     monkeypatch.setattr(store, "save", full)
     result = train(*TINY, "--iterations", "3", "--set", "run.checkpoint_every=1", "--out", "run")

@@ -59,18 +59,23 @@ def value_and_gradient(objective, policy, met, game, rate, steps):
 
 @pytest.mark.parametrize(("discount", "rate"), SETTINGS)
 def test_shaping_is_equation_17(discount, rate) -> None:
-    steps = 3
     policy, met = situation()
-    found, gradient = value_and_gradient(summed_shaping, policy, met, game_of(discount), rate, steps)
+    assert_sum_over_steps(summed_shaping, mean_shaping, policy, met, met.learners, discount, rate)
+
+
+def assert_sum_over_steps(summed, mean, policy, met, starts, discount, rate) -> None:
+    """The sum and the mean over m = 0..M of the returns against learners from these starts, and their gradients."""
+    steps = 3
+    found, gradient = value_and_gradient(summed, policy, met, game_of(discount), rate, steps)
 
     def transcribed(at: np.ndarray) -> float:
-        raw = paper.shaping_value(at, np.asarray(met.learners), DILEMMA, discount, rate * (1 - discount), steps)
+        raw = paper.shaping_value(at, np.asarray(starts), DILEMMA, discount, rate * (1 - discount), steps)
         return (1 - discount) * raw
 
     np.testing.assert_allclose(found, transcribed(policy), atol=EXACT, rtol=0)
     np.testing.assert_allclose(gradient, paper.central_differences(transcribed, policy), **DIFFERENCES)
-    mean, mean_gradient = value_and_gradient(mean_shaping, policy, met, game_of(discount), rate, steps)
-    np.testing.assert_allclose((steps + 1) * mean, found, atol=EXACT, rtol=0)
+    mean_value, mean_gradient = value_and_gradient(mean, policy, met, game_of(discount), rate, steps)
+    np.testing.assert_allclose((steps + 1) * mean_value, found, atol=EXACT, rtol=0)
     np.testing.assert_allclose((steps + 1) * mean_gradient, gradient, atol=EXACT, rtol=0)
 
 
@@ -94,18 +99,7 @@ def test_look_ahead_is_equation_4(look_aheads, discount, rate) -> None:
 def test_look_aheads_may_count_on_the_way_too() -> None:
     """The sum and the mean over m = 0..K, from where the other agents are (Theorem D.2/E.1)."""
     policy, met = situation(1)
-    steps, discount, rate = 3, 0.9, 5.0
-    found, gradient = value_and_gradient(summed_look_ahead, policy, met, game_of(discount), rate, steps)
-
-    def transcribed(at: np.ndarray) -> float:
-        raw = paper.shaping_value(at, np.asarray(met.others), DILEMMA, discount, rate * (1 - discount), steps)
-        return (1 - discount) * raw
-
-    np.testing.assert_allclose(found, transcribed(policy), atol=EXACT, rtol=0)
-    np.testing.assert_allclose(gradient, paper.central_differences(transcribed, policy), **DIFFERENCES)
-    mean, mean_gradient = value_and_gradient(mean_look_ahead, policy, met, game_of(discount), rate, steps)
-    np.testing.assert_allclose((steps + 1) * mean, found, atol=EXACT, rtol=0)
-    np.testing.assert_allclose((steps + 1) * mean_gradient, gradient, atol=EXACT, rtol=0)
+    assert_sum_over_steps(summed_look_ahead, mean_look_ahead, policy, met, met.others, 0.9, 5.0)
 
 
 def partial_gradient(policy, others, discount):
