@@ -44,7 +44,7 @@ class SweepConfig(Section):
     preset: str
     axes: dict[str, Any] = Field(default_factory=dict)
     selection: SelectionConfig
-    final: FinalConfig
+    final: FinalConfig | None = None
     set: dict[str, Any] = Field(default_factory=dict)
 
 
@@ -60,12 +60,18 @@ class Sweep(NamedTuple):
     settings: Mapping[str, Any]
     """Values of all trials that replace the preset's, by dotted key."""
     selection: SelectionConfig
-    final: FinalConfig
+    final: FinalConfig | None = None
+    """None: the trials themselves are what is reported."""
 
     @property
     def label(self) -> str:
         """How it is named to the user."""
         return f"sweep {self.name}"
+
+    @property
+    def final_seeds(self) -> tuple[int, ...]:
+        """The seeds of the final runs; none where there are no such runs."""
+        return () if self.final is None else self.final.seeds
 
 
 def find_sweep(given: str) -> Preset:
@@ -111,7 +117,7 @@ def to_tables(sweep: Sweep) -> dict[str, Any]:
         "preset": sweep.preset,
         "axes": {key: list(values) for key, values in sweep.axes.items()},
         "selection": sweep.selection.model_dump(),
-        "final": sweep.final.model_dump(),
+        **({} if sweep.final is None else {"final": sweep.final.model_dump()}),
         "set": dict(sweep.settings),
         "experiment": dict(sweep.tables),
     }
@@ -128,7 +134,7 @@ def checked(sweep: Sweep) -> Sweep:
             raise UserError(f"{sweep.label}: axes.{key}: no result depends on it; put it into [set]")
         if key in sweep.settings:
             raise UserError(f"{sweep.label}: axes.{key}: it is in [set] as well; leave one of them")
-    for name, seeds in (("selection", sweep.selection.seeds), ("final", sweep.final.seeds)):
+    for name, seeds in (("selection", sweep.selection.seeds), ("final", sweep.final_seeds)):
         if len(set(seeds)) < len(seeds):
             raise UserError(f"{sweep.label}: {name}.seeds: {list(seeds)} given; use each seed once")
     return sweep

@@ -25,14 +25,14 @@ _TOLD_FAILURES = 10
 def describe(sweep: Sweep, trials: Sequence[Trial], *, json: bool) -> None:
     """``--dry-run``: the trials and what they take; nothing is written."""
     methods = tuple(dict.fromkeys(trial.method for trial in trials))
-    runs = len(trials) * len(sweep.selection.seeds), len(methods) * len(sweep.final.seeds)
+    runs = len(trials) * len(sweep.selection.seeds), len(methods) * len(sweep.final_seeds)
     needs: dict[str, Any] = {
         "trials": len(trials),
         "selection_runs": runs[0],
         "final_runs": runs[1],
         "steps": sum(map(_steps, trials)) * len(sweep.selection.seeds)
         + sum(max(_steps(trial) for trial in trials if trial.method == method) for method in methods)
-        * len(sweep.final.seeds),
+        * len(sweep.final_seeds),
     }
     if json:
         listed = [{"trial": trial.id, "method": trial.method, "values": dict(trial.values)} for trial in trials]
@@ -43,7 +43,8 @@ def describe(sweep: Sweep, trials: Sequence[Trial], *, json: bool) -> None:
     emit(f"sweep:      {sweep.name}, of preset {sweep.preset}")
     emit(f"selection:  {len(trials)} trials, {runs[0]} runs on seeds {_list(sweep.selection.seeds)}")
     emit(f"            by {sweep.selection.metric}, {sweep.selection.direction}")
-    emit(f"final:      {runs[1]} runs on seeds {_list(sweep.final.seeds)}")
+    if sweep.final_seeds:
+        emit(f"final:      {runs[1]} runs on seeds {_list(sweep.final_seeds)}")
     if needs["steps"]:
         emit(f"steps:      {quantity(needs['steps'])} in all")
 
@@ -84,15 +85,15 @@ def _show(observer: Observer, chosen: Mapping[str, Result], final: Sequence[Resu
     table.add_column("method")
     table.add_column("chosen")
     table.add_column(f"selection\n{len(sweep.selection.seeds)} seeds", justify="right")
-    table.add_column(f"final\n{len(sweep.final.seeds)} seeds", justify="right", style="bold")
-    table.add_column("each final seed")
+    if sweep.final_seeds:
+        table.add_column(f"final\n{len(sweep.final_seeds)} seeds", justify="right", style="bold")
+    table.add_column("each final seed" if sweep.final_seeds else "each seed")
     by_method = {result.trial.method: result for result in final}
     for method, result in chosen.items():
-        ended = by_method.get(method)
+        ended = by_method.get(method) if sweep.final_seeds else result
+        means = [_number(result.mean), *([_number(ended.mean if ended else None)] if sweep.final_seeds else [])]
         seeds = " ".join(_number(value) for value in ended.per_seed.values()) if ended else ""
-        table.add_row(
-            method, in_words(result.trial.values), _number(result.mean), _number(ended.mean if ended else None), seeds
-        )
+        table.add_row(method, in_words(result.trial.values), *means, seeds)
     console.print(table)
     named = shlex.quote(str(observer.folder.path))
     lines = [f"files:   {observer.folder.path}", f"trials:  {observer.folder.trials_file}"]

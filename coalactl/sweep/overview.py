@@ -46,11 +46,13 @@ class Observer:
         return [self._result(job) for job in self.jobs]
 
     def final_jobs(self) -> list[Job]:
-        """The final runs of the chosen trials; none before every trial has ended."""
+        """The final runs of the chosen trials, if there are to be any; none before every trial has ended."""
         results = self.results()
         if any(result.state == "open" for result in results):
             return []
         write_derived(self.folder, self.sweep, results)
+        if not self.sweep.final_seeds:
+            return []
         chosen = choose(results, self.sweep.selection.direction)
         for method, result in chosen.items():
             if method not in self._finals or self._finals[method].trial.id != result.trial.id:
@@ -83,7 +85,7 @@ class Observer:
         jobs = (*self.jobs, *self._finals.values())
         standings = {job.name: self.folder.standing(job) for job in jobs}
         live = live_claims(self.folder)
-        methods = len({job.trial.method for job in self.jobs})
+        methods = len({job.trial.method for job in self.jobs}) if self.sweep.final_seeds else 0
         finished = [job for job in jobs if standings[job.name].state == "finished"]
         failures = {name: each.failure for name, each in standings.items() if each.failure is not None}
         done = sum(each.iterations for each in standings.values())
@@ -104,7 +106,7 @@ class Observer:
         )
 
     def _planned(self, methods: int) -> int:
-        final = len(self.sweep.final.seeds) * self.jobs[0].trial.experiment.run.iterations * methods
+        final = len(self.sweep.final_seeds) * self.jobs[0].trial.experiment.run.iterations * methods
         return final + sum(_iterations(job) for job in self.jobs)
 
     def _remaining(self, share: float) -> float | None:

@@ -60,8 +60,8 @@ def plan(sweep: Sweep) -> tuple[Trial, ...]:
 
 
 def final_trial(sweep: Sweep, chosen: Trial) -> Trial:
-    """The chosen configuration on the fresh seeds."""
-    seeds = sweep.final.seeds
+    """The chosen configuration on the fresh seeds, of which there are some."""
+    seeds = sweep.final_seeds
     return chosen._replace(experiment=with_seed(chosen.experiment, seeds[0]), seeds=seeds)
 
 
@@ -109,6 +109,8 @@ def _resolved(sweep: Sweep, values: Mapping[str, Any]) -> Resolved:
 
 def _check_seeds(sweep: Sweep, trial: Trial) -> None:
     """A run may hold several seeds, from its own on."""
+    if not sweep.final_seeds:
+        return
     chosen_by = _all_seeds(trial.experiments())
     reported = _all_seeds(final_trial(sweep, trial).experiments())
     if both := sorted(set(chosen_by) & set(reported)):

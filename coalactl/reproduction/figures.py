@@ -1,0 +1,129 @@
+"""Which runs each of the paper's figures needs, and what they take: the table behind ``coalactl reproduce``."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from enum import StrEnum
+from typing import Any, NamedTuple
+
+
+class Scale(StrEnum):
+    """How large the runs are: minutes on a laptop, or as in the paper."""
+
+    QUICK = "quick"
+    PAPER = "paper"
+
+
+_METHODS = ("coala-pg", "m-fos", "batch-unaware")
+# Those of App. B.4's final runs in the shipped sweeps; no setting was looked for on them.
+_FRESH_SEEDS = (100, 101, 102, 103, 104)
+
+
+class Part(NamedTuple):
+    """Runs that belong together: a shipped sweep as it is, or one preset with several methods and seeds."""
+
+    name: str
+    sweep: str = ""
+    """A shipped sweep; empty where a preset is trained without a choice among values."""
+    preset: str = ""
+    methods: tuple[str, ...] = ()
+    seeds: tuple[int, ...] = _FRESH_SEEDS
+    settings: Mapping[str, Any] = {}
+    minutes: float | None = None
+    """Wall time on two cores, measured (docs/reproduce.md); None where it was not."""
+
+
+class Figure(NamedTuple):
+    """A figure of the paper."""
+
+    name: str
+    number: str
+    """As the report's claims have it."""
+    shows: str
+    quick: tuple[str, ...]
+    paper: tuple[str, ...]
+    pool: str = ""
+    """Against whom the trained agents are evaluated; empty where the figure is of training alone."""
+
+    def parts(self, scale: Scale) -> tuple[Part, ...]:
+        """The parts that it is made of."""
+        return tuple(PARTS[name] for name in (self.quick if scale is Scale.QUICK else self.paper))
+
+
+def _analytical(preset: str, minutes: float) -> Part:
+    """One run that holds all its seeds, the preset's own."""
+    return Part(f"analytical-{preset}", preset=f"analytical-{preset}", seeds=(0,), minutes=minutes)
+
+
+_LOOK_AHEADS = ("1", "2", "3", "10", "20")
+
+PARTS = {
+    part.name: part
+    for part in (
+        Part("ipd-shaping-quick", preset="ipd-shaping-quick", methods=_METHODS, minutes=None),
+        Part("ipd-mixed-quick", preset="ipd-mixed-quick", methods=_METHODS, minutes=None),
+        Part(
+            "ipd-meta-only-quick",
+            preset="ipd-mixed-quick",
+            methods=("coala-pg",),
+            settings={"population.p_naive": 0.0},
+            minutes=None,
+        ),
+        Part("ipd-shaping", sweep="ipd-shaping"),
+        Part("ipd-mixed", sweep="ipd-mixed"),
+        Part("ipd-meta-only", preset="ipd-meta-only", methods=("coala-pg",)),
+        _analytical("extortion", 0.2),
+        _analytical("extortion-from-defection", 0.2),
+        _analytical("extortioners-meet", 0.3),
+        _analytical("mixed", 0.3),
+        _analytical("meta-only", 0.3),
+        _analytical("from-defection", 0.2),
+        _analytical("from-tit-for-tat", 0.2),
+        _analytical("lola-extorts", 0.3),
+        *(_analytical(f"lola-{count}", 0.3) for count in _LOOK_AHEADS),
+        *(_analytical(f"lola-mixed-{count}", 0.3) for count in _LOOK_AHEADS),
+    )
+}
+
+
+def _exact(name: str, number: str, shows: str, *presets: str) -> Figure:
+    """The exact game has one size."""
+    parts = tuple(f"analytical-{preset}" for preset in presets)
+    return Figure(name, number, shows, parts, parts)
+
+
+_SHAPING = (("ipd-shaping-quick",), ("ipd-shaping",))
+_MIXED = (("ipd-mixed-quick", "ipd-meta-only-quick"), ("ipd-mixed", "ipd-meta-only"))
+
+FIGURES = {
+    figure.name: figure
+    for figure in (
+        _exact("fig3a", "3A", "shaping beats naive learners", "extortion", "extortion-from-defection"),
+        _exact("fig3b", "3B", "two extortioners meet", "extortioners-meet"),
+        _exact("fig3c", "3C", "pools with and without naive learners", "mixed", "meta-only"),
+        _exact("fig4a", "4A", "LOLA-DiCE, few and many look-aheads", *(f"lola-{count}" for count in _LOOK_AHEADS)),
+        _exact("fig4b", "4B", "LOLA-DiCE extorts naive learners", "lola-extorts"),
+        _exact("fig4c", "4C", "LOLA-DiCE with naive learners", *(f"lola-mixed-{count}" for count in _LOOK_AHEADS)),
+        Figure("fig5a", "5A", "extortion of naive learners", *_SHAPING),
+        Figure("fig5b", "5B", "behaviour within a meta-episode", *_SHAPING, pool="naive"),
+        Figure("fig5c", "5C", "cooperation in a mixed pool", *_MIXED),
+        _exact("fig8", "8", "extortion policies", "extortion"),
+        _exact("fig9", "9", "a pair escapes defection", "from-defection"),
+        _exact("fig10", "10", "a pair leaves tit-for-tat", "from-tit-for-tat"),
+    )
+}
+GROUPS = {
+    "analytical": tuple(name for name, figure in FIGURES.items() if figure.quick[0].startswith("analytical")),
+    "all": tuple(FIGURES),
+}
+
+
+def named(names: Sequence[str]) -> tuple[Figure, ...]:
+    """The figures of names and of groups, each once, in the paper's order."""
+    wanted = {figure for name in names for figure in GROUPS.get(name, (name,))}
+    return tuple(figure for name, figure in FIGURES.items() if name in wanted)
+
+
+def parts_of(figures: Sequence[Figure], scale: Scale) -> tuple[Part, ...]:
+    """What they are made of, each part once."""
+    return tuple({part.name: part for figure in figures for part in figure.parts(scale)}.values())

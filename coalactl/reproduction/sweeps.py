@@ -1,0 +1,45 @@
+"""The parts of figures as sweeps: what is planned, and its folder, begun or taken up again."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from coalactl.errors import ExitCode, UserError
+from coalactl.presets import find_preset, read_preset
+from coalactl.reproduction.figures import Part
+from coalactl.sweep.definition import SelectionConfig, Sweep, checked, find_sweep, read_sweep
+from coalactl.sweep.folder import SweepFolder, is_sweep
+
+
+def sweep_of(part: Part) -> Sweep:
+    """The sweep that trains a part; one preset without a choice has no final runs beside its trials."""
+    if part.sweep:
+        return read_sweep(find_sweep(part.sweep), {})
+    return checked(
+        Sweep(
+            name=part.name,
+            preset=part.preset,
+            tables=read_preset(find_preset(part.preset)),
+            axes={"meta.method": part.methods} if part.methods else {},
+            settings=part.settings,
+            selection=SelectionConfig(metric="reward_in_pool", seeds=part.seeds),
+        )
+    )
+
+
+def folder_of(part: Part, out: Path) -> SweepFolder:
+    """The part's folder, made where there is none.
+
+    Raises :class:`UserError` where the folder holds another sweep: of another version, or of the user's own.
+    """
+    path, wanted = out / part.name, sweep_of(part)
+    if not is_sweep(path):
+        return SweepFolder.create(path, wanted)
+    folder = SweepFolder.open(path)
+    if folder.read_sweep() != wanted:
+        raise UserError(
+            f"{path} holds runs with other values than {part.name} has now; choose another --out, or move it away",
+            ExitCode.RUN_CONFLICT,
+        )
+    folder.forget_failures()
+    return folder
