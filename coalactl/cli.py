@@ -18,6 +18,7 @@ from coalactl.commands.bench import bench
 from coalactl.commands.doctor import doctor
 from coalactl.commands.eval import evaluate
 from coalactl.commands.report import report
+from coalactl.commands.reproduce import reproduce
 from coalactl.commands.sweep import sweep
 from coalactl.commands.train import train
 from coalactl.errors import ExitCode, UserError
@@ -37,6 +38,7 @@ app.command()(train)
 app.command()(sweep)
 app.command("eval")(evaluate)
 app.command()(report)
+app.command()(reproduce)
 app.add_typer(presets.app, name="presets")
 app.add_typer(runs.app, name="runs")
 app.command()(doctor)

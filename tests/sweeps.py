@@ -19,7 +19,7 @@ from coalactl.sweep.plan import plan
 ITERATIONS = 3
 # A network that compiles much sooner than Hawk, from a module beside the sweep file.
 _PAGE = Path(__file__).parents[1] / "docs" / "environments.md"
-_SIZES = {
+SIZES = {
     "rollout.meta_batch_size": 2,
     "rollout.batch_size": 2,
     "rollout.inner_episodes": 2,
@@ -35,18 +35,23 @@ _SIZES = {
 
 def write_sweep(file: str = "small.toml", *, iterations: int = ITERATIONS, every: int = 1, **axes: list[object]) -> str:
     """Two methods and two learning rates on two seeds, and two final seeds."""
-    (network,) = re.findall(r"^```python elman\.py\n(.*?)^```", _PAGE.read_text(), re.MULTILINE | re.DOTALL)
-    Path("elman_of_sweeps.py").write_text(network)
+    write_network()
     content = {
         "preset": "ipd-shaping-quick",
         "axes": {key.replace("__", "."): values for key, values in axes.items()}
         or {"meta.method": ["coala-pg", "batch-unaware"], "meta.learning_rate": [1e-2, 1e-3]},
         "selection": {"metric": "reward_vs_naive", "direction": "max", "seeds": [0, 1]},
         "final": {"seeds": [7, 8]},
-        "set": {**_SIZES, "run.iterations": iterations, "run.checkpoint_every": every},
+        "set": {**SIZES, "run.iterations": iterations, "run.checkpoint_every": every},
     }
     Path(file).write_text(tomli_w.dumps(content))
     return file
+
+
+def write_network() -> None:
+    """The module that SIZES names, in the current folder."""
+    (network,) = re.findall(r"^```python elman\.py\n(.*?)^```", _PAGE.read_text(), re.MULTILINE | re.DOTALL)
+    Path("elman_of_sweeps.py").write_text(network)
 
 
 def packs_of(path: str | Path) -> dict[str, Pack]:

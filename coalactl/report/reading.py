@@ -198,13 +198,13 @@ def is_sweep(path: Path) -> bool:
 
 
 def _places(folder: Path, depth: int) -> Iterator[Path]:
-    """Runs, packs and sweeps at and below a folder; of a sweep its final runs."""
+    """Runs, packs and sweeps at and below a folder; of a sweep its final runs, or its trials where no others follow."""
     if is_run(folder):
         yield folder
         return
     if is_sweep(folder) or is_pack(folder):
         yield folder
-    below = folder / "final" if is_sweep(folder) else folder
+    below = folder / _counting(folder) if is_sweep(folder) else folder
     try:
         entries = sorted(entry for entry in below.iterdir() if entry.is_dir() and not entry.is_symlink())
     except OSError:  # missing or not ours to read
@@ -212,6 +212,14 @@ def _places(folder: Path, depth: int) -> Iterator[Path]:
     for entry in entries if depth else ():
         if entry.name != _SUPERSEDED:
             yield from _places(entry, depth - 1)
+
+
+def _counting(sweep: Path) -> str:
+    """Where the runs of a sweep are that count: its trials, where its file asks for no final runs."""
+    try:
+        return "final" if "final" in tomllib.loads((sweep / "sweep.toml").read_text(encoding="utf-8")) else "trials"
+    except (OSError, ValueError, RecursionError):  # Told by name when the sweep is read.
+        return "final"
 
 
 def _read_run(path: Path, name: str) -> Run:
@@ -265,7 +273,7 @@ def _unfinished_sweeps(
     sweeps: Mapping[Path, SweepFound], known: set[Path], root: Path
 ) -> Iterator[tuple[Path, Problem]]:
     for path, sweep in sweeps.items():
-        if not sweep.selection:
+        if not sweep.selection and "final" in sweep.tables:
             yield path, Problem(sweep.name, "unfinished: nothing is selected yet (no selection.json)")
         final = sweep.tables.get("final", {})
         seeds = final.get("seeds", ()) if isinstance(final, Mapping) else ()

@@ -25,7 +25,7 @@ from coalactl.training.signals import StopSignals
 
 def sweep(request: SweepRequest) -> ExitCode:
     """Does what the request asks; raises :class:`UserError`."""
-    executor = _executor(request)
+    executor = executor_of(request)
     if request.resume is not None:
         folder = SweepFolder.open(request.resume)
         planned = folder.read_sweep()
@@ -48,7 +48,7 @@ def sweep(request: SweepRequest) -> ExitCode:
         return ExitCode.OK
     observer = Observer(folder, planned)
     observer.final_jobs()  # Those of a sweep that was here before.
-    code = _work(observer, request, executor) if observer.is_open() else ExitCode.OK
+    code = work(observer, executor, quiet=request.quiet) if observer.is_open() else ExitCode.OK
     if code is not ExitCode.OK:
         if not request.quiet:
             note(f"stopped and saved; go on with: coalactl sweep --resume {shlex.quote(str(folder.path))}")
@@ -56,9 +56,10 @@ def sweep(request: SweepRequest) -> ExitCode:
     return report(observer, request)
 
 
-def _work(observer: Observer, request: SweepRequest, executor: _Run) -> ExitCode:
+def work(observer: Observer, executor: Executing, *, quiet: bool) -> ExitCode:
+    """Trains what is open, watched by the user; PREEMPTED or INTERRUPTED after a signal."""
     log_to(observer.folder.log_file)
-    view = choose_sweep_view(_title(observer), quiet=request.quiet)
+    view = choose_sweep_view(_title(observer), quiet=quiet)
     try:
         with StopSignals() as stop:
             stop.on_first(
@@ -70,10 +71,10 @@ def _work(observer: Observer, request: SweepRequest, executor: _Run) -> ExitCode
         view.close()
 
 
-_Run = Callable[[Observer, SweepView, StopSignals], ExitCode]
+Executing = Callable[[Observer, SweepView, StopSignals], ExitCode]
 
 
-def _executor(request: SweepRequest) -> _Run:
+def executor_of(request: SweepRequest) -> Executing:
     """Who works; found first, so that what is missing is told before anything is written."""
     from coalactl.sweep import executors
 

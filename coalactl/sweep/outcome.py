@@ -24,29 +24,33 @@ _TOLD_FAILURES = 10
 
 def describe(sweep: Sweep, trials: Sequence[Trial], *, json: bool) -> None:
     """``--dry-run``: the trials and what they take; nothing is written."""
-    methods = tuple(dict.fromkeys(trial.method for trial in trials))
-    runs = len(trials) * len(sweep.selection.seeds), len(methods) * len(sweep.final_seeds)
-    needs: dict[str, Any] = {
-        "trials": len(trials),
-        "selection_runs": runs[0],
-        "final_runs": runs[1],
-        "steps": sum(map(_steps, trials)) * len(sweep.selection.seeds)
-        + sum(max(_steps(trial) for trial in trials if trial.method == method) for method in methods)
-        * len(sweep.final_seeds),
-    }
+    found = needs(sweep, trials)
     if json:
         listed = [{"trial": trial.id, "method": trial.method, "values": dict(trial.values)} for trial in trials]
-        emit_json({"sweep": sweep.name, "preset": sweep.preset, **needs, "list": listed})
+        emit_json({"sweep": sweep.name, "preset": sweep.preset, **found, "list": listed})
         return
     for trial in trials:
         emit(f"{trial.id}  {in_words(trial.values)}")
     emit(f"sweep:      {sweep.name}, of preset {sweep.preset}")
-    emit(f"selection:  {len(trials)} trials, {runs[0]} runs on seeds {_list(sweep.selection.seeds)}")
+    emit(f"selection:  {len(trials)} trials, {found['selection_runs']} runs on seeds {_list(sweep.selection.seeds)}")
     emit(f"            by {sweep.selection.metric}, {sweep.selection.direction}")
     if sweep.final_seeds:
-        emit(f"final:      {runs[1]} runs on seeds {_list(sweep.final_seeds)}")
-    if needs["steps"]:
-        emit(f"steps:      {quantity(needs['steps'])} in all")
+        emit(f"final:      {found['final_runs']} runs on seeds {_list(sweep.final_seeds)}")
+    if found["steps"]:
+        emit(f"steps:      {quantity(found['steps'])} in all")
+
+
+def needs(sweep: Sweep, trials: Sequence[Trial]) -> dict[str, int]:
+    """How many trials and runs a sweep has, and how many environment steps they are; of exact games none."""
+    methods = tuple(dict.fromkeys(trial.method for trial in trials))
+    return {
+        "trials": len(trials),
+        "selection_runs": len(trials) * len(sweep.selection.seeds),
+        "final_runs": len(methods) * len(sweep.final_seeds),
+        "steps": sum(map(_steps, trials)) * len(sweep.selection.seeds)
+        + sum(max(_steps(trial) for trial in trials if trial.method == method) for method in methods)
+        * len(sweep.final_seeds),
+    }
 
 
 def report(observer: Observer, request: SweepRequest) -> ExitCode:

@@ -1,0 +1,131 @@
+"""From figures to verdicts: trains what is missing, evaluates, reports."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
+
+from coalactl.errors import ExitCode, UserError
+from coalactl.output import emit, emit_json, note
+from coalactl.report.claims import Judgement
+from coalactl.reproduction.costs import describe
+from coalactl.reproduction.figures import Figure, Part, parts_of
+from coalactl.reproduction.request import ReproduceRequest
+from coalactl.reproduction.sweeps import folder_of
+from coalactl.runs.directory import RunDirectory
+from coalactl.runs.pack import Pack
+from coalactl.sweep.folder import Failure
+from coalactl.sweep.launch import executor_of, work
+from coalactl.sweep.overview import Observer
+
+REPORT = "report"
+
+
+def reproduce(request: ReproduceRequest) -> ExitCode:
+    """Does what the request asks.
+
+    Raises :class:`UserError`, after the report where there is one: runs failed, or a claim was not reproduced.
+    """
+    if request.lists:
+        describe(json=request.json)
+        return ExitCode.OK
+    executor = executor_of(request.as_sweep())
+    parts = parts_of(request.figures, request.scale)
+    observers = {part.name: _observer(part, request.folder) for part in parts}
+    for observer in observers.values():
+        if observer.is_open():
+            code = work(observer, executor, quiet=request.quiet)
+            if code is not ExitCode.OK:
+                note(f"stopped and saved; go on with: {request.command}")
+                return code
+        observer.final_jobs()  # Those of a choice that was made elsewhere.
+    for figure in request.figures:
+        if figure.pool:
+            _evaluate([observers[part.name] for part in figure.parts(request.scale)], figure, request)
+    failures = {name: why for observer in observers.values() for name, why in observer.failures().items()}
+    if any(True for observer in observers.values() for _ in _finished(observer)):
+        _tell(request, _report(request.folder), failures)
+    if failures:
+        told = "; ".join(f"{name} ({failure.reason})" for name, failure in failures.items())
+        raise UserError(f"{len(failures)} failed: {told}", ExitCode.FAILED)
+    return ExitCode.OK
+
+
+def _observer(part: Part, out: Path) -> Observer:
+    folder = folder_of(part, out)
+    observer = Observer(folder, folder.read_sweep())
+    observer.final_jobs()  # Those of a sweep that was here before.
+    return observer
+
+
+def _evaluate(observers: Sequence[Observer], figure: Figure, request: ReproduceRequest) -> None:
+    """Plays the trained agents against the figure's pool, those that have not done so yet."""
+    from coalactl.evaluation.launch import evaluate
+    from coalactl.evaluation.request import DEFAULT_EPISODES, EvalRequest
+
+    runs = [
+        run.path
+        for observer in observers
+        for run in _finished(observer)
+        if not (run.path / "eval" / f"{figure.pool}.json").exists()
+    ]
+    if not runs:
+        return
+    if not request.quiet:
+        note(f"evaluating {len(runs)} runs against the pool {figure.pool}")
+    evaluate(
+        EvalRequest(
+            runs=tuple(runs),
+            pool=figure.pool,
+            episodes=DEFAULT_EPISODES,
+            seed=0,
+            step=None,
+            p_naive=None,
+            name=None,
+            json=False,
+            quiet=True,
+        )
+    )
+
+
+def _finished(observer: Observer) -> Iterator[RunDirectory]:
+    """The runs that count: the final ones where there was a choice."""
+    for job in observer.final_jobs() if observer.sweep.final_seeds else observer.jobs:
+        if observer.folder.standing(job).state == "finished":
+            yield from Pack.open(job.path).runs
+
+
+def _report(out: Path) -> Sequence[Judgement]:
+    """On everything below the folder, also what other figures have left there."""
+    from coalactl.report import building, writing
+
+    writing.check_target(out / REPORT)
+    made = building.build([out])
+    writing.write_report(made, [out], out / REPORT, building.FORMATS)
+    return made.judgements
+
+
+def _tell(request: ReproduceRequest, judgements: Sequence[Judgement], failures: Mapping[str, Failure]) -> None:
+    """Prints the verdicts; raises :class:`UserError` (failed) for claims that were not met by runs that are whole."""
+    numbers = {figure.number for figure in request.figures}
+    ours = [judgement for judgement in judgements if judgement.claim.figure in numbers]
+    page = request.folder / REPORT / "index.html"
+    if request.json:
+        from coalactl.report.claims import as_json
+
+        emit_json(
+            {
+                "out": str(request.folder),
+                "scale": request.scale.value,
+                "report": str(page),
+                "claims": [as_json(judgement) for judgement in ours],
+                "failures": {name: failure._asdict() for name, failure in failures.items()},
+            }
+        )
+    elif not request.quiet:
+        for judgement in ours:
+            emit(f"{judgement.claim.figure:<4} {judgement.verdict:<15} {judgement.case.name or '-'}")
+        emit(str(page))
+    missed = sorted({judgement.claim.figure for judgement in ours if judgement.verdict == "not reproduced"})
+    if missed and not failures:
+        raise UserError(f"not reproduced: {', '.join(missed)}; {page} has the numbers", ExitCode.FAILED)

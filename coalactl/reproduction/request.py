@@ -1,0 +1,83 @@
+"""What the user asked ``coalactl reproduce`` for; free of JAX and pydantic, so that slips are told at once."""
+
+from __future__ import annotations
+
+import difflib
+import shlex
+from pathlib import Path
+from typing import NamedTuple
+
+from coalactl.errors import UserError
+from coalactl.overrides import shortened
+from coalactl.paths import usable
+from coalactl.reproduction.figures import FIGURES, GROUPS, Figure, Scale, named
+from coalactl.sweep.request import Executor, SweepRequest
+from coalactl.sweep.request import checked as checked_sweep
+
+LIST = "ls"
+
+
+class ReproduceRequest(NamedTuple):
+    """The command line of ``reproduce``."""
+
+    names: tuple[str, ...]
+    scale: Scale
+    out: Path | None
+    executor: Executor | None
+    jobs: int | None
+    json: bool
+    quiet: bool
+
+    @property
+    def lists(self) -> bool:
+        """Whether only the figures are to be told, ``ls``."""
+        return self.names == (LIST,)
+
+    @property
+    def figures(self) -> tuple[Figure, ...]:
+        """The figures asked for."""
+        return named(self.names)
+
+    @property
+    def folder(self) -> Path:
+        """Where runs and report go."""
+        return self.out or Path("runs") / f"reproduce-{self.scale}"
+
+    @property
+    def command(self) -> str:
+        """What goes on with it."""
+        words = ["coalactl", "reproduce", *self.names, "--out", str(self.folder)]
+        words += ["--scale", self.scale] if self.scale is not Scale.QUICK else []
+        words += ["--executor", self.executor] if self.executor is not None else []
+        words += ["--jobs", str(self.jobs)] if self.jobs is not None else []
+        return shlex.join(words)
+
+    def as_sweep(self) -> SweepRequest:
+        """Who is to work on the parts, as ``sweep`` has it."""
+        return SweepRequest(
+            sweep=None,
+            overrides={},
+            out=self.out,
+            resume=None,
+            executor=self.executor,
+            jobs=self.jobs,
+            emit_slurm=None,
+            dry_run=False,
+            json=self.json,
+            quiet=self.quiet,
+        )
+
+
+def checked(request: ReproduceRequest) -> ReproduceRequest:
+    """The request, if there are such figures and its options fit each other."""
+    if LIST in request.names and len(request.names) > 1:
+        raise UserError(f"{LIST}: it stands alone; name figures without it to make them")
+    known = (*FIGURES, *GROUPS, LIST)
+    for name in request.names:
+        if name not in known:
+            close = difflib.get_close_matches(name, known, n=1)
+            hint = f"did you mean {close[0]!r}?" if close else f"use {', '.join(known)}"
+            raise UserError(f"there is no figure {shortened(repr(name))} to reproduce; {hint}")
+    usable(request.folder)
+    checked_sweep(request.as_sweep())
+    return request

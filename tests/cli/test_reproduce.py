@@ -1,0 +1,169 @@
+"""``coalactl reproduce``: what each figure needs, from nothing to verdicts, stopped and taken up, and bad input."""
+
+from __future__ import annotations
+
+import json
+import shutil
+from pathlib import Path
+
+import pytest
+from command_line import Command
+from sweeps import SIZES, write_network
+
+from coalactl.configuration import plain
+from coalactl.errors import ExitCode
+from coalactl.report import building
+from coalactl.report.paper_claims import CLAIMS
+from coalactl.report.roles import ROLES
+from coalactl.reproduction import figures, launch
+from coalactl.reproduction.figures import FIGURES, PARTS, Scale, named, parts_of
+from coalactl.reproduction.sweeps import sweep_of
+from coalactl.runs.directory import find_runs
+from coalactl.runs.metric_files import read_metrics
+from coalactl.sweep.plan import plan
+
+RUNS = 6
+
+
+@pytest.fixture
+def small(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Figures 5A and 5B of runs that end in a moment: three methods, two seeds, three iterations."""
+    write_network()
+    settings = {**SIZES, "run.iterations": 3, "run.checkpoint_every": 1}
+    part = PARTS["ipd-shaping-quick"]._replace(settings=settings, seeds=(7, 8))
+    monkeypatch.setitem(figures.PARTS, part.name, part)
+
+
+@pytest.mark.parametrize("scale", list(Scale))
+@pytest.mark.parametrize("name", FIGURES)
+def test_a_figure_has_the_runs_that_its_claims_are_about(name: str, scale: Scale) -> None:
+    figure = FIGURES[name]
+    (claim,) = [claim for claim in CLAIMS if claim.figure == figure.number]
+    trials = [(sweep_of(part).preset, trial) for part in figure.parts(scale) for trial in plan(sweep_of(part))]
+    configs = [{**plain(trial.experiment), "preset": preset} for preset, trial in trials]
+    for role in claim.roles:
+        assert any(ROLES[role].fits(config) for config in configs), role
+    for config in configs:
+        assert any(ROLES[role].fits(config) for role in claim.roles), config["preset"]
+
+
+def test_every_claim_has_its_figure() -> None:
+    assert {claim.figure for claim in CLAIMS} == {figure.number for figure in FIGURES.values()}
+
+
+def test_groups_are_of_figures_each_part_once() -> None:
+    assert named(["all", "fig5a"]) == tuple(FIGURES.values())
+    assert {figure.name for figure in FIGURES.values()} - {figure.name for figure in named(["analytical"])} == {
+        *("fig5a", "fig5b", "fig5c")
+    }
+    assert [part.name for part in parts_of(named(["fig5b", "fig5a"]), Scale.QUICK)] == ["ipd-shaping-quick"]
+
+
+@pytest.mark.usefixtures("small")
+def test_a_figure_from_nothing_and_what_is_there_is_not_made_again(coalactl: Command) -> None:
+    result = coalactl("reproduce", "fig5a", "fig5b", "--out", "out", "--json")
+    told = result.json
+    runs = find_runs("out")
+    assert len(runs) == RUNS, result.err
+    assert {claim["figure"] for claim in told["claims"]} == {"5A", "5B"}
+    assert all(check["verdict"] != "not tested" for claim in told["claims"] for check in claim["checks"])
+    assert {run for claim in told["claims"] for check in claim["checks"] for run in check["runs"]} == {
+        run.path.relative_to("out").as_posix() for run in runs
+    }
+    assert Path(told["report"]).is_file()
+    assert Path("out/report/figures/5b.png").is_file() or list(Path("out/report/figures").glob("*5b*.png"))
+    assert all((run.path / "eval/naive.parquet").is_file() for run in runs)
+    before = {path: path.stat().st_mtime_ns for run in runs for path in run.path.rglob("*") if path.is_file()}
+    again = coalactl("reproduce", "fig5a", "fig5b", "--out", "out", "--json")
+    assert again.json == told
+    assert again.code == result.code
+    assert {path: path.stat().st_mtime_ns for run in runs for path in run.path.rglob("*") if path.is_file()} == before
+
+
+@pytest.mark.usefixtures("small")
+def test_what_did_not_reproduce_is_said_with_exit_1(coalactl: Command, monkeypatch: pytest.MonkeyPatch) -> None:
+    """No reward is larger than 2."""
+    claim = next(claim for claim in CLAIMS if claim.figure == "5A")
+    impossible = claim._replace(checks=tuple(check._replace(above=5.0) for check in claim.checks))
+    monkeypatch.setattr(building, "CLAIMS", (impossible,))
+    result = coalactl("reproduce", "fig5a", "--out", "out")
+    assert result.code == ExitCode.FAILED
+    assert "not reproduced: 5A" in result.err.splitlines()[-1]
+    assert result.out.splitlines()[-1] == "out/report/index.html"
+
+
+@pytest.mark.usefixtures("small")
+def test_what_is_missing_is_made(coalactl: Command) -> None:
+    coalactl("reproduce", "fig5a", "--out", "out", "-q")
+    runs = {run.path: read_metrics(run).drop(columns="seconds") for run in find_runs("out")}
+    lost = next(path for path in runs if path.parent.name.startswith("m-fos"))
+    shutil.rmtree(lost.parent)
+    coalactl("reproduce", "fig5a", "--out", "out", "-q")
+    found = {run.path: read_metrics(run).drop(columns="seconds") for run in find_runs("out")}
+    assert found.keys() == runs.keys()
+    assert all(found[path].equals(runs[path]) for path in runs)
+
+
+@pytest.mark.usefixtures("small")
+def test_stopped_by_a_signal_it_says_how_to_go_on(coalactl: Command, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(launch, "work", lambda *_, **__: ExitCode.PREEMPTED)
+    result = coalactl("reproduce", "fig5a", "--out", "out", "--jobs", "2")
+    assert result.code == ExitCode.PREEMPTED
+    assert "go on with: coalactl reproduce fig5a --out out --jobs 2" in result.err
+    assert not Path("out/report").exists()
+
+
+@pytest.mark.usefixtures("small")
+def test_failed_runs_are_named_and_the_rest_is_reported(coalactl: Command, monkeypatch: pytest.MonkeyPatch) -> None:
+    part = figures.PARTS["ipd-shaping-quick"]
+    broken = {**part.settings, "meta.learning_rate": 1e30, "meta.max_grad_norm": 1e30}
+    monkeypatch.setitem(figures.PARTS, part.name, part._replace(settings=broken, methods=("coala-pg",)))
+    result = coalactl("reproduce", "fig5a", "--out", "out")
+    assert result.code == ExitCode.FAILED
+    assert "coala-pg" in result.err
+    assert "diverged" in result.err
+
+
+@pytest.mark.usefixtures("small")
+def test_runs_with_other_values_are_not_taken_for_ours(coalactl: Command, monkeypatch: pytest.MonkeyPatch) -> None:
+    coalactl("reproduce", "fig5a", "--out", "out", "-q")
+    part = figures.PARTS["ipd-shaping-quick"]
+    other = part._replace(settings={**part.settings, "meta.learning_rate": 0.5})
+    monkeypatch.setitem(figures.PARTS, part.name, other)
+    result = coalactl("reproduce", "fig5a", "--out", "out")
+    assert result.code == ExitCode.RUN_CONFLICT
+    assert result.err.startswith("coalactl: out/ipd-shaping-quick holds runs with other values")
+
+
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [
+        (["fig5d"], "there is no figure 'fig5d' to reproduce; did you mean 'fig5"),
+        (["painting"], "use fig3a, fig3b"),
+        (["ls", "fig5a"], "ls: it stands alone"),
+        (["fig5a", "--executor", "packed", "--jobs", "2"], "--jobs 2"),
+        (["fig5a", "--scale", "huge"], "'huge'"),
+        (["fig5a", "--out", "file"], "it is a file"),
+        ([], "FIGURE"),
+    ],
+)
+def test_mistakes_end_in_one_line_and_write_nothing(coalactl: Command, arguments: list[str], words: str) -> None:
+    Path("file").write_text("")
+    result = coalactl("reproduce", *arguments)
+    assert result.code == ExitCode.USAGE
+    assert words in result.err
+    assert len(result.err.splitlines()) == 1
+    assert [path.name for path in Path().iterdir()] == ["file"]
+
+
+def test_ls_tells_what_each_figure_takes(coalactl: Command) -> None:
+    rows = {(row["figure"], row["scale"]): row for row in coalactl("reproduce", "ls", "--json").json}
+    assert rows["fig5a", "quick"]["runs"] == 3 * 5
+    assert rows["fig5a", "paper"]["runs"] == 3 * 24 * 3 + 3 * 5
+    # 120 iterations of 8 meta-episodes, 16 trajectories, 20 inner episodes of 10 steps, 15 runs.
+    assert rows["fig5a", "quick"]["steps"] == 120 * 8 * 16 * 20 * 10 * 15
+    assert rows["fig4a", "both"]["steps"] is None
+    shown = coalactl("reproduce", "ls").out
+    assert all(name in shown for name in FIGURES)
+    assert json.dumps(list(rows.values()))
+    assert list(Path().iterdir()) == []
