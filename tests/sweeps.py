@@ -33,15 +33,17 @@ SIZES = {
 }
 
 
-def write_sweep(file: str = "small.toml", *, iterations: int = ITERATIONS, every: int = 1, **axes: list[object]) -> str:
-    """Two methods and two learning rates on two seeds, and two final seeds."""
+def write_sweep(
+    file: str = "small.toml", *, iterations: int = ITERATIONS, every: int = 1, final: bool = True, **axes: list[object]
+) -> str:
+    """Two methods and two learning rates on two seeds, and two final seeds, unless there are to be no final runs."""
     write_network()
     content = {
         "preset": "ipd-shaping-quick",
         "axes": {key.replace("__", "."): values for key, values in axes.items()}
         or {"meta.method": ["coala-pg", "batch-unaware"], "meta.learning_rate": [1e-2, 1e-3]},
         "selection": {"metric": "reward_vs_naive", "direction": "max", "seeds": [0, 1]},
-        "final": {"seeds": [7, 8]},
+        **({"final": {"seeds": [7, 8]}} if final else {}),
         "set": {**SIZES, "run.iterations": iterations, "run.checkpoint_every": every},
     }
     Path(file).write_text(tomli_w.dumps(content))

@@ -186,6 +186,15 @@ def test_of_a_sweep_the_final_runs_count(coalactl: Command) -> None:
     ]
 
 
+def test_of_a_sweep_without_final_runs_the_trials_count(coalactl: Command) -> None:
+    sweep = Path("runs/sweep")
+    sequence_pack(sweep / "trials/coala-pg-1", "coala-pg", {0: shaping(0.5)})
+    (sweep / "sweep.toml").write_text('preset = "ipd-shaping-quick"\n')
+    result = coalactl("report", "--json")
+    assert result.json["runs"] == ["sweep/trials/coala-pg-1/seed-0"]
+    assert result.json["problems"] == []
+
+
 def test_differences_from_the_papers_configuration_are_listed(coalactl: Command, runs: Path) -> None:
     assert coalactl("report", runs).code == 0
     found = {row["key"]: (row["here"], row["paper"]) for row in rows_of("report/tables/differences.csv")}

@@ -272,6 +272,20 @@ def test_the_first_of_equals_is_chosen_and_none_that_lacks_a_seed() -> None:
     assert choose(given, "max") == {"batch-unaware": given[1]}
 
 
+def test_without_final_runs_a_sweep_ends_with_its_trials(sweep: Command, coalactl: Command) -> None:
+    told = coalactl("sweep", write_sweep(final=False), "--dry-run", "--json").json
+    assert (told["selection_runs"], told["final_runs"]) == (8, 0)
+    result = sweep(write_sweep(final=False), "--out", "out", "--json")
+    assert (result.code, result.json["final"]) == (0, {})
+    assert {job["state"] for job in result.json["trials"]} == {"finished"}
+    assert len(find_runs("out")) == 8
+    assert list(Path("out/final").iterdir()) == []
+    shown = sweep("--resume", "out").out
+    assert "each seed" in shown
+    assert "final" not in shown
+    assert len(find_runs("out")) == 8
+
+
 # --- what is refused --------------------------------------------------------------------------------------------------
 
 REFUSED = [

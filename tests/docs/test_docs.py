@@ -30,6 +30,8 @@ from coalactl.configuration import known_keys, plain, resolve, validate
 from coalactl.evaluation.pools import PoolConfig
 from coalactl.overrides import parse_overrides
 from coalactl.presets import Preset
+from coalactl.reproduction import launch as reproduction
+from coalactl.reproduction.costs import describe as describe_figures
 from coalactl.sweep.definition import read_sweep
 from coalactl.sweep.plan import plan
 from coalactl_core import training
@@ -91,6 +93,8 @@ def _surroundings(tmp_path: Path, network_folder: Path, monkeypatch: pytest.Monk
     monkeypatch.setenv("COALACTL_CACHE_DIR", str(tmp_path.parent / "cache"))
     monkeypatch.setattr(training, "build_engine", _shared_engine)
     monkeypatch.setattr(doctor, "self_test", list)  # Its work is tested with the command line, as is that of the bench.
+    # What it is made of is tested with the command line; what a page gives it is checked before.
+    monkeypatch.setattr(reproduction, "reproduce", lambda request: describe_figures(json=False) if request.lists else 0)
     monkeypatch.setattr(child, "measure_in_child", lambda size, **rest: {"size": size, **BENCHMARK})
     unoptimized = jax.config.read("jax_disable_most_optimizations")
     jax.config.update("jax_disable_most_optimizations", True)
