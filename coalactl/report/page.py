@@ -11,7 +11,7 @@ from coalactl.report.building import Report, run_provenance
 from coalactl.report.claims import Judgement, Outcome
 from coalactl.report.figures import Figure
 from coalactl.report.tables import Table
-from coalactl.report.verdicts import VERDICTS, commands, counts, numbers
+from coalactl.report.verdicts import VERDICTS, command, counts, numbers
 
 _LONG = 24
 _MARKS = dict(zip(VERDICTS, ("yes", "partly", "no", "open"), strict=True))
@@ -96,8 +96,8 @@ def _claims(judgements: Sequence[Judgement]) -> Iterator[str]:
         yield f"<details><summary>{_text(judgement.claim.figure)}: criteria and numbers{_text(where)}</summary>"
         checks = [_check(outcome) for outcome in judgement.outcomes]
         yield _grid(("criterion", "estimate", "seeds", "verdict", "every seed"), checks)
-        if remedies := commands(judgement):
-            yield f"<p>To test what is missing: {', '.join(f'<code>{_text(one)}</code>' for one in remedies)}</p>"
+        if remedy := command(judgement):
+            yield f"<p>To test what is missing: <code>{_text(remedy)}</code></p>"
         yield "</details>"
 
 
@@ -149,7 +149,7 @@ def _provenance(report: Report) -> str:
 
 
 def _problems(report: Report) -> str:
-    untested = [command for one in report.judgements for command in commands(one)]
+    untested = list(dict.fromkeys(filter(None, map(command, report.judgements))))
     parts = []
     if report.found.problems:
         rows = [(_text(problem.name), _text(problem.what)) for problem in report.found.problems]
@@ -157,7 +157,7 @@ def _problems(report: Report) -> str:
     else:
         parts.append("<p>None.</p>")
     if untested:
-        listed = "".join(f"<li><code>{_text(command)}</code></li>" for command in dict.fromkeys(untested))
+        listed = "".join(f"<li><code>{_text(remedy)}</code></li>" for remedy in untested)
         parts.append(f"<p>Experiments that claims bear on and that have no finished run:</p><ul>{listed}</ul>")
     return "".join(parts)
 

@@ -6,7 +6,6 @@ import json
 from collections.abc import Iterator, Sequence
 
 from coalactl.report.claims import Judgement, Outcome, as_json
-from coalactl.report.roles import ROLES
 from coalactl.report.tables import number, span
 
 VERDICTS = ("reproduced", "partly", "not reproduced", "not tested")
@@ -57,9 +56,9 @@ def _section(judgement: Judgement) -> Iterator[str]:
     for outcome in judgement.outcomes:
         estimate, seeds = numbers(outcome)
         yield f"| {outcome.check.criterion} | {estimate} | {seeds} | {outcome.verdict} |"
-    if remedies := commands(judgement):
+    if remedy := command(judgement):
         yield ""
-        yield "To test what is missing: " + ", ".join(f"`{command}`" for command in remedies) + "."
+        yield f"To test what is missing: `{remedy}`."
 
 
 def numbers(outcome: Outcome) -> tuple[str, str]:
@@ -70,11 +69,7 @@ def numbers(outcome: Outcome) -> tuple[str, str]:
     return f"{number(interval.estimate)} {span(interval.low, interval.high)}".strip(), str(interval.seeds)
 
 
-def commands(judgement: Judgement) -> list[str]:
-    """What would make the runs that are missing, in the smaller size where there are two."""
-    missing = [role for role in judgement.claim.roles if role not in judgement.case.settings]
-    return [_command(ROLES[role].presets[-1], role) for role in missing]
-
-
-def _command(preset: str, role: str) -> str:
-    return f"coalactl train {preset}" if role.startswith("analytical") else f"coalactl train {preset} --seeds 5"
+def command(judgement: Judgement) -> str:
+    """What would make the runs that are missing; empty where none are."""
+    whole = set(judgement.claim.roles) <= set(judgement.case.settings)
+    return "" if whole else f"coalactl reproduce fig{judgement.claim.figure.lower()}"

@@ -98,7 +98,7 @@ def test_a_claim_that_fails_is_called_so(coalactl: Command) -> None:
     assert claim("3C")["verdict"] == "partly"
     assert claim("3B")["verdict"] == "not reproduced"
     assert claim("3A")["verdict"] == "not tested"
-    assert "coalactl train analytical-extortion" in Path("report/claims.md").read_text()
+    assert "coalactl reproduce fig3a" in Path("report/claims.md").read_text()
 
 
 def test_medians_and_fractions_against_hand_computed_ones(coalactl: Command) -> None:

@@ -13,8 +13,10 @@ from sweeps import SIZES, write_network
 from coalactl.configuration import plain
 from coalactl.errors import ExitCode
 from coalactl.report import building
+from coalactl.report.claims import judge
 from coalactl.report.paper_claims import CLAIMS
-from coalactl.report.roles import ROLES
+from coalactl.report.roles import ROLES, Case
+from coalactl.report.verdicts import command
 from coalactl.reproduction import figures, launch
 from coalactl.reproduction.figures import FIGURES, PARTS, Scale, named, parts_of
 from coalactl.reproduction.sweeps import sweep_of
@@ -167,3 +169,10 @@ def test_ls_tells_what_each_figure_takes(coalactl: Command) -> None:
     assert all(name in shown for name in FIGURES)
     assert json.dumps(list(rows.values()))
     assert list(Path().iterdir()) == []
+
+
+def test_the_command_that_a_report_names_for_missing_runs_is_one() -> None:
+    for claim in CLAIMS:
+        words = command(judge(claim, Case(claim.figure, {}))).split()
+        assert words[:2] == ["coalactl", "reproduce"]
+        assert FIGURES[words[2]].number == claim.figure
