@@ -13,6 +13,7 @@ from coalactl.errors import UserError
 from coalactl.report import verdicts
 from coalactl.report.choices import choice_tables
 from coalactl.report.claims import Judgement, judge_all
+from coalactl.report.evaluated import evaluation_tables
 from coalactl.report.measures import measure_tables
 from coalactl.report.paper_claims import CLAIMS
 from coalactl.report.reading import Found, Run, find
@@ -46,7 +47,11 @@ def build(paths: Sequence[Path], root: Path | None = None, only: Collection[str]
         raise UserError(f"{places}: no finished runs to report on{told}; train one with: coalactl train")
     settings = group_runs(found.runs)
     judgements = tuple(judge_all(CLAIMS, settings))
-    tables = (*measure_tables(settings), *choice_tables(settings, found.sweeps))
+    tables = (
+        *measure_tables(settings),
+        *evaluation_tables(settings),
+        *choice_tables(settings, found.sweeps),
+    )
     return Report(found, settings, judgements, tables)
 
 

@@ -71,7 +71,7 @@ def groups_of(settings: Sequence[Setting]) -> Iterator[tuple[Setting, Group]]:
 def _final(settings: Sequence[Setting]) -> Table:
     shown = []
     for setting, group in groups_of(settings):
-        cells = [_mean_cell(list(group.values(column).values())) for column in SHOWN]
+        cells = [mean_cell(list(group.values(column).values())) for column in SHOWN]
         shown.append((setting.name, group.label, str(len(group.seeds)), *cells))
     return Table(
         name="final",
@@ -139,7 +139,7 @@ def _numbers(settings: Sequence[Setting]) -> Iterator[tuple[Cell, ...]]:
             yield (setting.name, group.label, str(column), len(values), *told, *spread)
 
 
-def _mean_cell(values: Sequence[float]) -> str:
+def mean_cell(values: Sequence[float]) -> str:
     """``0.88 ± 0.12 [0.70, 1.06]``; from ten seeds on also the interquartile mean."""
     if not values:
         return "–"

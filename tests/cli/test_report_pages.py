@@ -181,6 +181,20 @@ def test_behaviour_within_a_meta_episode_is_that_of_evaluations_where_all_runs_h
     assert any(problem.name.endswith("eval/naive.parquet") for problem in build([runs]).found.problems)
 
 
+def test_evaluations_have_a_table_over_seeds(runs: Path) -> None:
+    packs = sorted((runs / "coala-pg").glob("seed-*"))
+    write_evaluation(packs[0], 0.3)
+    write_evaluation(packs[1], 0.5)
+    (table,) = [table for table in build([runs]).tables if table.name == "evaluations"]
+    found = {row[3:5]: row[5:] for row in table.rows}
+    # .3 and .5, and .01 by the second agent; t(1) at 97.5% is 12.7062, the standard deviation .2 / sqrt(2).
+    assert found["naive", "defection_first"] == pytest.approx((2, 0.41, 0.2 / 2**0.5, 0.41 - 1.27062, 0.41 + 1.27062))
+    assert found["naive", "defection_last"][:2] == pytest.approx((2, 0.61))
+    assert found["meta", "defection_first"][:2] == pytest.approx((2, 9.0))
+    assert {row[:3] for row in table.rows} == {("ipd-shaping-quick, iterations 20", "coala-pg", "naive")}
+    assert ("naive", "defection") not in found
+
+
 def test_the_band_of_a_curve_is_the_interval_of_each_point() -> None:
     values = np.random.default_rng(0).normal(size=(4, 5))
     assert t_band(values) == pytest.approx(np.array([t_interval(row)[:3] for row in values]))
