@@ -136,6 +136,7 @@ class Engine:
             agents_at_once=min(int(compute.agent_chunk), self.pieces.population.meta),
             learning_chunk=int(compute.meta_batch_chunk) * self.shards.devices,
             naive_chunk=self.pieces.game.naive_chunk * self.shards.devices,
+            devices=self.shards.devices,
         )
 
     @property
