@@ -22,7 +22,12 @@ ANALYTICAL = [preset for preset in shipped_presets() if preset.name.startswith("
 SEQUENCE = [preset for preset in shipped_presets() if preset not in ANALYTICAL]
 
 
-@pytest.mark.parametrize("preset", SEQUENCE, ids=lambda preset: preset.name)
+def or_slow(name: str) -> list[pytest.MarkDecorator]:
+    """Those that a user begins with are tried with the quick tests."""
+    return [] if name.endswith("quick") else [pytest.mark.slow]
+
+
+@pytest.mark.parametrize("preset", [pytest.param(each, id=each.name, marks=or_slow(each.name)) for each in SEQUENCE])
 def test_every_shipped_preset_starts(train: Command, preset) -> None:
     result = train(preset.name, *TINY, "--iterations", "1", "--out", "run", "--json")
     assert result.code == 0, result.err

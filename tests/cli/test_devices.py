@@ -32,6 +32,7 @@ def train(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Train:
     return run
 
 
+@pytest.mark.slow
 def test_two_devices_train_as_one_does_and_go_on_where_they_stopped(train: Train) -> None:
     small = [*SMALL, "--set", "rollout.meta_batch_size=4", "--set", "run.checkpoint_every=2", "-q"]
     for name, devices, iterations in (("one", 1, 4), ("two", 2, 4), ("cut", 2, 2)):
