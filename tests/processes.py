@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import subprocess
 import sys
-from collections.abc import Sequence
+import time
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import pandas as pd
@@ -40,6 +41,15 @@ def wait_for(process: subprocess.Popen[str], word: str) -> None:
         if word in line:
             return
     raise AssertionError(f"ended with {process.wait()} before {word!r}")
+
+
+def wait_until(condition: Callable[[], object], process: subprocess.Popen[str]) -> None:
+    """Returns when the condition holds; the process must live as long, and five minutes must do."""
+    deadline = time.monotonic() + 300
+    while not condition():
+        assert process.poll() is None, process.communicate()
+        assert time.monotonic() < deadline
+        time.sleep(0.02)
 
 
 def rows_of(path: str | Path) -> tuple[pd.DataFrame, pd.DataFrame]:

@@ -5,18 +5,23 @@ from __future__ import annotations
 import json
 import re
 from pathlib import Path
+from typing import Any
 
 import pandas as pd
 import tomli_w
 from processes import leftovers
 
-from coalactl.runs.directory import RunDirectory, is_pack
+from coalactl.runs.checkpoints import steps
+from coalactl.runs.directory import RunDirectory, find_runs, is_pack
 from coalactl.runs.metric_files import read_episodes, read_metrics
 from coalactl.runs.pack import Pack
 from coalactl.sweep.folder import SweepFolder
 from coalactl.sweep.plan import plan
 
 ITERATIONS = 3
+RATES: dict[str, Any] = {"meta__learning_rate": [1e-2, 1e-3, 1e-4]}
+# Of so many iterations that something can happen to it in the middle.
+LONG: dict[str, Any] = {"iterations": 200, "every": 40, **RATES}
 # A network that compiles much sooner than Hawk, from a module beside the sweep file.
 _PAGE = Path(__file__).parents[1] / "docs" / "environments.md"
 SIZES = {
@@ -98,6 +103,11 @@ def same_rows(one: str | Path, other: str | Path) -> bool:
         for place, pack in ours.items()
         for left, right in zip(pack.runs, theirs[place].runs, strict=True)
     )
+
+
+def saved(path: str | Path) -> int:
+    """How many iterations of all runs are in checkpoints."""
+    return sum(max(steps(run), default=0) for run in find_runs(path))
 
 
 def begun(path: str | Path) -> int:

@@ -29,12 +29,19 @@ _Resume = Annotated[
 ]
 _Executor = Annotated[
     Executor | None,
-    typer.Option(help="packed: this process; process: several on this machine.", show_default="packed"),
+    typer.Option(
+        help="packed: this process; process: several on this machine; ray: tasks of a Ray cluster.",
+        show_default="packed",
+    ),
 ]
 _Jobs = Annotated[
     int | None,
     typer.Option(
-        metavar="N", min=1, max=1000, help="Worker processes, or array tasks.", show_default="as many as cores"
+        metavar="N",
+        min=1,
+        max=1000,
+        help="Worker processes, Ray tasks, or array tasks.",
+        show_default="as many as cores, or as the cluster has GPUs, else CPUs",
     ),
 ]
 _Slurm = Annotated[

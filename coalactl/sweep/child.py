@@ -1,4 +1,4 @@
-"""A worker process: ``python -m coalactl.sweep.child SWEEP WORKERS CORES``. It ends when its parent does."""
+"""A worker process: ``python -m coalactl.sweep.child SWEEP WORKERS DEVICES [CORE...]``. It ends with its parent."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ import os
 import signal
 import sys
 import threading
+from collections.abc import Sequence
 from contextlib import suppress
 
 from coalactl.environment import log_to, prepare_jax
@@ -19,9 +20,9 @@ from coalactl.sweep.worker import Worker
 from coalactl.training.signals import StopSignals
 
 
-def work(path: str, workers: int, cores: list[int]) -> ExitCode:
-    """Works on a sweep with a share of the machine's cores."""
-    if hasattr(os, "sched_setaffinity"):  # Linux only; elsewhere the number of devices is the share.
+def work(path: str, workers: int, devices: int, cores: Sequence[int] = ()) -> ExitCode:
+    """Works on a sweep that so many workers share, with a CPU as so many devices, on the given cores or on any."""
+    if cores and hasattr(os, "sched_setaffinity"):  # Linux only; elsewhere the number of devices is the share.
         with suppress(OSError):
             os.sched_setaffinity(0, cores)
     with StopSignals() as stop:
@@ -30,7 +31,7 @@ def work(path: str, workers: int, cores: list[int]) -> ExitCode:
         observer = Observer(folder, folder.read_sweep())
         log_to(folder.log_file)
         with stop.leaving_at_once():
-            prepare_jax(max(len(cores), devices_begun_with(observer)))
+            prepare_jax(max(devices, devices_begun_with(observer)))
         return Worker(observer, QuietSweep(), stop, workers).run()
 
 
@@ -45,7 +46,8 @@ def _end_with_parent() -> None:
 if __name__ == "__main__":
     sys.path.append(os.getcwd())  # Parts of other packages may be named as module:Name from where the user is.
     try:
-        sys.exit(int(work(sys.argv[1], int(sys.argv[2]), [int(core) for core in sys.argv[3].split(",")])))
+        given, devices_given, *cores_given = map(int, sys.argv[2:])
+        sys.exit(int(work(sys.argv[1], given, devices_given, cores_given)))
     except UserError as error:
         note(f"coalactl: {' '.join(str(error).split())}")
         sys.exit(int(error.code))

@@ -2,28 +2,21 @@
 
 from __future__ import annotations
 
-import math
 import os
 import signal
-import subprocess
-import sys
-import tempfile
-import time
 from pathlib import Path
-from typing import IO, NamedTuple
+from typing import NamedTuple
 
 from coalactl.environment import prepare_jax, usable_cores
-from coalactl.errors import ExitCode, UserError
+from coalactl.errors import ExitCode
 from coalactl.runs.directory import is_pack
 from coalactl.runs.pack import Pack
+from coalactl.sweep.child_process import ChildProcess
+from coalactl.sweep.crew import Ended, supervise
 from coalactl.sweep.overview import Observer
-from coalactl.sweep.view import LOOK_EVERY, SweepView
+from coalactl.sweep.view import SweepView
 from coalactl.sweep.worker import Worker
 from coalactl.training.signals import StopSignals
-
-_MOST_DEATHS = 3
-_POLL = 0.2
-_FOREWARNED = (ExitCode.FAILED, ExitCode.USAGE, ExitCode.WRITE_FAILED, ExitCode.DAMAGED)
 
 
 def run_packed(observer: Observer, view: SweepView, stop: StopSignals, workers: int = 1) -> ExitCode:
@@ -34,35 +27,8 @@ def run_packed(observer: Observer, view: SweepView, stop: StopSignals, workers: 
 
 
 def run_processes(observer: Observer, view: SweepView, stop: StopSignals, jobs: int) -> ExitCode:
-    """So many worker processes; one that dies is replaced, unless they die without finishing anything.
-
-    Raises :class:`UserError` with what a worker said, or that workers keep dying.
-    """
-    crew = _Crew(observer.folder.path, jobs)
-    deaths, finished, looked = 0, -1, -math.inf
-    try:
-        while crew.processes:
-            if stop.code is not None:
-                crew.forward(stop.code)
-            for number, code in crew.ended():
-                if code in (ExitCode.OK, ExitCode.PREEMPTED, ExitCode.INTERRUPTED):
-                    continue
-                if code in _FOREWARNED:
-                    raise UserError(crew.last_words(number), ExitCode(code))
-                now = observer.look().finished
-                deaths, finished = (deaths + 1, finished) if now == finished else (1, now)
-                if deaths >= _MOST_DEATHS:
-                    raise UserError(f"{deaths} workers died, the last with {_death(code)}", ExitCode.FAILED)
-                view.message(f"worker {number} died with {_death(code)}; another one takes its place")
-                crew.start(number)
-            if time.monotonic() - looked > LOOK_EVERY:
-                looked = time.monotonic()
-                view.show(observer.look())
-            time.sleep(_POLL)
-    finally:
-        crew.close()
-    view.show(observer.look())
-    return ExitCode.OK if stop.code is None else stop.code
+    """So many worker processes; raises :class:`UserError` as :func:`supervise` does."""
+    return supervise(_Processes(observer.folder.path, jobs), jobs, observer, view, stop)
 
 
 def devices_begun_with(observer: Observer) -> int:
@@ -82,63 +48,39 @@ class _Share(NamedTuple):
     variables: dict[str, str]
 
 
-class _Crew:
-    """The worker processes. Each ends when this process does: it waits for the end of its standard input."""
+class _Processes:
+    """The worker processes on this machine."""
 
     def __init__(self, folder: Path, jobs: int) -> None:
-        self.processes: dict[int, subprocess.Popen[bytes]] = {}
         self._folder = folder
         self._jobs = jobs
-        self._said: dict[int, IO[bytes]] = {}
-        self._told: ExitCode | None = None
-        for number in range(jobs):
-            self.start(number)
+        self._children: dict[int, ChildProcess] = {}
+        self._told = False
 
     def start(self, number: int) -> None:
         share = _share(number, self._jobs)
-        cores = ",".join(map(str, share.cores))
-        command = [sys.executable, "-m", "coalactl.sweep.child", str(self._folder), str(self._jobs), cores]
-        self._said[number] = tempfile.TemporaryFile()  # noqa: SIM115  Open as long as the worker.
-        self.processes[number] = subprocess.Popen(  # noqa: S603  (our words)
-            command,
-            stdin=subprocess.PIPE,
-            stdout=subprocess.DEVNULL,
-            stderr=self._said[number],
-            env={**os.environ, **share.variables},
-            start_new_session=True,  # Ctrl-C is for this process, which passes it on once.
+        self._children[number] = ChildProcess(
+            self._folder, self._jobs, devices=len(share.cores), cores=share.cores, variables=share.variables
         )
 
-    def ended(self) -> list[tuple[int, int]]:
-        found = [(number, code) for number, each in self.processes.items() if (code := each.poll()) is not None]
-        for number, _ in found:
-            self._forget(number)
-        return found
+    def is_at_work(self) -> bool:
+        return bool(self._children)
+
+    def ended(self) -> list[Ended]:
+        numbers = [number for number, child in self._children.items() if child.has_ended()]
+        return [self._children.pop(number).end(number) for number in numbers]
 
     def forward(self, code: ExitCode) -> None:
-        if self._told is None:
-            self._told = code
-            for process in self.processes.values():
-                process.send_signal(signal.SIGINT if code is ExitCode.INTERRUPTED else signal.SIGTERM)
-
-    def last_words(self, number: int) -> str:
-        self._said[number].seek(0)
-        lines = self._said[number].read().decode(errors="replace").strip().splitlines()
-        return lines[-1].removeprefix("coalactl: ") if lines else "a worker failed without a word"
+        if not self._told:
+            self._told = True
+            for child in self._children.values():
+                child.tell(signal.SIGINT if code is ExitCode.INTERRUPTED else signal.SIGTERM)
 
     def close(self) -> None:
-        """Has the workers save and end."""
-        for number, process in list(self.processes.items()):
-            if process.poll() is None:
-                process.terminate()
-                process.wait()
-            self._forget(number)
-        for said in self._said.values():
-            said.close()
-
-    def _forget(self, number: int) -> None:
-        process = self.processes.pop(number)
-        assert process.stdin is not None  # noqa: S101  a pipe
-        process.stdin.close()
+        self.forward(ExitCode.PREEMPTED)
+        while self._children:
+            number, child = self._children.popitem()
+            child.end(number)
 
 
 def _share(number: int, jobs: int) -> _Share:
@@ -161,7 +103,3 @@ def _gpus() -> list[str]:
         return [name for name in given.split(",") if name.strip()]
     found = Path("/proc/driver/nvidia/gpus")
     return [str(number) for number, _ in enumerate(found.iterdir())] if found.is_dir() else []
-
-
-def _death(code: int) -> str:
-    return f"signal {signal.Signals(-code).name}" if code < 0 else f"exit code {code}"

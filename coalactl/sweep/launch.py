@@ -81,6 +81,11 @@ def executor_of(request: SweepRequest) -> Executing:
     if request.works_as is Executor.PACKED:
         workers = _array_tasks()
         return lambda observer, view, stop: executors.run_packed(observer, view, stop, workers)
+    if request.works_as is Executor.RAY:
+        from coalactl.sweep import executor_ray
+
+        executor_ray.check_ray()
+        return lambda observer, view, stop: executor_ray.run_ray(observer, view, stop, request.jobs)
     jobs = request.jobs or usable_cores()
     return lambda observer, view, stop: executors.run_processes(observer, view, stop, jobs)
 

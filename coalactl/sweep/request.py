@@ -15,6 +15,7 @@ class Executor(StrEnum):
 
     PACKED = "packed"
     PROCESS = "process"
+    RAY = "ray"
 
 
 class SweepRequest(NamedTuple):

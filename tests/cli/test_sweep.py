@@ -306,7 +306,7 @@ REFUSED = [
     (["small.toml", "--out", "plan"], 3, "go on with it by `coalactl sweep --resume plan`"),
     (["small.toml", "--out", "full"], 2, "full is not empty (it holds thing)"),
     (["small.toml", "--jobs", "2", "--executor", "packed"], 2, "--jobs 2: the packed executor is one process"),
-    (["small.toml", "--executor", "magic"], 2, "'magic' is not one of 'packed', 'process'"),
+    (["small.toml", "--executor", "magic"], 2, "'magic' is not one of 'packed', 'process', 'ray'"),
     (["small.toml", "--jobs", "0"], 2, "--jobs"),
     (["small.toml", "--emit-slurm", "small.toml"], 2, "it exists already"),
     (["small.toml", "--emit-slurm", "no/where.sh"], 2, "its directory does not exist"),

@@ -11,29 +11,13 @@ from pathlib import Path
 
 import pytest
 from command_line import Command
-from processes import start
-from sweeps import assert_every_trial_is_done_once, same_rows, write_sweep
+from processes import start, wait_until
+from sweeps import LONG, RATES, assert_every_trial_is_done_once, same_rows, saved, write_sweep
 
 from coalactl.errors import ExitCode
-from coalactl.runs.checkpoints import steps
 from coalactl.runs.directory import find_runs
 from coalactl.sweep.claims import live_claims
 from coalactl.sweep.folder import SweepFolder
-
-RATES = {"meta__learning_rate": [1e-2, 1e-3, 1e-4]}
-LONG = {"iterations": 200, "every": 40, **RATES}
-
-
-def wait_until(condition: object, process: subprocess.Popen[str]) -> None:
-    deadline = time.monotonic() + 300
-    while not condition():  # type: ignore[operator]
-        assert process.poll() is None, process.communicate()
-        assert time.monotonic() < deadline
-        time.sleep(0.02)
-
-
-def saved(folder: str) -> int:
-    return sum(max(steps(run), default=0) for run in find_runs(folder))
 
 
 @pytest.fixture
