@@ -202,7 +202,7 @@ def shrunk_sweep(arguments: list[str]) -> list[str]:
         return arguments
     kept = list(arguments)
     if "--executor" in kept:
-        for option in ("--executor", "--jobs"):
+        for option in {"--executor", "--jobs"} & set(kept):
             place = kept.index(option)
             del kept[place : place + 2]
     values = {**SHRUNK, "network.name": NETWORK, "run.iterations": START, "meta.method": "coala-pg"}
