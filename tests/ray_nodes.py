@@ -2,7 +2,7 @@
 
 It writes the cluster's address and the process numbers of both nodes as JSON, removes the second node without warning
 when it reads ``remove``, and ends with its input. Both nodes have this machine's address, and Ray attaches a command to
-the first of them; Ray 2.40 took the second, which no command can survive, so that the test of a lost node needs a newer one.
+the first of them; Ray 2.40 took the second, which no command can survive: the test of a lost node needs a newer one.
 """
 
 from __future__ import annotations
