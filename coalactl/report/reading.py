@@ -143,6 +143,7 @@ def find(paths: Sequence[Path], root: Path | None = None, only: Collection[str] 
             raise UserError(f"{path}: there is no such run, pack, sweep or folder of them")
         if not path.is_dir():
             raise UserError(f"{path}: not a directory; give a run, a pack, a sweep or a folder of them")
+    paths = [_of_evaluation(path) for path in paths]
     root = common_root(paths) if root is None else root
     seen = _Seen({}, {}, {})
     for path in paths:
@@ -154,6 +155,12 @@ def find(paths: Sequence[Path], root: Path | None = None, only: Collection[str] 
     return Found(
         root, tuple(kept), tuple(seen.sweeps[place] for place in sorted(seen.sweeps)), tuple(p for _, p in told)
     )
+
+
+def _of_evaluation(path: Path) -> Path:
+    """The run of a folder of evaluations; any other path as it is."""
+    path = path.resolve()
+    return path.parent if path.name == "eval" and is_run(path.parent) else path
 
 
 class _Seen(NamedTuple):

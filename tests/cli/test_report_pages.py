@@ -181,6 +181,14 @@ def test_behaviour_within_a_meta_episode_is_that_of_evaluations_where_all_runs_h
     assert any(problem.name.endswith("eval/naive.parquet") for problem in build([runs]).found.problems)
 
 
+def test_the_folder_of_evaluations_stands_for_its_run(runs: Path) -> None:
+    (first, *_) = sorted((runs / "coala-pg").glob("seed-*"))
+    write_evaluation(first, 0.3)
+    made = build([first / "eval"])
+    assert [run.name for run in made.found.runs] == ["seed-0"]
+    assert any(table.name == "evaluations" for table in made.tables)
+
+
 def test_evaluations_have_a_table_over_seeds(runs: Path) -> None:
     packs = sorted((runs / "coala-pg").glob("seed-*"))
     write_evaluation(packs[0], 0.3)

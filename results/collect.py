@@ -1,0 +1,58 @@
+"""From a folder of ``coalactl reproduce`` to what is committed of it: the report, and the curves of every run, small.
+
+``python results/collect.py RUNS OUT`` writes ``OUT/report/`` (claims, tables, figures with their numbers) and
+``OUT/curves/PART.parquet``: iteration, method, seed, measure, value; means over agents, of all runs that a verdict or
+figure is made from. Of the exact game every tenth row that was evaluated is kept, the last included.
+"""
+
+from __future__ import annotations
+
+import shutil
+import sys
+from pathlib import Path
+
+import pandas as pd
+
+from coalactl.report.configurations import method_of
+from coalactl.report.reading import Run, find
+
+_KEPT = ("claims.md", "claims.json", "report.json")
+_FOLDERS = {"tables": ("csv", "md"), "figures": ("csv", "png")}
+_MEASURES = ("reward", "coplayer_reward", "defection_first", "defection_last", "coplayer_defection_last")
+_THINNED = 10
+
+
+def curves(run: Run) -> pd.DataFrame:
+    """The curves of one run in long form."""
+    rows = run.metrics
+    if run.kind == "analytical":
+        iterations = sorted(rows["iteration"].unique())
+        rows = rows[rows["iteration"].isin([*iterations[::_THINNED], iterations[-1]])]
+    columns = [column for column in rows.columns if column.partition("_vs_")[0] in _MEASURES]
+    means = rows.groupby(["iteration", "seed"])[columns].mean().reset_index()
+    long = means.melt(["iteration", "seed"], var_name="measure").dropna()
+    return long.assign(method=method_of(run.config), value=long["value"].astype("float32"))
+
+
+def main(runs: Path, out: Path) -> None:
+    """Writes what is committed."""
+    parts: dict[str, list[pd.DataFrame]] = {}
+    for run in find([runs]).runs:
+        parts.setdefault(Path(run.name).parts[0], []).append(curves(run))
+    shutil.rmtree(out, ignore_errors=True)
+    (out / "curves").mkdir(parents=True)
+    for part, found in parts.items():
+        table = pd.concat(found).astype({"method": "category", "measure": "category"})
+        table.to_parquet(out / "curves" / f"{part}.parquet", compression="zstd", index=False)
+    for name in _KEPT:
+        (out / "report").mkdir(exist_ok=True)
+        shutil.copy(runs / "report" / name, out / "report" / name)
+    for folder, kinds in _FOLDERS.items():
+        (out / "report" / folder).mkdir()
+        for kind in kinds:
+            for path in (runs / "report" / folder).glob(f"*.{kind}"):
+                shutil.copy(path, out / "report" / folder / path.name)
+
+
+if __name__ == "__main__":
+    main(Path(sys.argv[1]), Path(sys.argv[2]))
