@@ -16,11 +16,11 @@ _LOOK_AHEAD_LOOKS = dict(
     zip(LOOK_AHEADS, ((SKY, "-"), (BLUE, "--"), (GREEN, "-."), (AMBER, "-"), (ORANGE, "--")), strict=True)
 )
 _STATES = {
-    "start": (GREY, "-"),
     "cc": (BLUE, "-"),
     "cd": (GREEN, "--"),
     "dc": (ORANGE, "-"),
     "dd": (PINK, "-."),
+    "start": (GREY, ":"),  # Over the others, with which it may coincide.
 }
 _REWARD = "reward per step"
 _ITERATION = "training iteration"
