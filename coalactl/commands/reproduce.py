@@ -27,7 +27,9 @@ def reproduce(
     executor: Annotated[Executor | None, typer.Option(help="Who trains, as for sweep.", show_default="packed")] = None,
     jobs: Annotated[
         int | None,
-        typer.Option(metavar="N", min=1, max=1000, help="Worker processes.", show_default="as many as cores"),
+        typer.Option(
+            metavar="N", min=1, max=1000, help="Worker processes, or Ray tasks.", show_default="as many as cores"
+        ),
     ] = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print the verdicts as one JSON object.")] = False,
     quiet: Annotated[bool, typer.Option("--quiet", "-q", help="No progress and no verdicts.")] = False,

@@ -43,7 +43,7 @@ def reproduce(request: ReproduceRequest) -> ExitCode:
         if figure.pool:
             _evaluate([observers[part.name] for part in figure.parts(request.scale)], figure, request)
     failures = {name: why for observer in observers.values() for name, why in observer.failures().items()}
-    if any(True for observer in observers.values() for _ in _finished(observer)):
+    if [run for observer in observers.values() for run in _finished(observer)]:
         _tell(request, _report(request.folder), failures)
     if failures:
         told = "; ".join(f"{name} ({failure.reason})" for name, failure in failures.items())
