@@ -18,7 +18,8 @@ from coalactl.complaints import one_line
 from coalactl.errors import UserError
 from coalactl.overrides import shortened
 from coalactl.tables import flatten, nested
-from coalactl_core.config import MatrixGameConfig, MetaConfig
+from coalactl_core.config import MetaConfig
+from coalactl_core.config_environments import ENVIRONMENTS, environment_tag
 from coalactl_core.experiments import EXPERIMENT, KINDS, Experiment, kind_of
 
 # What may change when a run is resumed: how long, and what is kept; nothing that a number depends on.
@@ -51,7 +52,7 @@ def resolve(tables: Mapping[str, Any], label: str, overrides: Mapping[str, tuple
     for key, value in by_method.items():
         values[key] = (value, f"{label} for {methods[0]}")
     _check_keys(overrides, kind, values, overrides)
-    values.update(overrides)
+    values = {**_of_game(values, overrides), **overrides}
     _apply_method(values)
     _give_groups_their_settings(values, tables, label, set(overrides))
     experiment = validate(nested({key: value for key, (value, _) in values.items()}))
@@ -156,11 +157,23 @@ def _check_keys(
     where: str = "",
 ) -> None:
     """Refuses unknown keys; an environment of another package has keys of its own."""
-    environment = {**below, **above}.get("environment.name", ("matrix-game", ""))[0]
+    named = {**below, **above}.get("environment.name")
+    environment = environment_tag({} if named is None else {"name": named[0]})
+    known = known_keys(kind, environment)
     for key in keys:
-        own_key = kind == "sequence" and key.startswith("environment.") and environment != "matrix-game"
-        if key not in known_keys(kind) and not own_key:
-            raise UserError(where + unknown_key(key, known_keys(kind)))
+        own_key = kind == "sequence" and key.startswith("environment.") and environment not in ENVIRONMENTS
+        if key not in known and not own_key:
+            raise UserError(where + unknown_key(key, known))
+
+
+def _of_game(
+    values: Mapping[str, tuple[Any, str]], overrides: Mapping[str, tuple[Any, str]]
+) -> dict[str, tuple[Any, str]]:
+    """The values without the keys of the preset's game, where the command line names another."""
+    named = values.get("environment.name", (next(iter(ENVIRONMENTS)), ""))[0]
+    if overrides.get("environment.name", (named, ""))[0] == named:
+        return dict(values)
+    return {key: value for key, value in values.items() if not key.startswith("environment.")}
 
 
 def _methods(kind: str, values: Mapping[str, tuple[Any, str]], overrides: Mapping[str, tuple[Any, str]]) -> list[str]:
@@ -239,16 +252,17 @@ def _validate_settings(settings: Mapping[str, Any], prefix: str) -> None:
 
 
 @cache
-def known_keys(kind: str) -> tuple[str, ...]:
-    """Every dotted key of the tree of a kind of experiment."""
-    keys = [name for name in KINDS[kind].model_fields if name not in _section_keys(kind)]
-    keys += [f"{section}.{key}" for section, names in _section_keys(kind).items() for key in names]
-    return tuple(keys)
+def known_keys(kind: str, environment: str = "matrix-game") -> tuple[str, ...]:
+    """Every dotted key of the tree of a kind of experiment, with the keys of an environment of this project."""
+    sections = _section_keys(kind, environment)
+    keys = [name for name in KINDS[kind].model_fields if name not in sections]
+    return (*keys, *(f"{section}.{key}" for section, names in sections.items() for key in names))
 
 
 @cache
-def _section_keys(kind: str) -> dict[str, tuple[str, ...]]:
-    sections: dict[str, tuple[str, ...]] = {"environment": tuple(MatrixGameConfig.model_fields)}
+def _section_keys(kind: str, environment: str = "matrix-game") -> dict[str, tuple[str, ...]]:
+    game = ENVIRONMENTS.get(environment, ENVIRONMENTS["matrix-game"])
+    sections: dict[str, tuple[str, ...]] = {"environment": tuple(game.model_fields)}
     for name, field in KINDS[kind].model_fields.items():
         if isinstance(field.annotation, type) and issubclass(field.annotation, BaseModel):
             sections[name] = tuple(field.annotation.model_fields)

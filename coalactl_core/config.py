@@ -3,17 +3,21 @@
 A preset file holds exactly these keys. Defaults are the paper's iterated prisoner's dilemma in the shaping setting
 (Tables 2, 4 and 8). This module imports no JAX, so that mistakes in a configuration are reported at once.
 
-Numbers that a sweep varies may be schedules over training iterations (see ``config_numbers``).
+Environments have tables of their own (``config_environments``); numbers that a sweep varies may be schedules over
+training iterations (``config_numbers``).
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Discriminator, Field, Tag, model_validator
+from pydantic import Field, model_validator
 
+from coalactl_core.config_environments import EnvironmentConfig
+from coalactl_core.config_environments import MatrixGameConfig as MatrixGameConfig  # noqa: PLC0414 - found here too
 from coalactl_core.config_numbers import Coefficient, Limit, Positive, Probability, scheduled_values
+from coalactl_core.config_numbers import Section as Section  # noqa: PLC0414 - found here too
 
 # Far above what any machine trains, and low enough that a slip of the finger ends in a line and not in an endless loop.
 Size = Annotated[int, Field(ge=1, le=1_000_000)]
@@ -27,45 +31,6 @@ Optimizer = Literal["adam", "adamw", "sgd"]
 
 class ConfigurationError(ValueError):
     """A configuration that cannot run; the message names the key, the value, the rule and the remedy."""
-
-
-class Section(BaseModel):
-    """A table of the configuration: frozen, typed strictly, unknown keys refused."""
-
-    model_config = ConfigDict(frozen=True, strict=True, extra="forbid")
-
-
-_Payoff = Annotated[float, Field(allow_inf_nan=False)]
-_PayoffRow = Annotated[tuple[_Payoff, _Payoff], Field(strict=False)]
-
-
-class MatrixGameConfig(Section):
-    """A symmetric two-player, two-action matrix game, repeated (App. B.1)."""
-
-    name: Literal["matrix-game"] = "matrix-game"
-    payoffs: Annotated[
-        tuple[_PayoffRow, _PayoffRow],
-        Field(strict=False, description="own payoff by own action (row) and the other's (column); 0 cooperates"),
-    ] = ((1.0, -1.0), (2.0, 0.0))
-
-
-class PluginEnvironmentConfig(BaseModel):
-    """An environment of another package: an entry point's name or ``module:Name``; other keys go to it."""
-
-    model_config = ConfigDict(frozen=True, extra="allow")
-
-    name: str
-
-
-def _environment_tag(given: object) -> str:
-    name = given.get("name", "matrix-game") if isinstance(given, Mapping) else getattr(given, "name", "matrix-game")
-    return "matrix-game" if name == "matrix-game" else "plugin"
-
-
-EnvironmentConfig = Annotated[
-    Annotated[MatrixGameConfig, Tag("matrix-game")] | Annotated[PluginEnvironmentConfig, Tag("plugin")],
-    Discriminator(_environment_tag),
-]
 
 
 class NetworkConfig(Section):

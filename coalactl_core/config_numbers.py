@@ -1,4 +1,6 @@
-"""Numbers of the configuration that a sweep may vary, each a plain number or a schedule over training iterations.
+"""What tables of the configuration are made of: their base, and numbers that a sweep may vary.
+
+Such a number is plain or a schedule over training iterations.
 
 A schedule is written ``{0 = 1.0, 100 = 4.0}`` (piecewise constant) or
 ``{0 = 1e-3, 3000 = 0.0, interpolation = "linear"}``.
@@ -14,6 +16,12 @@ from typing import Annotated, Any, Literal
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, PlainSerializer
 
 _END = 2**31  # iterations are counted in 32 bits
+
+
+class Section(BaseModel):
+    """A table of the configuration: frozen, typed strictly, unknown keys refused."""
+
+    model_config = ConfigDict(frozen=True, strict=True, extra="forbid")
 
 
 class ScheduleConfig(BaseModel):

@@ -16,7 +16,7 @@ from jax import Array
 from jaxtyping import Bool, Float, Int, Key, Num, Shaped
 
 from coalactl_core.chunks import map_in_chunks
-from coalactl_core.envs.base import Environment
+from coalactl_core.envs.base import DerivesMeasures, Environment
 from coalactl_core.naive import naive_update
 from coalactl_core.nets.policy import Policy, PolicyOutput
 from coalactl_core.optimizers import Optimizer, fresh_learner
@@ -220,10 +220,12 @@ def _ego_trajectory(records: _Record) -> Trajectory:
 
 
 def _outcomes(records: _Record, game: Game) -> _Outcomes:
-    """Mean measures of one inner episode: rewards and what the environment describes."""
-    describe = jax.vmap(jax.vmap(jax.vmap(game.environment.describe)))
+    """Measures of one inner episode: means of rewards and of what the environment describes, and what it derives."""
+    environment = game.environment
+    describe = jax.vmap(jax.vmap(jax.vmap(environment.describe)))
     measures = {"reward": records.rewards, **describe(records.state, records.actions, records.events)}
-    return {name: jnp.mean(values, (1, 2)) for name, values in measures.items()}
+    means = {name: jnp.mean(values, (1, 2)) for name, values in measures.items()}
+    return means | jax.vmap(environment.derive)(means) if isinstance(environment, DerivesMeasures) else means
 
 
 def _repeat(tree: Tree, count: int) -> Tree:

@@ -48,6 +48,14 @@ class Environment(Protocol):
 
 
 @runtime_checkable
+class DerivesMeasures(Environment, Protocol):
+    """An environment with measures of an inner episode that are no means over its steps."""
+
+    def derive(self, means: dict[str, Float[Array, "2"]]) -> dict[str, Float[Array, "2"]]:
+        """Further measures, for each player, from the means over the steps and trajectories of an inner episode."""
+
+
+@runtime_checkable
 class FewObservations(Environment, Protocol):
     """An environment with so few observations that they can be numbered; policies may then use tables."""
 

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
-from coalactl_core.config import ConfigurationError, MatrixGameConfig, SequenceExperiment
+from coalactl_core.config import ConfigurationError, SequenceExperiment
+from coalactl_core.config_environments import ENVIRONMENTS, CleanUpLiteConfig, MatrixGameConfig
 from coalactl_core.envs.base import Environment
+from coalactl_core.envs.cleanup_lite import CleanUpLite
 from coalactl_core.envs.matrix_game import MatrixGame
 from coalactl_core.plugins import load_plugin
 
@@ -17,7 +19,9 @@ def build_environment(experiment: SequenceExperiment) -> Environment:
     config, length = experiment.environment, experiment.rollout.inner_episode_length
     if isinstance(config, MatrixGameConfig):
         return MatrixGame(payoffs=config.payoffs, episode_length=length)
-    factory = load_plugin("environment.name", config.name, group="coalactl.environments", builtin=["matrix-game"])
+    if isinstance(config, CleanUpLiteConfig):
+        return CleanUpLite(episode_length=length, **config.model_dump(exclude={"name"}))
+    factory = load_plugin("environment.name", config.name, group="coalactl.environments", builtin=ENVIRONMENTS)
     try:
         environment = factory(episode_length=length, **(config.model_extra or {}))
     except (TypeError, ValueError) as error:

@@ -16,7 +16,7 @@ from coalactl.errors import UserError
 from coalactl.overrides import parse_overrides
 from coalactl.presets import find_preset, read_preset, shipped_presets
 from coalactl.tables import flatten
-from coalactl_core import config
+from coalactl_core import config, config_environments
 from coalactl_core.config_analytical import AnalyticalMethod
 from coalactl_core.experiments import KINDS
 
@@ -157,6 +157,26 @@ def test_a_written_configuration_reads_back_the_same() -> None:
 @pytest.mark.parametrize("kind", KINDS)
 def test_every_known_key_is_in_the_tree(kind: str) -> None:
     assert set(known_keys(kind)) == set(flatten(plain(KINDS[kind]())))
+
+
+def test_another_game_on_the_command_line_leaves_the_presets_game() -> None:
+    """The presets of the prisoner's dilemma hold its payoffs, which are no key of another game."""
+    given = parse_overrides(["environment.name=cleanup-lite", "environment.rows=3"])
+    again = {**given, "environment.name": "matrix-game", "environment.rows": 5}
+    preset = read_preset(find_preset("ipd-shaping"))
+    assert "payoffs" in preset["environment"]
+    game = resolve(preset, "preset", {key: (value, "--set") for key, value in given.items()}).experiment.environment
+    assert game == config_environments.CleanUpLiteConfig(rows=3)
+    with pytest.raises(UserError, match="no such key"):
+        resolve(preset, "preset", {key: (value, "--set") for key, value in again.items()})
+    kept = resolve(preset, "preset", {"environment.name": ("matrix-game", "--set")})
+    assert kept.sources["environment.payoffs"] == "preset"
+
+
+@pytest.mark.parametrize("environment", config_environments.ENVIRONMENTS)
+def test_every_known_key_of_an_environment_is_in_the_tree(environment: str) -> None:
+    tree = plain(validate({"environment": {"name": environment}}))
+    assert set(known_keys("sequence", environment)) == set(flatten(tree))
 
 
 @pytest.mark.parametrize(

@@ -40,7 +40,6 @@ from coalactl_core.config import AgentGroup, FixedStrategy, SequenceExperiment
 from coalactl_core.config_numbers import ScheduleConfig
 from coalactl_core.envs.base import Environment
 from coalactl_core.envs.registry import build_environment
-from coalactl_core.experiments import KINDS
 
 # Installing, version control and the checks of the project have their own places; what they need is not here.
 INSTALLING = ("pip", "uv", "git", "cd", "source", "export", "python3.11")
@@ -284,14 +283,21 @@ def headings(page: Path) -> set[str]:
     return {re.sub(r"[^\w\- ]", "", title.lower()).replace(" ", "-") for title in titles}
 
 
-@pytest.mark.parametrize(("kind", "heading"), [("sequence", r"^## \["), ("analytical", r"^### Analytical \[")])
-def test_configuration_lists_every_key_with_its_default(kind: str, heading: str) -> None:
+@pytest.mark.parametrize(
+    ("kind", "heading", "game"),
+    [
+        ("sequence", r"^## \[", "matrix-game"),
+        ("sequence", r"^## \[", "cleanup-lite"),
+        ("analytical", r"^### Analytical \[", "matrix-game"),
+    ],
+)
+def test_configuration_lists_every_key_with_its_default(kind: str, heading: str, game: str) -> None:
     text = (DOCS / "configuration.md").read_text()
     sections = {part.partition("]")[0]: part for part in re.split(heading, text, flags=re.MULTILINE)[1:]}
-    defaults = plain(KINDS[kind]())
-    for key in known_keys(kind):
-        if key == "kind":
-            assert f'`"{kind}"`' in text
+    defaults = plain(validate({"kind": kind, "environment": {"name": game}}))
+    for key in known_keys(kind, game):
+        if key == "kind" or (key == "environment.name" and game != "matrix-game"):
+            assert f'`"{kind if key == "kind" else game}"`' in text
             continue
         section, dot, name = key.partition(".")
         part = re.split(r"^##", sections.get(section, text), flags=re.MULTILINE)[0]
