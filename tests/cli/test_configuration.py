@@ -80,6 +80,42 @@ def test_paper_presets_hold_the_tables(name: str) -> None:
     assert {key: values[key] for key in SETTINGS[name]} == SETTINGS[name]
 
 
+# PAPER Tables 5, 7 and 8.
+CLEANUP = {
+    "cleanup-shaping": {
+        "population": {"meta": 1, "naive": 10, "p_naive": 1.0, "dynamic_naive": False},
+        "rollout": {"meta_batch_size": 512, "batch_size": 32, "inner_episodes": 100, "inner_episode_length": 64},
+        "meta": {"algorithm": "ppo", "epochs": 4, "minibatches": 2, "clip": 0.2, "optimizer": "adam"},
+        "naive": {"discount": 0.99, "reward_scale": 0.1, "optimizer": "adam", "learning_rate": 0.005},
+        "run": {"iterations": 3000},
+    },
+    "cleanup-mixed": {
+        "population": {"meta": 3, "naive": 3, "p_naive": 0.75, "dynamic_naive": True},
+        "rollout": {"meta_batch_size": 512, "batch_size": 64, "inner_episodes": 5, "inner_episode_length": 64},
+        "meta": {"algorithm": "a2c", "optimizer": "sgd"},
+        "naive": {"discount": 1.0, "reward_scale": 0.1, "optimizer": "sgd", "learning_rate": 1.0},
+        "run": {"iterations": 30_000},
+    },
+}
+# Table 7: reward rescaling and learning rate of each method.
+BY_METHOD = {
+    "cleanup-shaping": {"coala-pg": (0.1, 1e-3), "m-fos": (1.0, 3e-3), "batch-unaware": (1.0, 1e-3)},
+    "cleanup-mixed": {"coala-pg": (0.1, 0.1), "m-fos": (0.1, 0.03), "batch-unaware": (0.1, 0.03)},
+}
+
+
+@pytest.mark.parametrize("method", get_args(config.Method))
+@pytest.mark.parametrize("name", CLEANUP)
+def test_cleanup_presets_hold_the_tables(name: str, method: str) -> None:
+    values = resolved(name, f"meta.method={method}").values
+    common = {"gae_lambda": 1.0, "td_lambda": 1.0, "entropy": 0.0, "value_coefficient": 0.5}
+    common |= {"normalize_advantages": True, "max_grad_norm": 1.0}
+    expected = {f"{who}.{key}": value for who in ("meta", "naive") for key, value in common.items()}
+    expected |= {"meta.discount": 1.0, "environment.name": "cleanup-lite"} | flatten(CLEANUP[name])
+    assert {key: values[key] for key in expected} == expected
+    assert (values["meta.reward_scale"], values["meta.learning_rate"]) == BY_METHOD[name][method]
+
+
 @pytest.mark.parametrize("preset", shipped_presets(), ids=lambda preset: preset.name)
 def test_every_value_of_a_preset_has_its_source_beside_it(preset) -> None:
     lines = preset.path.read_text().splitlines()
