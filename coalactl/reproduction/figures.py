@@ -60,8 +60,8 @@ _LOOK_AHEADS = ("1", "2", "3", "10", "20")
 PARTS = {
     part.name: part
     for part in (
-        Part("ipd-shaping-quick", preset="ipd-shaping-quick", methods=_METHODS, minutes=None),
-        Part("ipd-mixed-quick", preset="ipd-mixed-quick", methods=_METHODS, minutes=None),
+        Part("ipd-shaping-quick", preset="ipd-shaping-quick", methods=_METHODS, minutes=2.6),
+        Part("ipd-mixed-quick", preset="ipd-mixed-quick", methods=_METHODS, minutes=23),
         Part(
             "ipd-meta-only-quick",
             preset="ipd-mixed-quick",
@@ -72,16 +72,16 @@ PARTS = {
         Part("ipd-shaping", sweep="ipd-shaping"),
         Part("ipd-mixed", sweep="ipd-mixed"),
         Part("ipd-meta-only", preset="ipd-meta-only", methods=("coala-pg",)),
-        _analytical("extortion", 0.2),
-        _analytical("extortion-from-defection", 0.2),
-        _analytical("extortioners-meet", 0.3),
-        _analytical("mixed", 0.3),
-        _analytical("meta-only", 0.3),
-        _analytical("from-defection", 0.2),
-        _analytical("from-tit-for-tat", 0.2),
-        _analytical("lola-extorts", 0.3),
-        *(_analytical(f"lola-{count}", 0.3) for count in _LOOK_AHEADS),
-        *(_analytical(f"lola-mixed-{count}", 0.3) for count in _LOOK_AHEADS),
+        _analytical("extortion", 0.1),
+        _analytical("extortion-from-defection", 0.1),
+        _analytical("extortioners-meet", 0.2),
+        _analytical("mixed", 0.2),
+        _analytical("meta-only", 0.1),
+        _analytical("from-defection", 0.1),
+        _analytical("from-tit-for-tat", 0.1),
+        _analytical("lola-extorts", 0.2),
+        *(_analytical(f"lola-{count}", 0.1) for count in _LOOK_AHEADS),
+        *(_analytical(f"lola-mixed-{count}", 0.1) for count in _LOOK_AHEADS),
     )
 }
 

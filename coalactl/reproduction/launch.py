@@ -9,7 +9,7 @@ from coalactl.errors import ExitCode, UserError
 from coalactl.output import emit, emit_json, note
 from coalactl.report.claims import Judgement
 from coalactl.reproduction.costs import describe
-from coalactl.reproduction.figures import Figure, Part, parts_of
+from coalactl.reproduction.figures import Figure, parts_of
 from coalactl.reproduction.request import ReproduceRequest
 from coalactl.reproduction.sweeps import folder_of
 from coalactl.runs.directory import RunDirectory
@@ -30,9 +30,11 @@ def reproduce(request: ReproduceRequest) -> ExitCode:
         describe(json=request.json)
         return ExitCode.OK
     executor = executor_of(request.as_sweep())
-    parts = parts_of(request.figures, request.scale)
-    observers = {part.name: _observer(part, request.folder) for part in parts}
-    for observer in observers.values():
+    folders = {part.name: folder_of(part, request.folder) for part in parts_of(request.figures, request.scale)}
+    observers = {}
+    for name, folder in folders.items():
+        observers[name] = observer = Observer(folder, folder.read_sweep())
+        observer.final_jobs()  # Those of a sweep that was here before.
         if observer.is_open():
             code = work(observer, executor, quiet=request.quiet)
             if code is not ExitCode.OK:
@@ -49,13 +51,6 @@ def reproduce(request: ReproduceRequest) -> ExitCode:
         told = "; ".join(f"{name} ({failure.reason})" for name, failure in failures.items())
         raise UserError(f"{len(failures)} failed: {told}", ExitCode.FAILED)
     return ExitCode.OK
-
-
-def _observer(part: Part, out: Path) -> Observer:
-    folder = folder_of(part, out)
-    observer = Observer(folder, folder.read_sweep())
-    observer.final_jobs()  # Those of a sweep that was here before.
-    return observer
 
 
 def _evaluate(observers: Sequence[Observer], figure: Figure, request: ReproduceRequest) -> None:
