@@ -138,12 +138,32 @@ def test_the_shipped_sweeps_are_those_of_the_paper(name: str, trials: int, runs:
     sweep = read_sweep(find_sweep(name), {})
     planned = plan(sweep)
     assert (len(planned), sum(len(trial.seeds) for trial in planned)) == (trials, runs)
-    assert (len(sweep.selection.seeds), len(sweep.final.seeds)) == (3, 5)  # App. B.4
+    assert (len(sweep.selection.seeds), len(sweep.final_seeds)) == (3, 5)  # App. B.4
     assert sweep.axes["meta.learning_rate"] == (3e-3, 1e-3, 3e-4)  # Table 3
     if name != "ipd-shaping-quick":
         assert sweep.axes["meta.normalize_advantages"] == (False, True)
         assert sweep.axes["meta.discount"] == (0.999, 1.0)
         assert sweep.axes["meta.gae_lambda"] == (0.98, 1.0)
+
+
+@pytest.mark.parametrize(
+    ("name", "discounts", "rates", "optimizer"),
+    [
+        ("cleanup-shaping", (0.999, 1.0), (3e-3, 1e-3, 3e-4), "adam"),
+        ("cleanup-mixed", (1.0,), (0.03, 0.01, 0.5, 1.0), "sgd"),
+    ],
+)
+def test_the_sweeps_of_cleanup_are_table_6(
+    name: str, discounts: tuple[float, ...], rates: tuple[float, ...], optimizer: str
+) -> None:
+    sweep = read_sweep(find_sweep(name), {})
+    found = [trial.experiment.meta for trial in plan(sweep)]
+    values = {(meta.method, meta.normalize_advantages, meta.discount, meta.learning_rate) for meta in found}
+    methods = ("coala-pg", "m-fos", "batch-unaware")
+    assert values == set(itertools.product(methods, (False, True), discounts, rates))
+    assert len(found) == len(values)
+    assert {meta.optimizer for meta in found} == {optimizer}
+    assert (len(sweep.selection.seeds), len(sweep.final_seeds)) == (3, 5)  # App. B.4
 
 
 def test_values_of_the_command_line_replace_those_of_the_file(tmp_path: Path) -> None:
@@ -222,6 +242,6 @@ def test_the_metric_may_be_any_that_the_pool_has(tmp_path: Path) -> None:
 
 def test_a_sweep_that_there_is_not_is_told_with_the_nearest() -> None:
     with pytest.raises(
-        UserError, match=r"sweep 'ipd-shape' does not exist; did you mean 'ipd-shaping'\?; there are ipd"
+        UserError, match=r"sweep 'ipd-shape' does not exist; did you mean 'ipd-shaping'\?; there are cleanup-mixed"
     ):
         find_sweep("ipd-shape")
