@@ -95,6 +95,7 @@ def test_what_did_not_reproduce_is_said_with_exit_1(coalactl: Command, monkeypat
 
 
 @pytest.mark.usefixtures("small")
+@pytest.mark.slow
 def test_what_is_missing_is_made(coalactl: Command) -> None:
     coalactl("reproduce", "fig5a", "--out", "out", "-q")
     runs = {run.path: read_metrics(run).drop(columns="seconds") for run in find_runs("out")}
