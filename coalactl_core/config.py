@@ -14,10 +14,8 @@ from typing import Annotated, Any, Literal
 
 from pydantic import Field, model_validator
 
-from coalactl_core.config_environments import EnvironmentConfig
-from coalactl_core.config_environments import MatrixGameConfig as MatrixGameConfig  # noqa: PLC0414 - found here too
-from coalactl_core.config_numbers import Coefficient, Limit, Positive, Probability, scheduled_values
-from coalactl_core.config_numbers import Section as Section  # noqa: PLC0414 - found here too
+from coalactl_core.config_environments import EnvironmentConfig, MatrixGameConfig
+from coalactl_core.config_numbers import Coefficient, Limit, Positive, Probability, Section, scheduled_values
 
 # Far above what any machine trains, and low enough that a slip of the finger ends in a line and not in an endless loop.
 Size = Annotated[int, Field(ge=1, le=1_000_000)]

@@ -16,13 +16,12 @@ from coalactl_core.config import (
     Few,
     FixedStrategy,
     Iterations,
-    MatrixGameConfig,
     Optimizer,
     RunConfig,
-    Section,
     Size,
 )
-from coalactl_core.config_numbers import Coefficient, Limit, Positive, Probability, scheduled_values
+from coalactl_core.config_environments import MatrixGameConfig
+from coalactl_core.config_numbers import Coefficient, Limit, Positive, Probability, Section, scheduled_values
 from coalactl_core.memory_one import MEMORY_ONE, Payoffs, Probabilities, extortion, largest_phi
 
 AnalyticalMethod = Literal["shaping", "lola-dice"]

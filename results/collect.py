@@ -18,6 +18,7 @@ from coalactl.report.reading import Run, find
 
 _KEPT = ("claims.md", "claims.json", "report.json")
 _FOLDERS = {"tables": ("csv", "md"), "figures": ("csv", "png")}
+_LARGE = ("analytical-seeds.csv",)  # Every measure of every seed: megabytes; claims.json has those that count.
 _MEASURES = ("reward", "coplayer_reward", "defection_first", "defection_last", "coplayer_defection_last")
 _THINNED = 10
 
@@ -51,6 +52,8 @@ def main(runs: Path, out: Path) -> None:
         (out / "report" / folder).mkdir()
         for kind in kinds:
             for path in (runs / "report" / folder).glob(f"*.{kind}"):
+                if path.name in _LARGE:
+                    continue
                 shutil.copy(path, out / "report" / folder / path.name)
 
 

@@ -16,7 +16,7 @@ from coalactl.evaluation.request import EvalRequest
 from coalactl.output import emit_json, note
 from coalactl.runs.directory import utc_now
 from coalactl.runs.provenance import describe_attempt
-from coalactl_core.config import MatrixGameConfig
+from coalactl_core.config_environments import MatrixGameConfig
 
 if TYPE_CHECKING:
     import pandas as pd

@@ -9,7 +9,8 @@ from typing import NamedTuple
 from coalactl.errors import UserError
 from coalactl.evaluation.contestants import Contestant, Entry
 from coalactl.evaluation.pools import STRATEGY_KINDS, OpponentConfig, Pool
-from coalactl_core.config import ConfigurationError, MatrixGameConfig
+from coalactl_core.config import ConfigurationError
+from coalactl_core.config_environments import MatrixGameConfig
 from coalactl_core.envs.matrix_game import PRISONERS_DILEMMA
 from coalactl_core.memory_one import classic
 from coalactl_core.strategies import STRATEGIES, Strategy, always, find_strategy

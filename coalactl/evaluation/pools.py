@@ -17,7 +17,7 @@ from coalactl.errors import UserError
 from coalactl.evaluation.request import check_name
 from coalactl.overrides import shortened
 from coalactl.presets import find_file, nearest, read_preset
-from coalactl_core.config import Section
+from coalactl_core.config_numbers import Section
 
 Kind = Literal["naive", "meta", "tabular", "classic", "cross", "fixed"]
 MIXED = "mixed"

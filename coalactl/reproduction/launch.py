@@ -54,7 +54,10 @@ def reproduce(request: ReproduceRequest) -> ExitCode:
 
 
 def _evaluate(observers: Sequence[Observer], figure: Figure, request: ReproduceRequest) -> None:
-    """Plays the trained agents against the figure's pool, those that have not done so yet."""
+    """Plays the trained agents against the figure's pool, those that have not done so yet, under the figure's name.
+
+    A user's own evaluation of a pool may be of other episodes or another checkpoint.
+    """
     from coalactl.evaluation.launch import evaluate
     from coalactl.evaluation.request import DEFAULT_EPISODES, EvalRequest
 
@@ -62,7 +65,7 @@ def _evaluate(observers: Sequence[Observer], figure: Figure, request: ReproduceR
         run.path
         for observer in observers
         for run in _finished(observer)
-        if not (run.path / "eval" / f"{figure.pool}.json").exists()
+        if not (run.path / "eval" / f"{figure.name}.json").exists()
     ]
     if not runs:
         return
@@ -76,7 +79,7 @@ def _evaluate(observers: Sequence[Observer], figure: Figure, request: ReproduceR
             seed=0,
             step=None,
             p_naive=None,
-            name=None,
+            name=figure.name,
             json=False,
             quiet=True,
         )

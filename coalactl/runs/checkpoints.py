@@ -187,7 +187,7 @@ def _read(folder: Path, expected: Mapping[str, Any]) -> dict[str, np.ndarray]:
         restore_args = {name: orbax.RestoreArgs(restore_type=np.ndarray) for name in wanted}
         try:
             arrays |= checkpointer.restore(folder.absolute(), args=orbax.args.PyTreeRestore(restore_args=restore_args))
-        except Exception as error:  # Orbax and TensorStore raise all kinds: whichever, this checkpoint cannot be used
+        except Exception as error:  # Orbax and TensorStore raise all kinds; each means: not usable, try another.
             raise DamagedCheckpointError(f"Orbax cannot restore it: {reason(error)}") from error
     for name, array in expected.items():
         if name not in arrays or (arrays[name].shape, arrays[name].dtype) != (array.shape, array.dtype):

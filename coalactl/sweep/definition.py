@@ -14,7 +14,7 @@ from coalactl.errors import UserError
 from coalactl.overrides import shortened
 from coalactl.presets import Preset, find_file, find_preset, preset_directory, read_preset
 from coalactl.tables import flatten
-from coalactl_core.config import Section
+from coalactl_core.config_numbers import Section
 
 DEFAULT_SWEEP = "ipd-shaping-quick"
 # Keys that a sweep sets itself, or on which no result depends: neither axes nor part of a trial's identity.

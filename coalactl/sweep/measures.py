@@ -12,7 +12,7 @@ from collections.abc import Mapping
 from coalactl.errors import UserError
 from coalactl.overrides import shortened
 from coalactl.summary import POLICY, RunSummary, measure_of
-from coalactl_core.config import MatrixGameConfig
+from coalactl_core.config_environments import MatrixGameConfig
 from coalactl_core.config_numbers import scheduled_values
 from coalactl_core.experiments import Experiment
 

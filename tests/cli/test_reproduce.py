@@ -74,7 +74,7 @@ def test_a_figure_from_nothing_and_what_is_there_is_not_made_again(coalactl: Com
     }
     assert Path(told["report"]).is_file()
     assert Path("out/report/figures/5b.png").is_file() or list(Path("out/report/figures").glob("*5b*.png"))
-    assert all((run.path / "eval/naive.parquet").is_file() for run in runs)
+    assert all((run.path / "eval/fig5b.parquet").is_file() for run in runs)
     before = {path: path.stat().st_mtime_ns for run in runs for path in run.path.rglob("*") if path.is_file()}
     again = coalactl("reproduce", "fig5a", "fig5b", "--out", "out", "--json")
     assert again.json == told

@@ -105,7 +105,7 @@ class Cluster(NamedTuple):
 def cluster(monkeypatch: pytest.MonkeyPatch) -> Iterator[Cluster]:
     """Two nodes of one CPU each on this machine, which commands find by ``RAY_ADDRESS``."""
     if importlib.util.find_spec("ray") is None:
-        pytest.skip("Ray is not installed")
+        pytest.skip("Ray is not installed: an extra that .ci/run adds before the slow tests")
     monkeypatch.setenv("RAY_USAGE_STATS_ENABLED", "0")
     with subprocess.Popen(
         [sys.executable, NODES], stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True
