@@ -21,6 +21,7 @@ from coalactl.commands.report import report
 from coalactl.commands.reproduce import reproduce
 from coalactl.commands.sweep import sweep
 from coalactl.commands.train import train
+from coalactl.commands.watch import watch
 from coalactl.errors import ExitCode, UserError
 from coalactl.output import emit, note, open_streams, settle_streams
 
@@ -37,6 +38,7 @@ app = typer.Typer(
 app.command()(train)
 app.command()(sweep)
 app.command("eval")(evaluate)
+app.command()(watch)
 app.command()(report)
 app.command()(reproduce)
 app.add_typer(presets.app, name="presets")

@@ -18,7 +18,7 @@ from jaxtyping import Float, Int, Key
 
 from coalactl_core.analytical.zero_determinant import fit_extortion
 from coalactl_core.envs.matrix_game import MatrixGame
-from coalactl_core.rollout import Game, play_meta_episodes
+from coalactl_core.rollout import Game, Record, play_meta_episodes, record_meta_episodes
 from coalactl_core.sharding import Shards
 from coalactl_core.strategies import Strategy
 from coalactl_core.types import MetaEpisode, NaiveHyperparameters, Opponents, Params, Trajectory
@@ -67,6 +67,17 @@ def evaluate(
     a divisor of their number; what is played depends neither on that nor on how many chunks there are.
     """
     return game.shards.spread(partial(_play_lineup, game=game))(key, agent, bank, lineup, hyper)
+
+
+@partial(jax.jit, static_argnames="game")
+def watch(
+    key: Key[Array, ""], agent: Params, opponents: Opponents, hyper: NaiveHyperparameters, *, game: Game
+) -> Record:
+    """Every step of one trajectory of each meta-episode; leaves lead with (meta_batch, inner_episodes, episode_steps).
+
+    Naive co-players learn from all B trajectories in between, of which the first is given.
+    """
+    return record_meta_episodes(key, agent, opponents, hyper, game)
 
 
 def strategy_tables(

@@ -87,15 +87,18 @@ class _Moment(NamedTuple):
     coplayer_carry: PolicyCarry
 
 
-class _Record(NamedTuple):
-    """One step of one trajectory, before what the learners and the report need is taken from it."""
+class Record(NamedTuple):
+    """One step of one trajectory, before what the learners and the report need is taken from it.
+
+    ``state`` is the environment's before the step; the log-probability and the value are the ego agent's.
+    """
 
     state: EnvironmentState
-    actions: Int[Array, "players"]
-    rewards: Float[Array, "players"]
+    actions: Int[Array, "*lead players"]
+    rewards: Float[Array, "*lead players"]
     events: Any
-    log_prob: Float[Array, ""]
-    value: Float[Array, ""]
+    log_prob: Float[Array, "*lead"]
+    value: Float[Array, "*lead"]
 
 
 def play_meta_episodes(
@@ -105,6 +108,41 @@ def play_meta_episodes(
 
     Every (opponent, trajectory, inner episode) has a random key of its own.
     """
+
+    def keep(records: Record) -> tuple[Trajectory, _Outcomes]:
+        return _ego_trajectory(records), _outcomes(records, game)
+
+    trajectory, outcomes = _play(key, ego_params, opponents, hyper, game, keep)
+    # (episodes, meta_batch, episode_steps, batch) becomes (meta_batch, steps, batch).
+    trajectory = jax.tree.map(lambda leaf: _join_steps(jnp.swapaxes(leaf, 0, 1)), trajectory)
+    outcomes = jax.tree.map(lambda leaf: jnp.swapaxes(leaf, 0, 1), outcomes)
+    return game.shards.gather(MetaEpisode(trajectory, outcomes))
+
+
+def record_meta_episodes(
+    key: Key[Array, ""], ego_params: Params, opponents: Opponents, hyper: NaiveHyperparameters, game: Game
+) -> Record:
+    """All steps of the first of the B trajectories, of what :func:`play_meta_episodes` plays with the same arguments.
+
+    Both players' actions and rewards, states and events; leaves lead with (meta_batch, inner_episodes, episode_steps).
+    """
+
+    def keep(records: Record) -> Record:
+        return jax.tree.map(lambda leaf: leaf[:, :, 0], records)
+
+    records = _play(key, ego_params, opponents, hyper, game, keep)
+    return game.shards.gather(jax.tree.map(lambda leaf: jnp.swapaxes(leaf, 0, 1), records))
+
+
+def _play(
+    key: Key[Array, ""],
+    ego_params: Params,
+    opponents: Opponents,
+    hyper: NaiveHyperparameters,
+    game: Game,
+    keep: Callable[[Record], Tree],
+) -> Tree:
+    """What is kept of each inner episode's records (meta_batch, episode_steps, batch), one after the other."""
     keys = jax.random.split(key, (game.inner_episodes, opponents.kind.shape[0]))
     keys, opponents = game.shards.part(keys, axis=1), game.shards.part(opponents)
     count = opponents.kind.shape[0]
@@ -118,7 +156,7 @@ def play_meta_episodes(
     is_naive = opponents.kind == NAIVE
     acting_params = game.policy.prepare(ego_params, keys.size * game.batch_size * game.environment.episode_length)
 
-    def inner_episode(pairs: _Pair, keys: Key[Array, "meta_batch"]) -> tuple[_Pair, tuple[Trajectory, _Outcomes]]:
+    def inner_episode(pairs: _Pair, keys: Key[Array, "meta_batch"]) -> tuple[_Pair, Tree]:
         coplayer_carry = _select(is_naive, coplayer_fresh, pairs.coplayer_carry)
         play = jax.vmap(partial(_play_inner_episode, acting_params, game=game))
         moment, records = play(keys, opponents, pairs._replace(coplayer_carry=coplayer_carry))
@@ -126,18 +164,14 @@ def play_meta_episodes(
         if game.learns:
             learners = _learn(learners, records, is_naive, hyper, game)
         pairs = _Pair(learner=learners, ego_carry=moment.ego_carry, coplayer_carry=moment.coplayer_carry)
-        return pairs, (_ego_trajectory(records), _outcomes(records, game))
+        return pairs, keep(records)
 
-    _, (trajectory, outcomes) = jax.lax.scan(inner_episode, pairs, keys)
-    # (episodes, meta_batch, episode_steps, batch) becomes (meta_batch, steps, batch).
-    trajectory = jax.tree.map(lambda leaf: _join_steps(jnp.swapaxes(leaf, 0, 1)), trajectory)
-    outcomes = jax.tree.map(lambda leaf: jnp.swapaxes(leaf, 0, 1), outcomes)
-    return game.shards.gather(MetaEpisode(trajectory, outcomes))
+    return jax.lax.scan(inner_episode, pairs, keys)[1]
 
 
 def _play_inner_episode(
     ego_params: Params, key: Key[Array, ""], opponent: Opponents, pair: _Pair, *, game: Game
-) -> tuple[_Moment, _Record]:
+) -> tuple[_Moment, Record]:
     """T steps of B trajectories against one opponent; records lead with (episode_steps, batch)."""
     reset_key, play_key = jax.random.split(key)
     trajectory_keys = jax.random.split(play_key, (game.environment.episode_length, game.batch_size))
@@ -147,7 +181,7 @@ def _play_inner_episode(
     )
     step = partial(_step, ego_params, coplayer_params, opponent, game=game)
 
-    def advance(moment: _Moment, keys: Key[Array, "batch"]) -> tuple[_Moment, _Record]:
+    def advance(moment: _Moment, keys: Key[Array, "batch"]) -> tuple[_Moment, Record]:
         return jax.vmap(step)(keys, moment)
 
     return jax.lax.scan(advance, _Moment(states, pair.ego_carry, pair.coplayer_carry), trajectory_keys)
@@ -161,7 +195,7 @@ def _step(
     moment: _Moment,
     *,
     game: Game,
-) -> tuple[_Moment, _Record]:
+) -> tuple[_Moment, Record]:
     """One simultaneous move in one trajectory."""
     environment, (own, others) = game.environment, game.seats
     ego_key, coplayer_key, environment_key = jax.random.split(key, 3)
@@ -171,7 +205,7 @@ def _step(
     logits = _coplayer_logits(coplayer, environment.observe(moment.state, 1), opponent)
     actions = jnp.stack([jax.random.categorical(ego_key, ego.logits), jax.random.categorical(coplayer_key, logits)])
     state, rewards, events = environment.step(environment_key, moment.state, actions)
-    record = _Record(
+    record = Record(
         state=moment.state,
         actions=actions.astype(jnp.int8),
         rewards=rewards,
@@ -192,7 +226,7 @@ def _coplayer_logits(
 
 
 def _learn(
-    learners: Learner, records: _Record, is_naive: Bool[Array, "meta_batch"], hyper: NaiveHyperparameters, game: Game
+    learners: Learner, records: Record, is_naive: Bool[Array, "meta_batch"], hyper: NaiveHyperparameters, game: Game
 ) -> Learner:
     """The naive co-players' updates, in chunks; other opponents stay as they are."""
     seat = game.seats[1]
@@ -209,7 +243,7 @@ def _learn(
     return _select(is_naive, updated, learners)
 
 
-def _ego_trajectory(records: _Record) -> Trajectory:
+def _ego_trajectory(records: Record) -> Trajectory:
     return Trajectory(
         states=records.state,
         actions=records.actions[..., 0],
@@ -219,7 +253,7 @@ def _ego_trajectory(records: _Record) -> Trajectory:
     )
 
 
-def _outcomes(records: _Record, game: Game) -> _Outcomes:
+def _outcomes(records: Record, game: Game) -> _Outcomes:
     """Measures of one inner episode: means of rewards and of what the environment describes, and what it derives."""
     environment = game.environment
     describe = jax.vmap(jax.vmap(jax.vmap(environment.describe)))

@@ -106,6 +106,7 @@ def test_version_and_help(coalactl: Command) -> None:
         ["doctor"],
         ["bench"],
         ["report"],
+        ["watch"],
     ):
         assert coalactl(*command, "--help").out.startswith("Usage: coalactl")
 
@@ -117,6 +118,8 @@ LIGHT = [
     ["bench", "--help"],
     ["bench", "--size", "nothing"],
     ["report", "--help"],
+    ["watch", "--help"],
+    ["watch", "nope", "--out", "a.gif"],
     ["report", "--format", "nothing"],
     ["report"],
     ["presets", "ls"],

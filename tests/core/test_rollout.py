@@ -12,7 +12,7 @@ from support import clock_policy, naive_hyper, opponents_like, quick_jit, reacti
 from coalactl_core.envs.matrix_game import MatrixGame
 from coalactl_core.naive import naive_update
 from coalactl_core.optimizers import adam, fresh_learner, sgd
-from coalactl_core.rollout import Game, Seat, play_meta_episodes
+from coalactl_core.rollout import Game, Seat, play_meta_episodes, record_meta_episodes
 from coalactl_core.strategies import STRATEGIES
 from coalactl_core.types import FIXED, META, NAIVE, Experience, MetaEpisode, Trajectory
 
@@ -26,6 +26,7 @@ CERTAIN = 1e3
 REACTIVE, RECURRENT = reactive_policy(), recurrent_policy()
 
 compiled = quick_jit(play_meta_episodes, static_argnames="game")
+recorded = quick_jit(record_meta_episodes, static_argnames="game")
 learn = quick_jit(naive_update, static_argnames=("policy", "optimizer"))
 
 
@@ -103,6 +104,26 @@ def test_actions_are_drawn_with_the_policys_probabilities() -> None:
             assert len(taken) > 500
             standard_error = np.sqrt(expected[observation] * (1 - expected[observation]) / len(taken))
             assert abs(np.mean(taken) - expected[observation]) < 4 * standard_error
+
+
+def test_a_record_is_the_first_trajectory_with_both_players() -> None:
+    """What is looked at is what is played: naive co-players have learnt from all B trajectories here as there."""
+    policy = REACTIVE
+    ego, coplayer = policy.init(jax.random.key(1)), policy.init(jax.random.key(2))
+    opponents, rules = opponents_like(coplayer, [NAIVE, META]), game(policy)
+    played = play(rules, ego, opponents, learning_rate=3.0).trajectory
+    record = recorded(jax.random.key(0), ego, opponents, naive_hyper(learning_rate=3.0), game=rules)
+    record = jax.tree.map(np.asarray, record)
+    assert record.actions.shape == (2, EPISODES, LENGTH, 2)
+    first = jax.tree.map(lambda leaf: by_episode(leaf)[..., 0], played)
+    np.testing.assert_array_equal(record.state, first.states)
+    np.testing.assert_array_equal(record.actions[..., 0], first.actions)
+    np.testing.assert_array_equal(record.actions[..., 1], by_episode(coplayer_actions(played))[..., 0])
+    own, other = np.moveaxis(record.actions, -1, 0)
+    np.testing.assert_array_equal(record.rewards[..., 0], np.asarray(PAYOFFS)[own, other])
+    np.testing.assert_array_equal(record.rewards[..., 1], np.asarray(PAYOFFS)[other, own])
+    # Two programs may sum in another order: float64's rounding, some ten operations deep.
+    np.testing.assert_allclose(record.log_prob, first.log_probs, atol=1e-12)
 
 
 def test_recorded_log_probs_and_values_are_those_of_one_unroll_over_all_inner_episodes() -> None:
