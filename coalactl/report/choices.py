@@ -6,13 +6,14 @@ import re
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
+from coalactl.agents import agents_of
 from coalactl.errors import UserError
 from coalactl.presets import read_text, shipped_presets
-from coalactl.report.configurations import in_words, method_keys, result_keys
+from coalactl.report.configurations import in_words, own_keys, run_keys
 from coalactl.report.measures import groups_of
 from coalactl.report.reading import SweepFound
 from coalactl.report.roles import ROLES, roles_of
-from coalactl.report.settings import Setting, shipped_keys
+from coalactl.report.settings import Setting, shipped_run
 from coalactl.report.tables import Table
 
 # Table 4: one set for each method, both settings of the iterated prisoner's dilemma.
@@ -48,7 +49,7 @@ def _plain(name: str, title: str, columns: tuple[str, ...], rows: Sequence[tuple
 
 def _hyperparameters(settings: Sequence[Setting]) -> Table:
     groups = [(setting, group) for setting, group in groups_of(settings) if not setting.is_analytical]
-    used = {f"{setting.name}: {group.label}": method_keys(group.runs[0].config) for setting, group in groups}
+    used = {f"{setting.name}: {group.label}": own_keys(setting.config, group.agents) for setting, group in groups}
     rows = []
     for key, printed in TABLE_4.items():
         cells = [in_words(values[key]) if key in values else "–" for values in used.values()]
@@ -82,8 +83,9 @@ def _differences(settings: Sequence[Setting]) -> Table:
     rows = []
     for setting in settings:
         for role in roles_of(setting)[:1]:
-            paper = shipped_keys(ROLES[role].presets[0])
-            for label, values in _by_group(setting).items():
+            for label, group in setting.groups.items():
+                values = run_keys(setting.config, group.agents)
+                paper = _paper_keys(ROLES[role].presets[0], group.method)
                 rows += [
                     (setting.name, label, key, in_words(values[key]), in_words(paper[key]))
                     for key in values
@@ -99,8 +101,10 @@ def _differences(settings: Sequence[Setting]) -> Table:
     )
 
 
-def _by_group(setting: Setting) -> dict[str, dict[str, Any]]:
-    return {label: result_keys(group.runs[0].config) for label, group in setting.groups.items()}
+def _paper_keys(preset: str, method: str) -> dict[str, Any]:
+    """The values of the first agent of a shipped preset's run with a method; none where there is no such preset."""
+    config = shipped_run(preset, method)
+    return run_keys(config, agents_of(config)[0]) if config else {}
 
 
 def _merged(rows: Sequence[tuple[str, ...]]) -> list[tuple[str, ...]]:
@@ -115,7 +119,7 @@ def _open_points(settings: Sequence[Setting]) -> Table:
     rows: dict[tuple[str, ...], list[str]] = {}
     for setting in settings:
         for role in roles_of(setting)[:1]:
-            values = result_keys(next(iter(setting.groups.values())).runs[0].config)
+            values = run_keys(setting.config, next(iter(setting.groups.values())).agents)
             for key, words in open_points(ROLES[role].presets[0]).items():
                 if key in values:
                     rows.setdefault((key, in_words(values[key]), words), []).append(setting.name)

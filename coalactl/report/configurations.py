@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import Any
 
+from coalactl.agents import Agents, agents_of, meta_agents
 from coalactl.tables import flatten
 
 Flat = Mapping[str, Any]
@@ -23,31 +24,50 @@ def result_keys(config: Mapping[str, Any]) -> dict[str, Any]:
 def setting_keys(config: Mapping[str, Any]) -> dict[str, Any]:
     """What is fixed while methods are compared (App. B.4): all but the meta agents' own values.
 
-    Analytical experiments are not compared by method, so that all their values make the setting.
+    Analytical experiments are not compared by method, so that all their values make the setting. Where a pool mixes
+    methods, the agents' values make it too: each agent meets the others.
     """
     keys = result_keys(config)
     if config.get("kind", "sequence") == "analytical":
         return keys
-    return {key: value for key, value in keys.items() if not key.startswith(_METHODS_OWN)}
+    shared = {key: value for key, value in keys.items() if not key.startswith(_METHODS_OWN)}
+    found = agents_of(config)
+    if len(found) == 1:
+        return {**shared, "population.meta": meta_agents(config)}
+    pool = " + ".join(f"{len(agents.numbers)} {agents.method}" for agents in found)
+    values = {
+        f"population.meta.{place}.{key}": value
+        for place, agents in enumerate(found)
+        for key, value in agents.meta.items()
+    }
+    return {**shared, "population.meta": pool, **values}
 
 
-def method_keys(config: Mapping[str, Any]) -> dict[str, Any]:
-    """The meta agents' own values."""
-    return {key: value for key, value in result_keys(config).items() if key.startswith(_METHODS_OWN)}
+def own_keys(config: Mapping[str, Any], agents: Agents) -> dict[str, Any]:
+    """The values that meta agents have of their own."""
+    lola = {key: value for key, value in result_keys(config).items() if key.startswith("lola.")}
+    return {**{f"meta.{key}": value for key, value in agents.meta.items()}, **lola}
 
 
-def method_of(config: Mapping[str, Any]) -> str:
-    """The method of the meta agents; several in one pool are joined by ``+``."""
+def run_keys(config: Mapping[str, Any], agents: Agents) -> dict[str, Any]:
+    """All values on which the results of these agents depend, the pool's and their own."""
+    return {**setting_keys(config), **own_keys(config, agents)}
+
+
+def as_run(tables: Mapping[str, Any], method: str) -> dict[str, Any]:
+    """The tables of a preset as those of a run: what it has for the method, or for those in its pool, in its place."""
+    by_method: Mapping[str, Any] = tables.get("for", {})
+    config: dict[str, Any] = {name: table for name, table in tables.items() if name != "for"}
     groups = config.get("population", {}).get("meta")
     if isinstance(groups, list):
-        return "+".join(dict.fromkeys(str(group.get("method", "")) for group in groups))
-    return str(config.get("meta", {}).get("method", "unknown"))
-
-
-def meta_agents(config: Mapping[str, Any]) -> int:
-    """How many meta agents train."""
-    groups = config.get("population", {}).get("meta", 1)
-    return groups if isinstance(groups, int) else sum(int(group.get("count", 1)) for group in groups)
+        own = [
+            {**by_method.get(group.get("method"), {}).get("meta", {}), **group.get("settings", {})} for group in groups
+        ]
+        filled = [{**group, "settings": settings} for group, settings in zip(groups, own, strict=True)]
+        return {**config, "population": {**config["population"], "meta": filled}}
+    for section, table in by_method.get(method, {}).items():
+        config[section] = {**config.get(section, {}), **table}
+    return config
 
 
 def scheduled(value: Any) -> list[float]:

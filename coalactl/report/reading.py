@@ -16,6 +16,7 @@ from typing import Any, NamedTuple
 
 import pandas as pd
 
+from coalactl.agents import Agents, agents_of
 from coalactl.errors import UserError
 from coalactl.paths import usable
 from coalactl.report.configurations import result_keys
@@ -41,6 +42,8 @@ class Run:
     status: Status
     evaluations: Mapping[str, pd.DataFrame] = field(default_factory=dict)
     """By name; of runs with one training seed."""
+    agents: Agents | None = None
+    """Those whose rows count; all where None."""
 
     @property
     def kind(self) -> str:
@@ -54,10 +57,20 @@ class Run:
         first = int(section["seed"])
         return tuple(range(first, first + int(section.get("seeds", 1))))
 
+    def by_agents(self) -> Iterator[tuple[Agents, Run]]:
+        """The run as each method in its pool has it; itself where there is one."""
+        found = agents_of(self.config)
+        if len(found) == 1:
+            yield found[0], self
+            return
+        for agents in found:
+            evaluations = {name: _of_agents(rows, agents) for name, rows in self.evaluations.items()}
+            yield agents, replace(self, agents=agents, evaluations=evaluations)
+
     @cached_property
     def metrics(self) -> pd.DataFrame:
         """A row an iteration, seed and agent."""
-        return self._with_seed(read_metrics(self.directory))
+        return self._counted(read_metrics(self.directory))
 
     @cached_property
     def final(self) -> pd.DataFrame:
@@ -95,15 +108,21 @@ class Run:
 
     @cached_property
     def _episodes(self) -> pd.DataFrame:
-        return self._with_seed(read_episodes(self.directory))
+        return self._counted(read_episodes(self.directory))
 
-    def _with_seed(self, rows: pd.DataFrame) -> pd.DataFrame:
-        return rows if "seed" in rows else rows.assign(seed=self.seeds[0])
+    def _counted(self, rows: pd.DataFrame) -> pd.DataFrame:
+        """With their seed, of the agents that count."""
+        rows = rows if "seed" in rows else rows.assign(seed=self.seeds[0])
+        return rows if self.agents is None else _of_agents(rows, self.agents)
 
     @staticmethod
     def _episode_means(rows: pd.DataFrame) -> pd.DataFrame:
         keys = ["seed", "opponent", "metric", "inner_episode"]
         return rows.groupby(keys)["value"].mean().reset_index()
+
+
+def _of_agents(rows: pd.DataFrame, agents: Agents) -> pd.DataFrame:
+    return rows[rows["agent"].isin(agents.numbers)]
 
 
 class Problem(NamedTuple):

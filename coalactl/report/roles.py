@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any, NamedTuple
 
-from coalactl.report.configurations import meta_agents, method_of, scheduled
+from coalactl.agents import meta_agents, method_of
+from coalactl.report.configurations import scheduled
 from coalactl.report.settings import Setting
 
 Config = Mapping[str, Any]
@@ -85,8 +86,13 @@ def _naive_shares(config: Config) -> list[float]:
     return scheduled(config["population"].get("p_naive", 1.0))
 
 
+def _one_method(config: Config) -> bool:
+    """Methods are compared between pools, each with one of them."""
+    return "+" not in method_of(config)
+
+
 def _shares(test: Callable[[list[float]], bool]) -> Callable[[Config], bool]:
-    return lambda config: _is_dilemma(config) and test(_naive_shares(config))
+    return lambda config: _is_dilemma(config) and _one_method(config) and test(_naive_shares(config))
 
 
 def _only_naive(shares: list[float]) -> bool:

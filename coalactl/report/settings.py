@@ -10,23 +10,28 @@ from typing import Any, NamedTuple
 
 import pandas as pd
 
+from coalactl.agents import Agents, method_of
 from coalactl.errors import UserError
 from coalactl.presets import read_preset, shipped_presets
-from coalactl.report.configurations import in_words, method_keys, method_of, setting_keys
+from coalactl.report.configurations import as_run, in_words, own_keys, setting_keys
 from coalactl.report.evaluations import within
 from coalactl.report.reading import Run
-from coalactl.tables import flatten
 
 _MOST_NAMED = 3
 
 
 @dataclass(frozen=True)
 class Group:
-    """The runs of one method with the same values, on different seeds."""
+    """One method with the same values, on different seeds: runs, or of pools that mix methods its agents in them."""
 
     label: str
-    method: str
+    agents: Agents
     runs: tuple[Run, ...]
+
+    @property
+    def method(self) -> str:
+        """How its agents learn."""
+        return self.agents.method
 
     @property
     def seeds(self) -> tuple[int, ...]:
@@ -54,8 +59,9 @@ class Group:
         found: dict[int, float] = {}
         for run in self.runs:
             if column in run.metrics:
-                rows = run.metrics[run.metrics["agent"] == 0].dropna(subset=[column]).groupby("seed")[column].last()
-                found.update({int(seed): float(value) for seed, value in rows.items()})  # type: ignore[call-overload]
+                first = run.metrics[run.metrics["agent"] == run.metrics["agent"].min()]
+                rows = first.dropna(subset=[column]).groupby("seed")[column].last()
+                found.update({int(seed): float(value) for seed, value in rows.items()})
         return found
 
     def curve(self, column: str) -> pd.DataFrame:
@@ -118,7 +124,7 @@ def _setting(runs: Sequence[Run], names: dict[str, int]) -> Setting:
     first = runs[0]
     preset = str(first.provenance.get("preset") or first.status.preset or "custom")
     keys = setting_keys(first.config)
-    name = _setting_name(preset, keys)
+    name = _setting_name(preset, method_of(first.config), keys)
     names[name] = names.get(name, 0) + 1
     if names[name] > 1:
         name = f"{name} ({names[name]})"
@@ -126,9 +132,10 @@ def _setting(runs: Sequence[Run], names: dict[str, int]) -> Setting:
     return Setting(name, preset, first.config, keys, groups)
 
 
-def _setting_name(preset: str, keys: Mapping[str, Any]) -> str:
+def _setting_name(preset: str, method: str, keys: Mapping[str, Any]) -> str:
     """``ipd-mixed-quick, p_naive 0``: the preset, and what was set otherwise."""
-    reference = shipped_keys(preset)
+    shipped = shipped_run(preset, method)
+    reference = setting_keys(shipped) if shipped else {}
     other = {key: keys[key] for key in keys if key in reference and keys[key] != reference[key]}
     if not other:
         return preset
@@ -137,29 +144,31 @@ def _setting_name(preset: str, keys: Mapping[str, Any]) -> str:
     return f"{preset}, {', '.join(words)}{rest}"
 
 
-def shipped_keys(preset: str) -> dict[str, Any]:
-    """The values of a shipped preset, by dotted key; none where there is no such preset."""
+def shipped_run(preset: str, method: str) -> dict[str, Any]:
+    """The configuration of a shipped preset's run with a method; empty where there is no such preset."""
     for shipped in shipped_presets():
         if shipped.name == preset:
             try:
-                return flatten(read_preset(shipped))
+                return as_run(read_preset(shipped), method)
             except UserError:
                 return {}
     return {}
 
 
 def _groups(runs: Sequence[Run]) -> Iterator[Group]:
-    variants: dict[tuple[str, str], list[Run]] = {}
+    variants: dict[tuple[str, str], list[tuple[Agents, Run]]] = {}
     for run in runs:
-        variants.setdefault((method_of(run.config), _key(method_keys(run.config))), []).append(run)
+        for agents, part in run.by_agents():
+            variants.setdefault((agents.method, _key(own_keys(run.config, agents))), []).append((agents, part))
     methods = [method for method, _ in variants]
-    common = _common([method_keys(members[0].config) for members in variants.values()])
-    for (method, _), members in sorted(variants.items()):
-        own = method_keys(members[0].config)
-        other = [f"{key.rpartition('.')[2]} {in_words(own[key])}" for key in own if key not in common]
+    values = {key: own_keys(members[0][1].config, members[0][0]) for key, members in variants.items()}
+    common = _common(list(values.values()))
+    for (method, key), members in sorted(variants.items(), key=lambda item: item[0]):
+        own = values[method, key]
+        other = [f"{name.rpartition('.')[2]} {in_words(own[name])}" for name in own if name not in common]
         words = ", ".join(word for word in other if not word.startswith("method "))
         label = f"{method} ({words})" if methods.count(method) > 1 else method
-        yield Group(label, method, tuple(sorted(members, key=lambda run: run.seeds)))
+        yield Group(label, members[0][0], tuple(sorted((run for _, run in members), key=lambda run: run.seeds)))
 
 
 def _common(tables: Sequence[Mapping[str, Any]]) -> set[str]:
