@@ -18,7 +18,7 @@ from rich.progress_bar import ProgressBar
 from rich.table import Table
 from rich.text import Text
 
-from coalactl.summary import KINDS, POLICY, RunSummary, measure_of
+from coalactl.summary import KINDS, POLICY, Means, RunSummary, measure_of
 from coalactl.training.progress import Progress, View
 
 _TITLE = "untrained: iteration 0; trained: mean over the last tenth of the iterations"
@@ -148,9 +148,10 @@ class LiveView:
 # --- tables ---------------------------------------------------------------------------------------------------------
 
 
-def result_table(untrained: dict[str, float | None], trained: dict[str, float | None]) -> Table:
+def result_table(means: Means, method: str = "") -> Table:
     """Rewards a step and other measures of agent and co-player, trained beside untrained."""
-    table = Table(title=_TITLE, title_justify="left", title_style="italic")
+    untrained, trained = means
+    table = Table(title=_titled(method), title_justify="left", title_style="italic")
     table.add_column("against")
     table.add_column("measure")
     for who in ("agent", "co-player"):
@@ -187,10 +188,10 @@ def seeds_table(summary: RunSummary, seeds: int) -> Table:
     return table
 
 
-def pack_table(seeds: Sequence[int], summaries: Sequence[RunSummary]) -> Table:
+def pack_table(seeds: Sequence[int], summaries: Sequence[Means], method: str = "") -> Table:
     """A row a measure: each seed's, their mean, and the mean of the untrained agents."""
     columns = dict.fromkeys(name for summary in summaries for name in summary.trained)
-    table = Table(title=_TITLE, title_justify="left", title_style="italic")
+    table = Table(title=_titled(method), title_justify="left", title_style="italic")
     table.add_column("measure")
     for seed in seeds:
         table.add_column(f"seed\n{seed}", justify="right")
@@ -206,6 +207,11 @@ def pack_table(seeds: Sequence[int], summaries: Sequence[RunSummary]) -> Table:
                 table.add_row(words, *map(_number, [*trained, *means]))
         table.add_section()
     return table
+
+
+def _titled(method: str) -> str:
+    """The title, with the method that the rows are of where a pool mixes several."""
+    return f"agents of {method}; {_TITLE}" if method else _TITLE
 
 
 def _mean(values: Sequence[float | None]) -> float | None:

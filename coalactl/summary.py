@@ -8,6 +8,7 @@ from collections.abc import Mapping, Sequence
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, NamedTuple
 
+from coalactl.agents import agents_of
 from coalactl.errors import UserError
 from coalactl.output import note
 from coalactl.runs.directory import RunDirectory
@@ -20,6 +21,13 @@ LAST_SHARE = 0.1
 # Columns about an agent itself: what analytical runs tell of its five probabilities and their zero-determinant fit.
 POLICY = re.compile("cooperation_.+|(random_)?zd_.+")
 _MEASURE = re.compile(rf"(?P<measure>.+?)(?:_(?P<place>first|last))?_vs_(?P<kind>{'|'.join(KINDS)})")
+
+
+class Means(NamedTuple):
+    """``untrained`` and ``trained`` of a summary, over some of the agents."""
+
+    untrained: dict[str, float | None]
+    trained: dict[str, float | None]
 
 
 class RunSummary(NamedTuple):
@@ -37,6 +45,14 @@ class RunSummary(NamedTuple):
     quartiles: Mapping[str, tuple[float, float]] = MappingProxyType({})
     missing: str = ""
     """Which rows are gone, in words."""
+    by_method: Mapping[str, Means] = MappingProxyType({})
+    """Of a pool that mixes methods, the means over each one's agents; empty of others."""
+
+    def as_json(self) -> dict[str, Any]:
+        """As plain data; ``by_method`` only where there are several methods."""
+        told = {**self._asdict(), "quartiles": dict(self.quartiles)}
+        methods = {method: means._asdict() for method, means in told.pop("by_method").items()}
+        return {**told, "by_method": methods} if methods else told
 
 
 class Measure(NamedTuple):
@@ -53,23 +69,25 @@ def summarize(run: RunDirectory) -> RunSummary:
     from coalactl.runs.parts import missing_rows
 
     rows = read_metrics(run)
-    planned = int(run.read_config()["run"]["iterations"])
+    config = run.read_config()
+    planned = int(config["run"]["iterations"])
     missing = missing_rows(run)
     if rows.empty:
         return RunSummary(0, planned, 0, 0.0, {}, {}, missing=missing)
     last = int(rows["iteration"].max())
     done = max(last + 1, _told_iterations(run))
-    window = last_rows(rows, done)
+    first, window = rows[rows["iteration"] == 0], last_rows(rows, done)
     return RunSummary(
         iterations=done,
         planned=planned,
         # Each row tells the steps up to and with its iteration, which all take as many.
         steps=int(rows["steps"].max()) // (last + 1) * done if "steps" in rows else 0,
         seconds=float(rows["seconds"].max()),
-        untrained=_means(rows[rows["iteration"] == 0]),
+        untrained=_means(first),
         trained=_means(window),
         quartiles=_quartiles(window),
         missing=missing,
+        by_method=_by_method(config, first, window),
     )
 
 
@@ -99,24 +117,31 @@ def measure_of(column: str) -> Measure | None:
 
 def json_object(run: RunDirectory, summary: RunSummary, parameters_digest: str) -> dict[str, Any]:
     """What ``train --json`` prints of one run."""
-    trained = summary.trained
-    own = _own_measure(list(trained))
-    others = ("reward_vs_fixed", "coplayer_reward_vs_fixed")
-    fixed: dict[str, Any] = {name: trained[name] for name in others if name in trained}
     spread: dict[str, Any] = {"quartiles": dict(summary.quartiles)} if summary.quartiles else {}
+    methods = {method: _headline(means.trained) for method, means in summary.by_method.items()}
     return {
         "run_dir": str(run.path),
         "iterations": summary.iterations,
         "steps": summary.steps,
         "seconds": summary.seconds,
+        **_headline(summary.trained),
+        **({"by_method": methods} if methods else {}),
+        **spread,
+        "parameters_digest": parameters_digest,
+    }
+
+
+def _headline(trained: Mapping[str, float | None]) -> dict[str, float | None]:
+    """What matters most of the agents."""
+    own = _own_measure(list(trained))
+    others = ("reward_vs_fixed", "coplayer_reward_vs_fixed")
+    return {
         "reward_vs_naive": trained.get("reward_vs_naive"),
         "coplayer_reward_vs_naive": trained.get("coplayer_reward_vs_naive"),
         "reward_vs_meta": trained.get("reward_vs_meta"),
-        **fixed,
+        **{name: trained[name] for name in others if name in trained},
         "defection_first": trained.get(f"{own}_first_vs_naive"),
         "defection_last": trained.get(f"{own}_last_vs_naive"),
-        **spread,
-        "parameters_digest": parameters_digest,
     }
 
 
@@ -131,6 +156,19 @@ def _told_iterations(run: RunDirectory) -> int:
         return run.read_status().iteration
     except UserError:  # The status only tells; the rows are there.
         return 0
+
+
+def _by_method(config: Mapping[str, Any], first: pd.DataFrame, window: pd.DataFrame) -> dict[str, Means]:
+    """The means of each method's agents, where there are several methods."""
+    numbers: dict[str, list[int]] = {}
+    for agents in agents_of(config):
+        numbers.setdefault(agents.method, []).extend(agents.numbers)
+    if len(numbers) == 1:
+        return {}
+    return {
+        method: Means(*(_means(rows[rows["agent"].isin(own)]) for rows in (first, window)))
+        for method, own in numbers.items()
+    }
 
 
 def _means(rows: pd.DataFrame) -> dict[str, float | None]:

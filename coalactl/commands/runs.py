@@ -65,10 +65,7 @@ def show(
     note_missing(runs, summaries)
     rows = [_row(run) for run in runs]
     if as_json:
-        objects = [
-            {**row, **summary._asdict(), "quartiles": dict(summary.quartiles)}
-            for row, summary in zip(rows, summaries, strict=True)
-        ]
+        objects = [{**row, **summary.as_json()} for row, summary in zip(rows, summaries, strict=True)]
         emit_json({"runs": objects} if is_pack(path) else objects[0])
         return
     for row in rows:

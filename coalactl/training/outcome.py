@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 import shlex
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -15,7 +15,7 @@ from coalactl.engines import engine_for
 from coalactl.errors import ExitCode
 from coalactl.output import emit_json
 from coalactl.runs.directory import RunDirectory
-from coalactl.summary import RunSummary, json_object, note_missing, summarize
+from coalactl.summary import Means, RunSummary, json_object, note_missing, summarize
 from coalactl.training.request import TrainRequest
 
 
@@ -39,11 +39,11 @@ def show(runs: Sequence[RunDirectory], path: Path, summaries: Sequence[RunSummar
     first = summaries[0]
     if first.quartiles:
         console.print(seeds_table(first, runs[0].read_config()["run"]["seeds"]), markup=False)
-    elif len(runs) == 1:
-        console.print(result_table(first.untrained, first.trained))
     else:
         seeds = [run.read_config()["run"]["seed"] for run in runs]
-        console.print(pack_table(seeds, summaries))
+        for method, means in _by_method(summaries):
+            alone = len(runs) == 1
+            console.print(result_table(means[0], method) if alone else pack_table(seeds, means, method), markup=False)
     steps = sum(summary.steps for summary in summaries)
     played = f"{quantity(steps)} environment steps, " if steps else ""
     done = f"{first.iterations} iterations, {played}{duration(first.seconds)} of training"
@@ -60,6 +60,15 @@ def show(runs: Sequence[RunDirectory], path: Path, summaries: Sequence[RunSummar
     ]
     for line in lines:
         console.print(line, markup=False, soft_wrap=True)
+
+
+def _by_method(summaries: Sequence[RunSummary]) -> Iterator[tuple[str, list[Means]]]:
+    """What the seeds came to, for each method where the pool mixes several; else under no name."""
+    methods = dict.fromkeys(method for summary in summaries for method in summary.by_method)
+    for method in methods:
+        yield method, [summary.by_method.get(method, Means({}, {})) for summary in summaries]
+    if not methods:
+        yield "", [Means(summary.untrained, summary.trained) for summary in summaries]
 
 
 def parameters_digest(parameters: Any) -> str:

@@ -16,6 +16,7 @@ from rich.console import Console
 
 from coalactl.console import LiveView, duration, quantity, result_table, size, sparkline
 from coalactl.presets import shipped_presets
+from coalactl.summary import Means
 from coalactl.training.progress import Progress
 
 ANALYTICAL = [preset for preset in shipped_presets() if preset.name.startswith("analytical-")]
@@ -195,7 +196,7 @@ def test_the_table_at_the_end_has_any_measure() -> None:
     }
     console = Console(file=StringIO(), width=120)
     with console.capture() as captured:
-        console.print(result_table({}, values))
+        console.print(result_table(Means({}, values)))
     text = captured.get()
     assert "fixed" in text
     assert "pollution, first inner episode" in text

@@ -9,6 +9,7 @@ import pandas as pd
 import pytest
 from command_line import Command
 from report_runs import ITERATIONS, sequence_pack
+from sweeps import SIZES, write_network
 
 from coalactl.agents import Agents, agents_of, meta_agents, method_of
 from coalactl.report.building import build
@@ -16,6 +17,9 @@ from coalactl.report.checks import Source, mean
 from coalactl.report.claims import Claim, judge
 from coalactl.report.roles import Case
 from coalactl.report.settings import Setting
+from coalactl.runs.directory import RunDirectory
+from coalactl.runs.files import read_json
+from coalactl.runs.metric_files import read_metrics
 
 POOL = [{"method": "coala-pg", "count": 1}, {"method": "m-fos", "count": 1, "settings": {"learning_rate": 0.003}}]
 SEEDS = {seed: {"reward_vs_meta": 0.8 + 0.01 * seed, "reward_vs_naive": 0.5} for seed in range(3)}
@@ -104,3 +108,23 @@ def test_evaluations_of_a_mixed_pool_are_told_by_method() -> None:
         pd.DataFrame(rows).to_parquet(path / f"seed-{seed}/eval/naive.parquet")
     (table,) = [table for table in build([path]).tables if table.name == "evaluations"]
     assert {row[1]: row[6] for row in table.rows if row[4] == "reward"} == {"coala-pg": 0.0, "m-fos": 1.0}
+
+
+def test_a_training_tells_of_each_method(train: Command, coalactl: Command) -> None:
+    pool = 'population.meta=[{method="coala-pg",count=2},{method="m-fos"}]'
+    write_network()
+    sizes = [word for key, value in SIZES.items() for word in ("--set", f"{key}={value}")]
+    result = train(*sizes, "--set", pool, "--iterations", "2", "--seeds", "2", "--out", "mixed", "--json")
+    assert result.code == 0, result.err
+    for seed, told in enumerate(result.json["runs"]):
+        rows = read_metrics(RunDirectory(f"mixed/seed-{seed}"))
+        last = rows[rows["iteration"] == rows["iteration"].max()]
+        for method, agents in (("coala-pg", [0, 1]), ("m-fos", [2])):
+            own = last[last["agent"].isin(agents)]["reward_vs_naive"].mean()
+            assert told["by_method"][method]["reward_vs_naive"] == pytest.approx(own)
+    assert read_json(Path("mixed/seed-0/status.json"))["method"] == "coala-pg+m-fos"
+    for path in ("mixed", "mixed/seed-1"):
+        shown = coalactl("runs", "show", path)
+        titles = [line for line in shown.out.splitlines() if line.startswith("agents of ")]
+        assert [title.partition(";")[0] for title in titles] == ["agents of coala-pg", "agents of m-fos"]
+    assert set(coalactl("runs", "show", "mixed/seed-1", "--json").json["by_method"]) == {"coala-pg", "m-fos"}
