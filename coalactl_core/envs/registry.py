@@ -6,6 +6,7 @@ from coalactl_core.config import ConfigurationError, SequenceExperiment
 from coalactl_core.config_environments import ENVIRONMENTS, CleanUpLiteConfig, MatrixGameConfig
 from coalactl_core.envs.base import Environment
 from coalactl_core.envs.cleanup_lite import CleanUpLite
+from coalactl_core.envs.from_jaxmarl import PREFIX, environment_from_jaxmarl
 from coalactl_core.envs.matrix_game import MatrixGame
 from coalactl_core.plugins import load_plugin
 
@@ -21,6 +22,8 @@ def build_environment(experiment: SequenceExperiment) -> Environment:
         return MatrixGame(payoffs=config.payoffs, episode_length=length)
     if isinstance(config, CleanUpLiteConfig):
         return CleanUpLite(episode_length=length, **config.model_dump(exclude={"name"}))
+    if config.name.startswith(PREFIX):
+        return environment_from_jaxmarl(config.name, episode_length=length, keys=config.model_extra or {})
     factory = load_plugin("environment.name", config.name, group="coalactl.environments", builtin=ENVIRONMENTS)
     try:
         environment = factory(episode_length=length, **(config.model_extra or {}))

@@ -1,7 +1,8 @@
 """Every command and example of the README and the documentation runs, at small sizes and in one empty directory a page.
 
 ``coalactl train`` gets sizes that train in a moment, few iterations, and instead of Hawk the small network of
-docs/environments.md, which compiles much sooner. ``SKIPPED`` lists what is not run at all.
+docs/environments.md, which compiles much sooner. ``SKIPPED`` lists what is not run at all,
+``EXTRAS`` pages that are skipped where a package is missing.
 """
 
 from __future__ import annotations
@@ -66,6 +67,7 @@ BENCHMARK = {
     "packages": {},
     "source": None,
 }
+EXTRAS = {"docs/jaxmarl.md": "jaxmarl"}  # what a page needs and not everybody has
 START, RESUMED = "2", "3"
 NETWORK = "network_of_the_docs:elman_policy"
 PAGES = {page.relative_to(ROOT).as_posix(): page for page in pages()}
@@ -138,6 +140,8 @@ def _shared_engine(experiment: SequenceExperiment) -> Any:
 
 @pytest.mark.parametrize("name", PAGES)
 def test_a_page_runs_from_top_to_bottom(name: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    if name in EXTRAS:
+        pytest.importorskip(EXTRAS[name])
     found = blocks(PAGES[name])
     for block in found:  # Files first: a page may name a file before it shows what is in it.
         if block.file:
