@@ -8,6 +8,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Any, Protocol
 
 from coalactl.errors import UserError
+from coalactl.output import without_prints
 from coalactl_core.config import ConfigurationError, SequenceExperiment
 from coalactl_core.config_analytical import AnalyticalExperiment
 from coalactl_core.experiments import Experiment
@@ -96,7 +97,8 @@ def sequence_engine_for(experiment: SequenceExperiment) -> training.Engine:
     from coalactl_core import training
 
     try:
-        engine = training.build_engine(experiment)
+        with without_prints():
+            engine = training.build_engine(experiment)
     except ConfigurationError as error:
         raise UserError(str(error)) from error
     options = _compiler_options()

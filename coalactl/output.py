@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import io
 import json
 import math
 import os
 import sys
-from collections.abc import Mapping
-from contextlib import suppress
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager, suppress
 from typing import Any
 
 
@@ -37,6 +38,23 @@ def note(text: str) -> None:
     with suppress(OSError):
         sys.stderr.write(f"{text}\n")
         sys.stderr.flush()
+
+
+@contextmanager
+def without_prints() -> Iterator[None]:
+    """What other packages print, as JaxMARL does while it is imported, is kept from what the user asked for.
+
+    JaxMARL also sets both streams back to those that the process began with, which may be another's by now.
+    """
+    before = {name: getattr(sys, name) for name in ("stdout", "stderr", "__stdout__", "__stderr__")}
+    unread = io.StringIO()
+    try:
+        for name, stream in {"stdout": unread, "__stdout__": unread, "__stderr__": sys.stderr}.items():
+            setattr(sys, name, stream)
+        yield
+    finally:
+        for name, stream in before.items():
+            setattr(sys, name, stream)
 
 
 def open_streams() -> None:

@@ -7,11 +7,8 @@ the inner episode, as it does there.
 
 from __future__ import annotations
 
-import contextlib
 import inspect
-import io
-import sys
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from difflib import get_close_matches
 from typing import Any, NamedTuple
@@ -153,27 +150,12 @@ class CoinGame(FromJaxMarl):
 def _jaxmarl(name: str) -> Any:
     """The package."""
     try:
-        with _silence():
-            import jaxmarl
+        import jaxmarl
     except ImportError as error:
         raise ConfigurationError(
             f'environment.name: {name!r}: JaxMARL cannot be imported ({error}); pip install "coalactl[jaxmarl]"'
         ) from error
     return jaxmarl
-
-
-@contextlib.contextmanager
-def _silence() -> Iterator[None]:
-    """While it is imported, JaxMARL sets both streams back to what the process began with, and prints to the user."""
-    before = {name: getattr(sys, name) for name in ("stdout", "stderr", "__stdout__", "__stderr__")}
-    unread = io.StringIO()
-    try:
-        for name in before:
-            setattr(sys, name, unread)
-        yield
-    finally:
-        for name, stream in before.items():
-            setattr(sys, name, stream)
 
 
 def _made(jaxmarl: Any, name: str, keys: Mapping[str, Any]) -> Any:

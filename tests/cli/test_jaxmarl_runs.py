@@ -11,6 +11,8 @@ import pytest
 from command_line import Command
 from processes import SMALL, rows_of, start
 
+from coalactl.output import without_prints
+
 COIN_GAME = ("--set", "environment.name=jaxmarl:coin_game")
 
 needs_jaxmarl = pytest.mark.skipif(importlib.util.find_spec("jaxmarl") is None, reason="the extra jaxmarl")
@@ -65,3 +67,15 @@ def test_the_coin_game_trains_and_is_evaluated(coalactl: Command) -> None:
     result = coalactl("eval", "run", "--pool", "naive", "--episodes", "2")
     assert result.code == 0, result.err
     assert "other_coins" in result.out
+
+
+def test_what_a_package_prints_while_it_is_imported_is_not_seen(capsys: pytest.CaptureFixture[str]) -> None:
+    streams = sys.stdout, sys.stderr, sys.__stdout__, sys.__stderr__
+    with without_prints():
+        sys.stdout.write("one")
+        sys.stdout, sys.stderr = sys.__stdout__, sys.__stderr__  # as JaxMARL does
+        sys.stdout.write("two")
+        sys.stderr.write("a warning")
+    assert (sys.stdout, sys.stderr, sys.__stdout__, sys.__stderr__) == streams
+    sys.stdout.write("three")
+    assert capsys.readouterr() == ("three", "a warning")
