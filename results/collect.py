@@ -13,18 +13,21 @@ from pathlib import Path
 
 import pandas as pd
 
-from coalactl.report.configurations import method_of
+from coalactl.agents import Agents
 from coalactl.report.reading import Run, find
 
 _KEPT = ("claims.md", "claims.json", "report.json")
 _FOLDERS = {"tables": ("csv", "md"), "figures": ("csv", "png")}
 _LARGE = ("analytical-seeds.csv",)  # Every measure of every seed: megabytes; claims.json has those that count.
-_MEASURES = ("reward", "coplayer_reward", "defection_first", "defection_last", "coplayer_defection_last")
+_MEASURES = (
+    *("reward", "coplayer_reward", "defection_first", "defection_last", "coplayer_defection_last"),
+    *("cleaning_discrepancy", "cleaning", "coplayer_cleaning", "zapping", "zapped", "pollution_level", "apple_level"),
+)
 _THINNED = 10
 
 
-def curves(run: Run) -> pd.DataFrame:
-    """The curves of one run in long form."""
+def curves(agents: Agents, run: Run) -> pd.DataFrame:
+    """The curves of one method's agents in a run, in long form."""
     rows = run.metrics
     if run.kind == "analytical":
         iterations = sorted(rows["iteration"].unique())
@@ -32,14 +35,15 @@ def curves(run: Run) -> pd.DataFrame:
     columns = [column for column in rows.columns if column.partition("_vs_")[0] in _MEASURES]
     means = rows.groupby(["iteration", "seed"])[columns].mean().reset_index()
     long = means.melt(["iteration", "seed"], var_name="measure").dropna()
-    return long.assign(method=method_of(run.config), value=long["value"].astype("float32"))
+    return long.assign(method=agents.method, value=long["value"].astype("float32"))
 
 
 def main(runs: Path, out: Path) -> None:
     """Writes what is committed."""
     parts: dict[str, list[pd.DataFrame]] = {}
     for run in find([runs]).runs:
-        parts.setdefault(Path(run.name).parts[0], []).append(curves(run))
+        part = parts.setdefault(Path(run.name).parts[0], [])
+        part += [curves(agents, own) for agents, own in run.by_agents()]
     shutil.rmtree(out, ignore_errors=True)
     (out / "curves").mkdir(parents=True)
     for part, found in parts.items():

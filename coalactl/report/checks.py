@@ -9,7 +9,14 @@ import numpy as np
 from coalactl.report.claims import Check, Quantity
 from coalactl.report.roles import Case
 from coalactl.report.settings import Group
-from coalactl.report.statistics import Interval, paired_difference, quartiles, t_interval, wilson_interval
+from coalactl.report.statistics import (
+    Interval,
+    paired_difference,
+    quartiles,
+    t_interval,
+    welch_difference,
+    wilson_interval,
+)
 
 PerSeed = Mapping[int, float]
 Measure = Callable[[Group], PerSeed]
@@ -82,6 +89,23 @@ def difference(
     told = f"{first.method} − {second.method} on common seeds, {words}"
     roles = tuple(dict.fromkeys((first.role, second.role)))
     return Check(_criterion(told, above, below, "95% t-interval"), roles, measured, above, below)
+
+
+def apart(
+    first: Source, measure: Measure, second: Source, other: Measure, words: str, *, below: float | None = None
+) -> Check:
+    """The difference of two means that have no seeds in common: of two settings, with Welch's interval."""
+
+    def measured(case: Case) -> Quantity | str:
+        one, two = first.group(case), second.group(case)
+        if isinstance(one, str) or isinstance(two, str):
+            return one if isinstance(one, str) else str(two)
+        values, base = measure(one), list(other(two).values())
+        found = welch_difference(list(values.values()), base)
+        return _quantity(words, found, {seed: value - float(np.mean(base)) for seed, value in values.items()}, one, two)
+
+    criterion = _criterion(words, None, below, "95% Welch interval")
+    return Check(criterion, (first.role, second.role), measured, below=below)
 
 
 def most(source: Source, measure: Measure, words: str, *, above: float) -> Check:

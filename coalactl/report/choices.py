@@ -34,12 +34,40 @@ TABLE_4: Mapping[str, Any] = {
     "meta.learning_rate": 3e-4,
     "meta.max_grad_norm": 1.0,
 }
+# Table 7, both settings of CleanUp-lite: what differs from Table 4; by role, then by method, which goes before.
+TABLE_7: Mapping[str, Mapping[str, Mapping[str, Any]]] = {
+    "cleanup-shaping": {
+        "": {"meta.normalize_advantages": True},
+        "coala-pg": {"meta.reward_scale": 0.1, "meta.learning_rate": 1e-3},
+        "m-fos": {"meta.reward_scale": 1.0, "meta.learning_rate": 3e-3},
+        "batch-unaware": {"meta.reward_scale": 1.0, "meta.learning_rate": 1e-3},
+    },
+    "cleanup-mixed": {
+        "": {
+            "meta.algorithm": "a2c",
+            **dict.fromkeys(("meta.minibatches", "meta.epochs", "meta.clip", "meta.value_coefficient"), "–"),
+            "meta.normalize_advantages": True,
+            "meta.reward_scale": 0.1,
+            "meta.optimizer": "sgd",
+            "meta.adam_epsilon": "–",
+        },
+        "coala-pg": {"meta.learning_rate": 0.1},
+        "m-fos": {"meta.learning_rate": 0.03},
+        "batch-unaware": {"meta.learning_rate": 0.03},
+    },
+}
 _LINE = re.compile(r"""^(?P<key>[a-z_]+)\s*=.*?#\s*(?P<words>(?:our choice|OPEN|our addition)\b.*)$""")
 
 
 def choice_tables(settings: Sequence[Setting], sweeps: Sequence[SweepFound]) -> Iterator[Table]:
     """The tables that there is something to say in."""
-    tables = (_hyperparameters(settings), _selected(sweeps), _differences(settings), _open_points(settings))
+    tables = (
+        _hyperparameters(settings),
+        _hyperparameters_of_cleanup(settings),
+        _selected(sweeps),
+        _differences(settings),
+        _open_points(settings),
+    )
     yield from (table for table in tables if table.rows)
 
 
@@ -48,7 +76,8 @@ def _plain(name: str, title: str, columns: tuple[str, ...], rows: Sequence[tuple
 
 
 def _hyperparameters(settings: Sequence[Setting]) -> Table:
-    groups = [(setting, group) for setting, group in groups_of(settings) if not setting.is_analytical]
+    others = [setting for setting in settings if not setting.is_analytical and setting.game != "cleanup-lite"]
+    groups = groups_of(others)
     used = {f"{setting.name}: {group.label}": own_keys(setting.config, group.agents) for setting, group in groups}
     rows = []
     for key, printed in TABLE_4.items():
@@ -63,20 +92,56 @@ def _hyperparameters(settings: Sequence[Setting]) -> Table:
     )
 
 
+def _hyperparameters_of_cleanup(settings: Sequence[Setting]) -> Table:
+    rows = []
+    for setting in settings:
+        for role in [role for role in roles_of(setting)[:1] if role in TABLE_7]:
+            for label, group in setting.groups.items():
+                used = own_keys(group.runs[0].config, group.agents)
+                printed = {**TABLE_4, **TABLE_7[role][""], **TABLE_7[role].get(group.method, {})}
+                rows += [
+                    (setting.name, label, key, in_words(used[key]) if key in used else "–", in_words(printed[key]))
+                    for key in TABLE_4
+                ]
+    return _plain(
+        "cleanup-hyperparameters",
+        "Hyperparameters of the meta agents in CleanUp-lite beside the paper's (Table 7)",
+        ("setting", "method", "key", "here", "paper"),
+        _merged(rows),
+        "A dash where Table 7 has none.",
+    )
+
+
 def _selected(sweeps: Sequence[SweepFound]) -> Table:
     rows = []
     for sweep in sweeps:
         for method, chosen in sorted(sweep.selection.items()):
             for key, value in chosen.get("values", {}).items():
                 if key != "meta.method":
-                    printed = in_words(TABLE_4[key]) if key in TABLE_4 else "–"
-                    rows.append((sweep.name, method, key, in_words(value), printed, str(chosen.get("trial", ""))))
+                    rows.append(
+                        (
+                            sweep.name,
+                            method,
+                            key,
+                            in_words(value),
+                            _printed(sweep, method, key),
+                            chosen.get("trial", ""),
+                        )
+                    )
     return _plain(
         "selected",
-        "What sweeps selected, beside the paper's selection (Table 4)",
+        "What sweeps selected, beside the paper's selection (Tables 4 and 7)",
         ("sweep", "method", "key", "selected", "paper", "trial"),
         rows,
     )
+
+
+def _printed(sweep: SweepFound, method: str, key: str) -> str:
+    """The paper's value, by the preset that was swept."""
+    role = next((name for name in TABLE_7 if str(sweep.tables.get("preset", "")).startswith(name)), "")
+    own = TABLE_7.get(role, {})
+    printed = {**TABLE_4, **own.get("", {}), **own.get(method, {})}
+    return in_words(printed[key]) if key in printed else "–"
 
 
 def _differences(settings: Sequence[Setting]) -> Table:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 
 import pandas as pd
 
@@ -14,8 +14,8 @@ from coalactl.report.statistics import t_band
 
 _SMOOTHING = 40
 _METHODS = ("coala-pg", "batch-unaware", "m-fos", "lola-dice")
-_BANDS = "Mean over seeds with its 95% t-interval; thin lines are seeds"
-_REWARD = "reward per step"
+BANDS = "Mean over seeds with its 95% t-interval; thin lines are seeds"
+REWARD = "reward per step"
 
 
 def learning_curves(case: Case) -> Figure | None:
@@ -24,10 +24,10 @@ def learning_curves(case: Case) -> Figure | None:
     if setting is None:
         return None
     panels = (
-        _panel("agent", _REWARD, _curves(setting, "reward_vs_naive")),
-        _panel("its naive learners", _REWARD, _curves(setting, "coplayer_reward_vs_naive")),
+        panel_of("agent", REWARD, curves_of(setting, "reward_vs_naive")),
+        panel_of("its naive learners", REWARD, curves_of(setting, "coplayer_reward_vs_naive")),
     )
-    return _figure("5a", f"Fig. 5A: shaping naive learners ({setting.name})", _smoothing_note(setting), panels, setting)
+    return figure_of("5a", "Fig. 5A: shaping naive learners", smoothing_note(setting), panels, setting)
 
 
 def within_episodes(case: Case) -> Figure | None:
@@ -37,12 +37,12 @@ def within_episodes(case: Case) -> Figure | None:
         return None
     name = _common_evaluation(setting)
     panels = tuple(
-        Panel(title, "inner episode", "defection rate", tuple(_episodes(setting, metric, name)))
+        Panel(title, "inner episode", "defection rate", tuple(episodes_of(setting, metric, name)))
         for title, metric in (("agent", "defection"), ("its naive learners", "coplayer_defection"))
     )
     source = "mean over the last 10% of iterations" if name is None else f"of the trained agents (evaluation {name})"
-    note = f"Within a meta-episode, {source}. {_BANDS}."
-    return _figure("5b", f"Fig. 5B: behaviour within a meta-episode ({setting.name})", note, panels, setting)
+    note = f"Within a meta-episode, {source}. {BANDS}."
+    return figure_of("5b", "Fig. 5B: behaviour within a meta-episode", note, panels, setting)
 
 
 def mixed_pool(case: Case) -> Figure | None:
@@ -50,29 +50,32 @@ def mixed_pool(case: Case) -> Figure | None:
     setting, without = case.settings.get("ipd-mixed"), case.settings.get("ipd-meta-only")
     if setting is None:
         return None
-    among = list(_curves(setting, "reward_vs_meta"))
+    among = list(curves_of(setting, "reward_vs_meta"))
     control = without.group("coala-pg") if without else None
     if control is not None:
         among += _curve(control, "reward_vs_meta", "coala-pg, no naive agents", BLUE, ":")
     panels = (
-        _panel("among meta agents", _REWARD, among),
-        _panel("against naive learners", _REWARD, list(_curves(setting, "reward_vs_naive"))),
+        panel_of("among meta agents", REWARD, among),
+        panel_of("against naive learners", REWARD, list(curves_of(setting, "reward_vs_naive"))),
     )
-    return _figure("5c", f"Fig. 5C: the mixed pool ({setting.name})", _smoothing_note(setting), panels, setting)
+    return figure_of("5c", "Fig. 5C: the mixed pool", smoothing_note(setting), panels, setting)
 
 
-def _figure(name: str, title: str, caption: str, panels: tuple[Panel, ...], setting: Setting) -> Figure | None:
+def figure_of(name: str, title: str, caption: str, panels: Iterable[Panel], setting: Setting) -> Figure | None:
+    """The figure of a setting with the panels that have lines; none without any."""
     shown = tuple(panel for panel in panels if panel.lines)
-    return Figure(f"fig-{name}-{setting.slug}", title, caption, shown) if shown else None
+    return Figure(f"fig-{name}-{setting.slug}", f"{title} ({setting.name})", caption, shown) if shown else None
 
 
-def _panel(title: str, y_label: str, lines: Iterator[Line] | list[Line]) -> Panel:
+def panel_of(title: str, y_label: str, lines: Iterable[Line]) -> Panel:
+    """A panel over training."""
     return Panel(title, "training iteration", y_label, tuple(lines))
 
 
-def _smoothing_note(setting: Setting) -> str:
+def smoothing_note(setting: Setting) -> str:
+    """What bands and lines are."""
     window = _window(_iterations(setting))
-    return f"{_BANDS}{f', all smoothed by a running mean over {window} iterations' if window > 1 else ''}."
+    return f"{BANDS}{f', all smoothed by a running mean over {window} iterations' if window > 1 else ''}."
 
 
 def _iterations(setting: Setting) -> int:
@@ -91,7 +94,8 @@ def _groups(setting: Setting) -> Iterator[Group]:
             yield group
 
 
-def _curves(setting: Setting, column: str) -> Iterator[Line]:
+def curves_of(setting: Setting, column: str) -> Iterator[Line]:
+    """A measure of every method over training."""
     for group in _groups(setting):
         colour, dashes = METHOD_COLOURS.get(group.method, "#767676"), METHOD_DASHES.get(group.method, "-")
         yield from _curve(group, column, group.label, colour, dashes)
@@ -115,7 +119,8 @@ def _common_evaluation(setting: Setting) -> str | None:
     return None
 
 
-def _episodes(setting: Setting, metric: str, evaluation: str | None) -> Iterator[Line]:
+def episodes_of(setting: Setting, metric: str, evaluation: str | None = None) -> Iterator[Line]:
+    """A measure of every method by inner episode against naive learners: of training, or of an evaluation."""
     for group in _groups(setting):
         rows = group.within(metric) if evaluation is None else group.evaluated(evaluation, metric)
         if not rows.empty:

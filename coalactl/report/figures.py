@@ -29,6 +29,8 @@ METHOD_COLOURS = {"coala-pg": BLUE, "shaping": BLUE, "m-fos": ORANGE, "batch-una
 METHOD_DASHES = {"m-fos": "--", "batch-unaware": "-."}
 
 _COLUMN, _PAGE, _HEIGHT, _LEGEND_ROW = 3.35, 6.9, 2.25, 0.17
+_MOST_BESIDE = 3
+"""Panels beside each other; more make another row."""
 # Letters beside each other below a panel, by the number of panels; 0 is below all of them.
 _LEGEND_ROOM = {0: 120, 1: 56, 2: 56, 3: 34}
 _STYLE: Mapping[Any, Any] = {
@@ -107,10 +109,13 @@ def render(figure: Figure, formats: Sequence[str]) -> Mapping[str, bytes]:
     columns = [_legend_columns(own, _LEGEND_ROOM[0 if shared and count > 1 else count]) for own in labels]
     rows = max(-(-len(own) // fitting) for own, fitting in zip(labels, columns, strict=True))
     with mpl.rc_context({**mpl.rcParamsDefault, **_STYLE, "backend": "agg"}):
-        canvas = Canvas(figsize=(_COLUMN if count == 1 else _PAGE, _HEIGHT + _LEGEND_ROW * rows))
+        grid = -(-count // _MOST_BESIDE)
+        canvas = Canvas(figsize=(_COLUMN if count == 1 else _PAGE, _HEIGHT * grid + _LEGEND_ROW * rows))
         FigureCanvasAgg(canvas)
-        drawn = list(np.atleast_1d(canvas.subplots(1, count)))
-        for axes, panel, fitting in zip(drawn, figure.panels, columns, strict=True):
+        drawn = list(canvas.subplots(grid, -(-count // grid), squeeze=False).flat)
+        for empty in drawn[count:]:
+            empty.remove()
+        for axes, panel, fitting in zip(drawn[:count], figure.panels, columns, strict=True):
             _draw(axes, panel, 4 if count > 2 else 6)
             if not shared:
                 _legend(axes, axes, "upper center", fitting, bbox_to_anchor=(0.5, -0.22))

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 
 from coalactl.report.settings import Group, Setting
 from coalactl.report.statistics import (
@@ -31,6 +31,19 @@ SHOWN_ANALYTICAL = {
     "zd_error": "ZD error",
     "zd_chi": "χ",
 }
+SHOWN_CLEANUP = {
+    "reward_vs_naive": "reward vs naive",
+    "coplayer_reward_vs_naive": "naive's reward",
+    "cleaning_discrepancy_vs_naive": "cleaning discrepancy vs naive",
+    "cleaning_vs_naive": "cleaning",
+    "coplayer_cleaning_vs_naive": "naive's cleaning",
+    "zapped_vs_naive": "zaps by naive",
+    "coplayer_zapped_vs_naive": "zaps at naive",
+    "reward_vs_meta": "reward vs meta",
+    "cleaning_discrepancy_vs_meta": "cleaning discrepancy vs meta",
+    "cleaning_vs_meta": "cleaning vs meta",
+    "zapped_vs_meta": "zaps vs meta",
+}
 _COLUMNS = (
     "setting",
     "method",
@@ -51,14 +64,18 @@ _COLUMNS = (
 
 def measure_tables(settings: Sequence[Setting]) -> Iterator[Table]:
     """The tables of the settings that there are."""
-    sampled = [setting for setting in settings if not setting.is_analytical]
     exact = [setting for setting in settings if setting.is_analytical]
-    if sampled:
-        yield _final(sampled)
-        yield _seeds(sampled)
+    cleanup = [setting for setting in settings if setting.game == "cleanup-lite"]
+    others = [setting for setting in settings if setting not in (*exact, *cleanup)]
+    if others:
+        yield _final(others)
+        yield _seeds(others, SHOWN)
+    if cleanup:
+        yield _cleanup(cleanup)
+        yield _seeds(cleanup, SHOWN_CLEANUP, "cleanup", " in CleanUp-lite")
     if exact:
         yield _analytical(exact)
-        yield _seeds(exact, "analytical-")
+        yield _seeds(exact, SHOWN_ANALYTICAL, "analytical", " in the analytical settings")
 
 
 def groups_of(settings: Sequence[Setting]) -> Iterator[tuple[Setting, Group]]:
@@ -69,20 +86,40 @@ def groups_of(settings: Sequence[Setting]) -> Iterator[tuple[Setting, Group]]:
 
 
 def _final(settings: Sequence[Setting]) -> Table:
+    return _means(
+        settings,
+        SHOWN,
+        "final",
+        "Final measures by setting and method",
+        "rewards a step, rates in the first and last inner episode",
+    )
+
+
+def _cleanup(settings: Sequence[Setting]) -> Table:
+    return _means(
+        settings,
+        SHOWN_CLEANUP,
+        "cleanup",
+        "Final measures in CleanUp-lite by setting and method",
+        "rewards, dirt removed and zaps that hit a step. Where nobody cleans there is no cleaning discrepancy either",
+    )
+
+
+def _means(settings: Sequence[Setting], headings: Mapping[str, str], name: str, title: str, units: str) -> Table:
     shown = []
     for setting, group in groups_of(settings):
-        cells = [mean_cell(list(group.values(column).values())) for column in SHOWN]
+        cells = [mean_cell(list(group.values(column).values())) for column in headings]
         shown.append((setting.name, group.label, str(len(group.seeds)), *cells))
     return Table(
-        name="final",
-        title="Final measures by setting and method",
+        name=name,
+        title=title,
         columns=_COLUMNS,
         rows=tuple(_numbers(settings)),
-        shown_columns=("setting", "method", "seeds", *SHOWN.values()),
+        shown_columns=("setting", "method", "seeds", *headings.values()),
         shown=tuple(shown),
         words=2,
         note="Mean ± standard deviation over training seeds of the last 10% of iterations, with the 95% t-interval; "
-        "rewards a step, rates in the first and last inner episode.",
+        f"{units}.",
     )
 
 
@@ -103,10 +140,9 @@ def _analytical(settings: Sequence[Setting]) -> Table:
     )
 
 
-def _seeds(settings: Sequence[Setting], prefix: str = "") -> Table:
+def _seeds(settings: Sequence[Setting], headings: Mapping[str, str], prefix: str = "", where: str = "") -> Table:
     rows: list[tuple[Cell, ...]] = []
     shown = []
-    headings = SHOWN_ANALYTICAL if prefix else SHOWN
     for setting, group in groups_of(settings):
         for run in group.runs:
             for seed in run.seeds:
@@ -115,8 +151,8 @@ def _seeds(settings: Sequence[Setting], prefix: str = "") -> Table:
                 cells = [number(values.get(column)) for column in headings]
                 shown.append((setting.name, group.label, str(seed), *cells))
     return Table(
-        name=f"{prefix}seeds",
-        title=f"Every seed's final measures{' in the analytical settings' if prefix else ''}",
+        name=f"{prefix}-seeds".lstrip("-"),
+        title=f"Every seed's final measures{where}",
         columns=("setting", "method", "seed", "measure", "value", "run"),
         rows=tuple(rows),
         shown_columns=("setting", "method", "seed", *headings.values()),

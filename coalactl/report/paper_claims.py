@@ -21,6 +21,7 @@ from coalactl.report.checks import (
     untrained,
 )
 from coalactl.report.claims import Claim
+from coalactl.report.cleanup_claims import CLEANUP_CLAIMS
 from coalactl.report.roles import LOOK_AHEADS
 
 CONSIDERABLY = 0.1
@@ -237,7 +238,7 @@ LOLA_CLAIMS = (
 
 CLAIMS = tuple(
     sorted(
-        (*SHAPING_CLAIMS, *LOLA_CLAIMS, *SEQUENCE_CLAIMS),
+        (*SHAPING_CLAIMS, *LOLA_CLAIMS, *SEQUENCE_CLAIMS, *CLEANUP_CLAIMS),
         key=lambda claim: (int(claim.figure.rstrip("ABC")), claim.figure),
     )
 )

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 
-from coalactl.report import curves, exact_curves
+from coalactl.report import cleanup_curves, curves, exact_curves
 from coalactl.report.claims import Judgement
 from coalactl.report.figures import Figure
 from coalactl.report.roles import Case
@@ -22,6 +22,10 @@ DRAWINGS: Mapping[str, Callable[[Case], Figure | None]] = {
     "5A": curves.learning_curves,
     "5B": curves.within_episodes,
     "5C": curves.mixed_pool,
+    "6": cleanup_curves.shaping,
+    "7": cleanup_curves.mixed,
+    "13": cleanup_curves.shaping_measures,
+    "14": cleanup_curves.mixed_measures,
 }
 
 

@@ -82,6 +82,11 @@ def _is_dilemma(config: Config) -> bool:
     return config["environment"].get("payoffs") == _DILEMMA and not config["population"].get("fixed")
 
 
+def _is_cleanup(config: Config) -> bool:
+    """CleanUp-lite of any size: what its table says otherwise than the paper stands among the differences."""
+    return config["environment"].get("name") == "cleanup-lite"
+
+
 def _naive_shares(config: Config) -> list[float]:
     return scheduled(config["population"].get("p_naive", 1.0))
 
@@ -91,8 +96,8 @@ def _one_method(config: Config) -> bool:
     return "+" not in method_of(config)
 
 
-def _shares(test: Callable[[list[float]], bool]) -> Callable[[Config], bool]:
-    return lambda config: _is_dilemma(config) and _one_method(config) and test(_naive_shares(config))
+def _shares(test: Callable[[list[float]], bool], game: Callable[[Config], bool]) -> Callable[[Config], bool]:
+    return lambda config: game(config) and _one_method(config) and test(_naive_shares(config))
 
 
 def _only_naive(shares: list[float]) -> bool:
@@ -137,9 +142,13 @@ def _analytical(name: str, fits: Callable[[Config], bool]) -> Role:
 
 
 _ALL = (
-    Role("ipd-shaping", ("ipd-shaping", "ipd-shaping-quick"), _shares(_only_naive), "sequence"),
-    Role("ipd-mixed", ("ipd-mixed", "ipd-mixed-quick"), _shares(_mixed), "sequence"),
-    Role("ipd-meta-only", ("ipd-meta-only",), _shares(_no_naive), "sequence"),
+    Role("ipd-shaping", ("ipd-shaping", "ipd-shaping-quick"), _shares(_only_naive, _is_dilemma), "sequence"),
+    Role("ipd-mixed", ("ipd-mixed", "ipd-mixed-quick"), _shares(_mixed, _is_dilemma), "sequence"),
+    Role("ipd-meta-only", ("ipd-meta-only",), _shares(_no_naive, _is_dilemma), "sequence"),
+    Role(
+        "cleanup-shaping", ("cleanup-shaping", "cleanup-shaping-quick"), _shares(_only_naive, _is_cleanup), "sequence"
+    ),
+    Role("cleanup-mixed", ("cleanup-mixed", "cleanup-mixed-quick"), _shares(_mixed, _is_cleanup), "sequence"),
     _analytical("analytical-extortion", _shaping("random", 1, _only_naive)),
     _analytical("analytical-extortion-from-defection", _shaping("always-defect", 1, _only_naive)),
     _analytical("analytical-extortioners-meet", _shaping("random", 2, _two_stages)),

@@ -102,6 +102,11 @@ class Setting(NamedTuple):
         """Whether all values are exact and one run holds many seeds."""
         return self.config.get("kind") == "analytical"
 
+    @property
+    def game(self) -> str:
+        """The name of its environment."""
+        return str(self.config["environment"].get("name", ""))
+
     def group(self, method: str) -> Group | None:
         """The method's runs; where it was trained with several values, those with the most seeds, newest first."""
         found = [group for group in self.groups.values() if group.method == method]

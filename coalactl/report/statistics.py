@@ -79,6 +79,22 @@ def paired_difference(first: Mapping[int, float], second: Mapping[int, float]) -
     return Paired(t_interval(list(differences.values())), differences)
 
 
+def welch_difference(first: Values, second: Values, confidence: float = CONFIDENCE) -> Interval:
+    """The difference of two means of other seeds or settings, with Welch's interval (1947); NaN ends for one seed."""
+    count = min(len(first), len(second))
+    if count == 0:
+        return no_interval(0)
+    apart = float(np.mean(first)) - float(np.mean(second))
+    if count == 1:
+        return Interval(apart, float("nan"), float("nan"), 1)
+    errors = [standard_deviation(values) ** 2 / len(values) for values in (first, second)]
+    if sum(errors) == 0.0:
+        return Interval(apart, apart, apart, count)
+    weights = sum(error**2 / (len(values) - 1) for error, values in zip(errors, (first, second), strict=True))
+    half = float(stats.t.ppf((1 + confidence) / 2, sum(errors) ** 2 / weights)) * sum(errors) ** 0.5
+    return Interval(apart, apart - half, apart + half, count)
+
+
 def wilson_interval(successes: int, count: int, confidence: float = CONFIDENCE) -> Interval:
     """A fraction of seeds with Wilson's score interval (1927), which holds near 0 and 1 and for few seeds."""
     if count == 0:

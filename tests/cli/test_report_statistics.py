@@ -15,6 +15,7 @@ from coalactl.report.statistics import (
     quartiles,
     standard_deviation,
     t_interval,
+    welch_difference,
     wilson_interval,
 )
 
@@ -40,6 +41,21 @@ def test_t_interval_against_scipys_own() -> None:
     values = np.random.default_rng(1).normal(size=7)
     expected = stats.ttest_1samp(values, 0).confidence_interval(0.95)
     assert t_interval(values)[1:3] == pytest.approx(expected)
+
+
+def test_welch_difference_gives_the_published_interval() -> None:
+    # R's documentation of t.test on these data as two groups: from -3.3654832 to 0.2054832.
+    assert welch_difference(FIRST, SECOND) == pytest.approx((-1.58, -3.3654832, 0.2054832, 10), abs=1e-7)
+
+
+def test_welch_difference_of_other_numbers_of_seeds_against_scipys_own() -> None:
+    draw = np.random.default_rng(4)
+    first, second = draw.normal(size=5), draw.normal(1.0, 3.0, size=8)
+    expected = stats.ttest_ind(first, second, equal_var=False).confidence_interval(0.95)
+    assert welch_difference(first, second)[1:3] == pytest.approx(expected)
+    assert welch_difference([1.0, 1.0], [0.5, 0.5]) == (0.5, 0.5, 0.5, 2)
+    assert math.isnan(welch_difference([1.0], second).low)
+    assert math.isnan(welch_difference([], second).estimate)
 
 
 def test_t_interval_covers_what_it_says_at_five_seeds() -> None:
