@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any
 
 from rich.table import Table
 
 from coalactl.console import OurConsole, quantity
 from coalactl.output import emit_json
-from coalactl.reproduction.figures import FIGURES, Figure, Scale
+from coalactl.reproduction.figures import FIGURES, Figure, Scale, parts_of
 from coalactl.reproduction.sweeps import sweep_of
 from coalactl.sweep.outcome import needs
 from coalactl.sweep.plan import plan
@@ -40,9 +41,10 @@ def _rows(figure: Figure) -> list[dict[str, Any]]:
 
 def _row(figure: Figure, scale: Scale, told: str) -> dict[str, Any]:
     runs = steps = 0
-    minutes = [part.minutes for part in figure.parts(scale)]
-    for part in figure.parts(scale):
-        sweep = sweep_of(part)
+    parts = parts_of([figure], scale)
+    minutes = [part.minutes for part in parts]
+    for part in parts:
+        sweep = sweep_of(part, Path())
         found = needs(sweep, plan(sweep))
         runs += found["selection_runs"] + found["final_runs"]
         steps += found["steps"]
@@ -50,7 +52,7 @@ def _row(figure: Figure, scale: Scale, told: str) -> dict[str, Any]:
         "figure": figure.name,
         "shows": figure.shows,
         "scale": told,
-        "parts": [part.name for part in figure.parts(scale)],
+        "parts": [part.name for part in parts],
         "runs": runs,
         "steps": steps or None,
         "minutes": None if None in minutes else sum(value for value in minutes if value is not None),

@@ -29,6 +29,8 @@ class Part(NamedTuple):
     methods: tuple[str, ...] = ()
     seeds: tuple[int, ...] = _FRESH_SEEDS
     settings: Mapping[str, Any] = {}
+    naive_from: str = ""
+    """A part of one run that is trained first: its meta agents are the naive agents of these runs."""
     minutes: float | None = None
     """On two cores that do nothing else; None where nothing was measured.
 
@@ -60,6 +62,16 @@ def _analytical(preset: str, minutes: float) -> Part:
 
 _LOOK_AHEADS = ("1", "2", "3", "10", "20")
 
+# CleanUp-lite in a size that two cores train.
+_SMALL_GRID = {
+    "environment.rows": 3,
+    "environment.columns": 3,
+    "rollout.meta_batch_size": 8,
+    "rollout.batch_size": 16,
+    "rollout.inner_episode_length": 32,
+    "run.iterations": 120,
+}
+
 PARTS = {
     part.name: part
     for part in (
@@ -75,6 +87,16 @@ PARTS = {
         Part("ipd-shaping", sweep="ipd-shaping"),
         Part("ipd-mixed", sweep="ipd-mixed"),
         Part("ipd-meta-only", preset="ipd-meta-only", methods=("coala-pg",)),
+        Part(
+            "cleanup-shaping-quick",
+            preset="cleanup-shaping",
+            methods=_METHODS,
+            settings={**_SMALL_GRID, "rollout.inner_episodes": 20},
+        ),
+        Part("cleanup-mixed-quick", preset="cleanup-mixed", methods=_METHODS, settings=_SMALL_GRID),
+        # Table 7 prints what was selected; the ranges of Table 6 at this size would be months.
+        Part("cleanup-shaping", preset="cleanup-shaping", methods=_METHODS),
+        Part("cleanup-mixed", preset="cleanup-mixed", methods=_METHODS),
         _analytical("extortion", 0.1),
         _analytical("extortion-from-defection", 0.1),
         _analytical("extortioners-meet", 0.2),
@@ -97,6 +119,9 @@ def _exact(name: str, number: str, shows: str, *presets: str) -> Figure:
 
 _SHAPING = (("ipd-shaping-quick",), ("ipd-shaping",))
 _MIXED = (("ipd-mixed-quick", "ipd-meta-only-quick"), ("ipd-mixed", "ipd-meta-only"))
+_CLEANUP_SHAPING = (("cleanup-shaping-quick",), ("cleanup-shaping",))
+_CLEANUP_MIXED = (("cleanup-mixed-quick",), ("cleanup-mixed",))
+_CLEANUP_BOTH = (("cleanup-mixed-quick", "cleanup-shaping-quick"), ("cleanup-mixed", "cleanup-shaping"))
 
 FIGURES = {
     figure.name: figure
@@ -116,9 +141,13 @@ FIGURES = {
         Figure("fig5a", "5A", "extortion of naive learners", *_SHAPING),
         Figure("fig5b", "5B", "behaviour within a meta-episode", *_SHAPING, pool="naive"),
         Figure("fig5c", "5C", "cooperation in a mixed pool", *_MIXED),
+        Figure("fig6", "6", "shaping in CleanUp-lite", *_CLEANUP_SHAPING),
+        Figure("fig7", "7", "a mixed pool in CleanUp-lite", *_CLEANUP_MIXED),
         _exact("fig8", "8", "extortion policies", "extortion"),
         _exact("fig9", "9", "a pair escapes defection", "from-defection"),
         _exact("fig10", "10", "a pair leaves tit-for-tat", "from-tit-for-tat"),
+        Figure("fig13", "13", "further measures of Fig. 6", *_CLEANUP_SHAPING),
+        Figure("fig14", "14", "further measures of Fig. 7", *_CLEANUP_BOTH),
     )
 }
 GROUPS = {
@@ -134,5 +163,10 @@ def named(names: Sequence[str]) -> tuple[Figure, ...]:
 
 
 def parts_of(figures: Sequence[Figure], scale: Scale) -> tuple[Part, ...]:
-    """What they are made of, each part once."""
-    return tuple({part.name: part for figure in figures for part in figure.parts(scale)}.values())
+    """What they are made of, each part once and after the one that its naive agents come from."""
+    own = [part for figure in figures for part in figure.parts(scale)]
+    return tuple({each.name: each for part in own for each in (*_before(part), part)}.values())
+
+
+def _before(part: Part) -> tuple[Part, ...]:
+    return (PARTS[part.naive_from],) if part.naive_from else ()

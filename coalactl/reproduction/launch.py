@@ -30,10 +30,14 @@ def reproduce(request: ReproduceRequest) -> ExitCode:
         describe(json=request.json)
         return ExitCode.OK
     executor = executor_of(request.as_sweep())
-    folders = {part.name: folder_of(part, request.folder) for part in parts_of(request.figures, request.scale)}
-    observers = {}
-    for name, folder in folders.items():
-        observers[name] = observer = Observer(folder, folder.read_sweep())
+    parts = parts_of(request.figures, request.scale)
+    folders = {part.name: folder_of(part, request.folder) for part in parts}
+    observers: dict[str, Observer] = {}
+    for part in parts:
+        if part.naive_from and observers[part.naive_from].failures():
+            continue  # Its naive agents are not there; that run's failure is told below.
+        folder = folders[part.name]
+        observers[part.name] = observer = Observer(folder, folder.read_sweep())
         observer.final_jobs()  # Those of a sweep that was here before.
         if observer.is_open():
             code = work(observer, executor, quiet=request.quiet)
@@ -43,7 +47,8 @@ def reproduce(request: ReproduceRequest) -> ExitCode:
         observer.final_jobs()  # Those of a choice that was made elsewhere.
     for figure in request.figures:
         if figure.pool:
-            _evaluate([observers[part.name] for part in figure.parts(request.scale)], figure, request)
+            names = [part.name for part in figure.parts(request.scale)]
+            _evaluate([observers[name] for name in names if name in observers], figure, request)
     failures = {name: why for observer in observers.values() for name, why in observer.failures().items()}
     if [run for observer in observers.values() for run in _finished(observer)]:
         _tell(request, _report(request.folder), failures)

@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 
 from coalactl.errors import ExitCode, UserError
 from coalactl.presets import find_preset, read_preset
-from coalactl.reproduction.figures import Part
+from coalactl.reproduction.figures import PARTS, Part
 from coalactl.sweep.definition import SelectionConfig, Sweep, checked, find_sweep, read_sweep
 from coalactl.sweep.folder import SweepFolder, is_sweep
+from coalactl.sweep.plan import plan
 
 
-def sweep_of(part: Part) -> Sweep:
-    """The sweep that trains a part; one preset without a choice has no final runs beside its trials."""
+def sweep_of(part: Part, out: Path) -> Sweep:
+    """The sweep that trains a part in a folder; one preset without a choice has no final runs beside its trials."""
     if part.sweep:
         return read_sweep(find_sweep(part.sweep), {})
     return checked(
@@ -21,10 +23,20 @@ def sweep_of(part: Part) -> Sweep:
             preset=part.preset,
             tables=read_preset(find_preset(part.preset)),
             axes={"meta.method": part.methods} if part.methods else {},
-            settings=part.settings,
+            settings={**part.settings, **_naive_agents(part, out)},
             selection=SelectionConfig(metric="reward_in_pool", seeds=part.seeds),
         )
     )
+
+
+def _naive_agents(part: Part, out: Path) -> dict[str, str]:
+    """Where the run is, or will be, that a part's naive agents come from, seen from here."""
+    if not part.naive_from:
+        return {}
+    source = PARTS[part.naive_from]
+    (trial,) = plan(sweep_of(source, out))
+    pack = SweepFolder(out / source.name).job(trial).path
+    return {"population.naive_from": Path(os.path.relpath(pack / f"seed-{trial.seeds[0]}")).as_posix()}
 
 
 def folder_of(part: Part, out: Path) -> SweepFolder:
@@ -32,7 +44,7 @@ def folder_of(part: Part, out: Path) -> SweepFolder:
 
     Raises :class:`UserError` where the folder holds another sweep: of another version, or of the user's own.
     """
-    path, wanted = out / part.name, sweep_of(part)
+    path, wanted = out / part.name, sweep_of(part, out)
     if not is_sweep(path):
         return SweepFolder.create(path, wanted)
     folder = SweepFolder.open(path)

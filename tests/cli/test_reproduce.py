@@ -41,7 +41,8 @@ def small(monkeypatch: pytest.MonkeyPatch) -> None:
 def test_a_figure_has_the_runs_that_its_claims_are_about(name: str, scale: Scale) -> None:
     figure = FIGURES[name]
     (claim,) = [claim for claim in CLAIMS if claim.figure == figure.number]
-    trials = [(sweep_of(part).preset, trial) for part in figure.parts(scale) for trial in plan(sweep_of(part))]
+    sweeps = [sweep_of(part, Path("out")) for part in figure.parts(scale)]
+    trials = [(sweep.preset, trial) for sweep in sweeps for trial in plan(sweep)]
     configs = [{**plain(trial.experiment), "preset": preset} for preset, trial in trials]
     for role in claim.roles:
         assert any(ROLES[role].fits(config) for config in configs), role
@@ -56,7 +57,7 @@ def test_every_claim_has_its_figure() -> None:
 def test_groups_are_of_figures_each_part_once() -> None:
     assert named(["all", "fig5a"]) == tuple(FIGURES.values())
     assert {figure.name for figure in FIGURES.values()} - {figure.name for figure in named(["analytical"])} == {
-        *("fig5a", "fig5b", "fig5c")
+        *("fig5a", "fig5b", "fig5c", "fig6", "fig7", "fig13", "fig14")
     }
     assert [part.name for part in parts_of(named(["fig5b", "fig5a"]), Scale.QUICK)] == ["ipd-shaping-quick"]
 
@@ -80,6 +81,54 @@ def test_a_figure_from_nothing_and_what_is_there_is_not_made_again(coalactl: Com
     assert again.json == told
     assert again.code == result.code
     assert {path: path.stat().st_mtime_ns for run in runs for path in run.path.rglob("*") if path.is_file()} == before
+
+
+def test_the_figures_of_cleanup_from_nothing(coalactl: Command, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Every criterion of Figs. 6, 7, 13 and 14 finds what it is about in what the engine has measured."""
+    write_network()
+    sizes = {
+        "environment.rows": 3,
+        "environment.columns": 2,
+        **SIZES,
+        "run.iterations": 2,
+        "population.stratified": True,
+    }
+    for name in ("cleanup-shaping-quick", "cleanup-mixed-quick"):
+        part = PARTS[name]._replace(settings={**sizes, "rollout.meta_batch_size": 4}, seeds=(7, 8))
+        monkeypatch.setitem(figures.PARTS, name, part)
+    told = coalactl("reproduce", "fig6", "fig7", "fig13", "fig14", "--out", "out", "--json").json
+    assert {claim["figure"] for claim in told["claims"]} == {"6", "7", "13", "14"}
+    assert all(check["verdict"] != "not tested" for claim in told["claims"] for check in claim["checks"])
+    drawn = {path.name.split("-")[1] for path in Path("out/report/figures").glob("*.png")}
+    assert drawn == {"6", "7", "13", "14"}
+
+
+@pytest.fixture
+def from_another(small: None, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Figure 5A with the meta agents of another part's run as its naive agents."""
+    part = figures.PARTS["ipd-shaping-quick"]
+    before = part._replace(name="before", methods=("coala-pg",), seeds=(3,))
+    monkeypatch.setitem(figures.PARTS, "before", before)
+    monkeypatch.setitem(figures.PARTS, part.name, part._replace(naive_from="before", methods=("m-fos",)))
+
+
+@pytest.mark.usefixtures("from_another")
+def test_naive_agents_come_from_a_run_that_is_trained_before() -> None:
+    before, part = parts_of([FIGURES["fig5a"]], Scale.QUICK)
+    assert (before.name, part.name) == ("before", "ipd-shaping-quick")
+    (trial,) = plan(sweep_of(before, Path("out")))
+    assert sweep_of(part, Path("out")).settings["population.naive_from"] == f"out/before/trials/{trial.id}/seed-3"
+
+
+@pytest.mark.usefixtures("from_another")
+def test_without_the_run_before_the_others_are_not_trained(coalactl: Command, monkeypatch: pytest.MonkeyPatch) -> None:
+    before = figures.PARTS["before"]
+    broken = {**before.settings, "meta.learning_rate": 1e30, "meta.max_grad_norm": 1e30}
+    monkeypatch.setitem(figures.PARTS, "before", before._replace(settings=broken))
+    result = coalactl("reproduce", "fig5a", "--out", "out", "-q")
+    assert result.code == ExitCode.FAILED
+    assert result.err.startswith("coalactl: 1 failed: coala-pg")
+    assert list(Path("out/ipd-shaping-quick/trials").iterdir()) == []
 
 
 @pytest.mark.usefixtures("small")
