@@ -40,6 +40,14 @@ CONFIGURATIONS = {
     "naive-chunk": ["ipd-shaping", "--set", "compute.naive_chunk=128"],
     "whole": ["ipd-shaping", "--set", "compute.meta_batch_chunk=64", "--set", "compute.naive_chunk=128"],
     "rematerialize": ["ipd-shaping-quick", "--set", "compute.rematerialize=true"],
+    "cleanup-4": ["cleanup-shaping", "--set", "rollout.meta_batch_size=4"],
+    "cleanup-16": ["cleanup-shaping", "--set", "rollout.meta_batch_size=16", "--set", "rollout.inner_episodes=25"],
+    "cleanup-mixed": ["cleanup-mixed", "--set", "rollout.meta_batch_size=32"],
+    "cleanup-long": ["cleanup-shaping", "--set", "rollout.meta_batch_size=32", "--set", "rollout.batch_size=8"],
+    "cleanup-chunk": [
+        *("cleanup-shaping", "--set", "rollout.meta_batch_size=16", "--set", "rollout.inner_episodes=10"),
+        *("--set", "compute.meta_batch_chunk=8"),
+    ],
     "chunk-rematerialize": [
         *("ipd-shaping", "--set", "rollout.meta_batch_size=32", "--set", "compute.meta_batch_chunk=16"),
         *("--set", "compute.rematerialize=true"),

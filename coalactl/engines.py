@@ -79,6 +79,9 @@ class Engine(Protocol):
     def memory_estimate(self, runs: int) -> int:
         """Resident bytes of a process that trains this many runs, roughly."""
 
+    def fitting_change(self, runs: int, limit: int) -> dict[str, int] | None:
+        """What to set so that so many runs fit into so many bytes; {} if they do, None if nothing helps."""
+
 
 def engine_for(experiment: Experiment) -> Engine:
     """The engine of an experiment; what does not fit together is the user's error."""

@@ -10,6 +10,7 @@ training iterations (``config_numbers``).
 from __future__ import annotations
 
 from collections.abc import Iterator
+from pathlib import PurePath
 from typing import Annotated, Any, Literal
 
 from pydantic import Field, model_validator
@@ -69,13 +70,17 @@ class FixedStrategy(Section):
 
 
 class PopulationConfig(Section):
-    """Who is trained, and whom the meta agents meet (§5.1, App. B.2)."""
+    """Who is trained, and whom the meta agents meet (§5.1, App. B.2).
+
+    ``naive_from``: a run whose meta agents the naive agents are, in turn; by default fresh initialisations.
+    """
 
     meta: Few | Annotated[tuple[AgentGroup, ...], Field(strict=False, min_length=1)] = 1
     naive: Size = 10
     p_naive: Probability = 1.0
     stratified: bool = False
     dynamic_naive: bool = False
+    naive_from: str | None = None
     fixed: Annotated[tuple[FixedStrategy, ...], Field(strict=False)] = ()
 
     @property
@@ -102,6 +107,16 @@ class PopulationConfig(Section):
     def _consistent(self) -> PopulationConfig:
         if self.fixed_share > 1 + 1e-9:
             raise ValueError(f"population.fixed: the weights add up to {self.fixed_share:g}; at most 1 is allowed")
+        if self.naive_from is not None and self.dynamic_naive:
+            raise ValueError(
+                f"population.naive_from: {self.naive_from!r} given, but with "
+                "population.dynamic_naive every naive agent is set to a meta agent; use one of the two"
+            )
+        if self.naive_from is not None and PurePath(self.naive_from).is_absolute():
+            raise ValueError(
+                f"population.naive_from: {self.naive_from!r} given; use a path from the folder where training starts, "
+                "since runs hold no absolute paths"
+            )
         if self.has_meta and self.meta_agents < 2:
             raise ValueError(
                 "population.p_naive: below 1 there are meta opponents, and an agent never meets itself; "

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import NamedTuple
+
 from coalactl_core.config import SequenceExperiment
 
 # Measured on a CPU, the same within an eighth for all widths and batches: the interpreter with all libraries takes
@@ -9,30 +11,49 @@ from coalactl_core.config import SequenceExperiment
 # part of the program (with a warm compile cache it does not, and the peak is that much lower).
 BASE_BYTES = 1_100_000_000
 COMPILER_BYTES_PER_BLOCK = 220_000_000
-# Arrays of the network's width that a backward pass keeps for each step of each trajectory and each block of a chunk.
-# Rematerialisation changes nothing at the peak: a chunk is recomputed as one, and then it is all there again.
-ARRAYS_PER_ROW = 18
+# What a program and its libraries take of an accelerator's own memory.
+ACCELERATOR_BASE_BYTES = 1_000_000_000
+# Arrays of the network's width that a backward pass keeps for each step of each trajectory and each block of a chunk;
+# with tables (``nets/tabulated.py``) what precedes the recurrence is not among them. Rematerialisation changes nothing
+# at the peak: a chunk is recomputed as one, and then it is all there again.
+ARRAYS_PER_ROW = 41
+ARRAYS_PER_ROW_WITH_TABLES = 18
 FLOAT_BYTES = 4
-# A stored step: compact state, action, reward, log-probability, value, advantage, target, and what they are copied and
-# joined from. Every device has all steps to learn from.
-BYTES_PER_STORED_STEP = 80
-BYTES_PER_STORED_STEP_AND_DEVICE = 60
+# Of a chunk's observations: as they are, and in the order of the scan.
+OBSERVATION_COPIES = 2
+# A stored step, copies and what is computed of it included: compact state, action, reward, log-probability, value,
+# advantage, target. Every device has all steps to learn from. Tables take windows of observations; they are stored too.
+BYTES_PER_STORED_STEP = 20
+STATE_COPIES = 3
+WINDOW_BYTES_PER_STORED_STEP = 70
+WINDOW_BYTES_PER_STORED_STEP_AND_DEVICE = 40
 
 
-def estimate_bytes(
-    experiment: SequenceExperiment,
-    *,
-    runs_at_once: int,
-    agents_at_once: int,
-    learning_chunk: int,
-    naive_chunk: int,
-    devices: int,
-) -> int:
-    """Resident bytes of a process that trains the experiment, roughly; chunks are those of all devices together."""
-    sizes, network = experiment.rollout, experiment.network
-    row = ARRAYS_PER_ROW * FLOAT_BYTES * max(network.width, network.mlp_width) * network.depth
-    learning_rows = min(learning_chunk, experiment.minibatch_size) * sizes.batch_size * sizes.steps
-    naive_rows = min(naive_chunk, sizes.meta_batch_size) * sizes.batch_size * sizes.inner_episode_length
-    stored = (BYTES_PER_STORED_STEP + devices * BYTES_PER_STORED_STEP_AND_DEVICE) * experiment.steps_per_iteration
-    base = BASE_BYTES + network.depth * COMPILER_BYTES_PER_BLOCK
-    return base + runs_at_once * (stored + agents_at_once * row * (learning_rows + naive_rows))
+class StepSizes(NamedTuple):
+    """What a game adds to each step of each trajectory: bytes of the compact state and of what a policy takes of it."""
+
+    state: int
+    observation: int
+    has_tables: bool
+
+
+def estimate_bytes(experiment: SequenceExperiment, step: StepSizes, *, runs: int, on_cpu: bool) -> int:
+    """What training takes, roughly: resident bytes of the process, or memory of each accelerator.
+
+    Of the experiment ``[compute]`` is settled. Devices of a CPU share one memory; an accelerator has its own.
+    """
+    sizes, network, compute = experiment.rollout, experiment.network, experiment.compute
+    together = int(compute.devices) if on_cpu else 1
+    arrays = ARRAYS_PER_ROW_WITH_TABLES if step.has_tables else ARRAYS_PER_ROW
+    row = arrays * FLOAT_BYTES * max(network.width, network.mlp_width) * network.depth
+    row += OBSERVATION_COPIES * step.observation
+    learning = min(int(compute.meta_batch_chunk) * together, experiment.minibatch_size) * sizes.batch_size * sizes.steps
+    naive = min(int(compute.naive_chunk) * together, sizes.meta_batch_size) * sizes.batch_size
+    rows = learning + naive * sizes.inner_episode_length
+    stored = together * (BYTES_PER_STORED_STEP + STATE_COPIES * step.state)
+    if step.has_tables:
+        stored += WINDOW_BYTES_PER_STORED_STEP + together * WINDOW_BYTES_PER_STORED_STEP_AND_DEVICE
+    runs_at_once = min(runs, int(compute.run_chunk))
+    agents_at_once = min(int(compute.agent_chunk), experiment.population.meta_agents)
+    base = BASE_BYTES + network.depth * COMPILER_BYTES_PER_BLOCK if on_cpu else ACCELERATOR_BASE_BYTES
+    return base + runs_at_once * (stored * experiment.steps_per_iteration + agents_at_once * row * rows)

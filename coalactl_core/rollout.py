@@ -228,18 +228,18 @@ def _coplayer_logits(
 def _learn(
     learners: Learner, records: Record, is_naive: Bool[Array, "meta_batch"], hyper: NaiveHyperparameters, game: Game
 ) -> Learner:
-    """The naive co-players' updates, in chunks; other opponents stay as they are."""
+    """The naive co-players' updates, in chunks that see what was observed; other opponents stay as they are."""
     seat = game.seats[1]
-    experience = Experience(
-        observations=jax.vmap(jax.vmap(jax.vmap(lambda state: seat.observe(state, 1))))(records.state),
-        actions=records.actions[..., 1],
-        rewards=records.rewards[..., 1],
+    observe: Callable[[EnvironmentState], Num[Array, "*lead"]] = jax.vmap(
+        jax.vmap(lambda state: seat.observe(state, 1))
     )
 
-    def update(pair: tuple[Learner, Experience]) -> Learner:
-        return naive_update(*pair, hyper, policy=seat.policy, optimizer=game.naive_optimizer)
+    def update(pair: tuple[Learner, Record]) -> Learner:
+        learner, record = pair
+        experience = Experience(observe(record.state), record.actions[..., 1], record.rewards[..., 1])
+        return naive_update(learner, experience, hyper, policy=seat.policy, optimizer=game.naive_optimizer)
 
-    updated = map_in_chunks(update, (learners, experience), chunk=game.naive_chunk)
+    updated = map_in_chunks(update, (learners, records), chunk=game.naive_chunk)
     return _select(is_naive, updated, learners)
 
 

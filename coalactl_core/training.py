@@ -14,11 +14,10 @@ from jax.flatten_util import ravel_pytree
 from jaxtyping import ArrayLike, Bool, Int, Key, PyTree, Shaped, UInt
 
 from coalactl_core.chunks import map_in_chunks
-from coalactl_core.compute import with_chosen_compute
 from coalactl_core.config import ConfigurationError, SequenceExperiment
+from coalactl_core.fitting import fitting_change, memory_needed, settled
 from coalactl_core.hyperparameters import at_iteration, hyperparameters_of
 from coalactl_core.iteration import iterate
-from coalactl_core.memory import estimate_bytes
 from coalactl_core.metrics import summarize
 from coalactl_core.pieces import Pieces, build_pieces
 from coalactl_core.population import naive_set, sample_opponents
@@ -123,21 +122,33 @@ class Engine:
         fitting = _fitting(parameters, self.summary(state).parameters)
         return state._replace(meta=jax.jit(jax.vmap(jax.vmap(fresh)))(fitting))
 
+    def with_naive(self, state: TrainState, run: int, parameters: PyTree) -> TrainState:
+        """The state in which the naive agents of one run start at others' parameters, taken in turn.
+
+        ``parameters`` lead with (runs, agents), of one run.
+
+        Raises:
+            ConfigurationError: they are another network's.
+        """
+        count = self.pieces.population.naive
+        given = jax.tree.map(lambda leaf: np.asarray(leaf)[:, np.arange(count) % leaf.shape[1]], parameters)
+        own = jax.tree.map(lambda leaf: np.repeat(leaf[:1, :1], count, axis=1), self.summary(state).parameters)
+        vectors = jax.vmap(lambda agent: ravel_pytree(agent)[0])(
+            jax.tree.map(lambda leaf: leaf[0], _fitting(given, own))
+        )
+        return state._replace(naive=state.naive.at[run].set(vectors))
+
     def finite_parameters(self, state: TrainState) -> Bool[np.ndarray, "runs agents"]:
         """Whether all parameters of each run and agent are finite numbers."""
         return np.isfinite(jax.device_get(state.meta.params)).all(-1)
 
     def memory_estimate(self, runs: int) -> int:
         """Resident bytes of a process that trains this many runs, roughly."""
-        compute = self.experiment.compute
-        return estimate_bytes(
-            self.experiment,
-            runs_at_once=min(runs, self.run_chunk),
-            agents_at_once=min(int(compute.agent_chunk), self.pieces.population.meta),
-            learning_chunk=int(compute.meta_batch_chunk) * self.shards.devices,
-            naive_chunk=self.pieces.game.naive_chunk * self.shards.devices,
-            devices=self.shards.devices,
-        )
+        return memory_needed(self.experiment, self.pieces.game, runs)
+
+    def fitting_change(self, runs: int, limit: int) -> dict[str, int] | None:
+        """What to set so that so many runs fit into so many bytes; {} if they do, None if nothing helps."""
+        return fitting_change(self.experiment, self.pieces.game, runs, limit)
 
     @property
     def kinds(self) -> tuple[str, ...]:
@@ -193,7 +204,7 @@ class Engine:
         return jax.jit(jax.vmap(jax.vmap(self.pieces.unpack)))
 
     def _check_choices(self, experiment: SequenceExperiment) -> None:
-        ours, theirs = self.experiment.static_choices, with_chosen_compute(experiment).static_choices
+        ours, theirs = self.experiment.static_choices, settled(experiment).static_choices
         differing = [key for key in ours if ours[key] != theirs[key]]
         if differing:
             raise ConfigurationError(
@@ -220,7 +231,7 @@ def build_engine(experiment: SequenceExperiment) -> Engine:
     Raises:
         ConfigurationError: a plugin is unknown, or parts of the configuration do not fit each other.
     """
-    experiment = with_chosen_compute(experiment)
+    experiment = settled(experiment)
     return Engine(experiment=experiment, pieces=build_pieces(experiment), run_chunk=int(experiment.compute.run_chunk))
 
 

@@ -26,3 +26,15 @@ class Result(NamedTuple):
 
 
 Command = Callable[..., Result]
+
+
+def assert_one_line(result: Result, *words: str, code: int = 2) -> None:
+    """A mistake is told in one line, with these words and no traceback."""
+    assert result.code == code, result.err
+    lines = result.err.splitlines()
+    assert len(lines) == 1, result.err
+    assert lines[0].startswith("coalactl: ")
+    assert len(lines[0]) < 500, lines[0]
+    assert "unexpected error" not in lines[0]
+    for word in words:
+        assert word in lines[0], lines[0]

@@ -14,6 +14,7 @@ from coalactl.runs.pack import Pack
 from coalactl.sweep.folder import Job
 from coalactl.training.attempt import Runs, stores_of, train_on
 from coalactl.training.resuming import experiment_in, status_in, take_up
+from coalactl.training.room import check_room
 from coalactl.training.signals import StopSignals
 from coalactl_core.config import SequenceExperiment
 from coalactl_core.experiments import Experiment
@@ -26,7 +27,7 @@ if TYPE_CHECKING:
 # cores. Nothing is gained there by more: runs are computed one after the other (benchmarks/NOTES.md).
 _STEPS_TOGETHER_ON_CPU = 2**20
 # The share of an accelerator's memory that runs may take, of which the estimate is rough.
-_MEMORY_SHARE = 0.6
+_MEMORY_SHARE = 0.8
 _MOST_RUNS = 1024
 
 
@@ -40,15 +41,15 @@ class Program:
 
     def runs_together(self) -> int:
         """How many runs train at once: what fits the memory of an accelerator, on a CPU what takes seconds."""
-        import jax
+        from coalactl_core.fitting import accelerator_memory
 
         engine = self.engine
         if engine.experiment.kind == "analytical":
             return 1  # A run holds all its seeds, and every number is part of the program.
-        if jax.default_backend() == "cpu":
+        limit = accelerator_memory()
+        if limit is None:
             return max(1, _STEPS_TOGETHER_ON_CPU // engine.steps_per_iteration)
-        limit = _MEMORY_SHARE * (jax.local_devices()[0].memory_stats() or {}).get("bytes_limit", 2**33)
-        fitting = [2**power for power in range(11) if engine.memory_estimate(2**power) <= limit]
+        fitting = [2**power for power in range(11) if engine.memory_estimate(2**power) <= _MEMORY_SHARE * limit]
         return min(_MOST_RUNS, max(fitting, default=1))
 
     def train(self, jobs: Sequence[Job], preset: str, view: View, stop: StopSignals) -> ExitCode:
@@ -58,6 +59,7 @@ class Program:
         or a write failed.
         """
         with stop.leaving_at_once():
+            check_room(self.engine, sum(len(job.trial.seeds) for job in jobs))
             runs = _runs_of(jobs, self.engine)
         with runs.lock():
             stores = stores_of(runs, preset)
@@ -71,10 +73,10 @@ def program_of(job: Job) -> str:
     experiment = experiment_of(job)
     if not isinstance(experiment, SequenceExperiment):
         return json.dumps(plain(experiment), sort_keys=True)
-    from coalactl_core.compute import with_chosen_compute
+    from coalactl_core.fitting import settled
     from coalactl_core.hyperparameters import most_points
 
-    experiment = with_chosen_compute(experiment)
+    experiment = settled(experiment)
     run = {**plain(experiment)["run"], "seed": None}
     return json.dumps([experiment.static_choices, run, most_points(experiment)], sort_keys=True)
 

@@ -47,6 +47,7 @@ def _start(request: TrainRequest, stop: StopSignals) -> ExitCode:
     with stop.leaving_at_once():
         prepare_jax()
         from coalactl.training.describe import describe
+        from coalactl.training.room import check_room
 
         engine = engine_for(resolved.experiment)
     resolved = with_choices(resolved, engine.experiment)
@@ -55,6 +56,7 @@ def _start(request: TrainRequest, stop: StopSignals) -> ExitCode:
     if request.dry_run:
         describe(engine, resolved, preset, len(seeds), json=request.json)
         return ExitCode.OK
+    check_room(engine, len(seeds))
     path = request.out or _default_path(preset, resolved, seeds)
     return _start_at(path, engine, experiments, preset, request, stop)
 
@@ -67,11 +69,11 @@ def _start_at(
     request: TrainRequest,
     stop: StopSignals,
 ) -> ExitCode:
-    from coalactl.training.initial import initial_parameters
+    from coalactl.training.initial import fresh_state, initial_parameters, naive_source
     from coalactl.training.store import lane
 
     with stop.leaving_at_once():
-        state = engine.init([experiment.run.seed for experiment in experiments])
+        state = fresh_state(engine, experiments)
         if request.init_from is not None:
             state = initial_parameters(request.init_from, engine, state)
     runs = _create(path, experiments, preset, request)
@@ -79,9 +81,10 @@ def _start_at(
         context.enter_context(runs.lock())
         log_to(runs.runs[0].log_file)
         stores = stores_of(runs, preset.name)
+        starts_elsewhere = request.init_from is not None or naive_source(experiments[0]) is not None
         for place, store in enumerate(stores):
             store.tell("running", 0, 0.0, {})
-            if request.init_from is not None:  # Nothing in the run's own files but this says where it started.
+            if starts_elsewhere:  # Nothing in the run's own files but this says where it started.
                 store.save(lane(state, place), 0)
         return run_attempt(runs, engine, stores, state, Beginning(0, 0.0), request, stop)
 

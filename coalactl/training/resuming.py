@@ -21,6 +21,7 @@ from coalactl.runs.pack import Pack
 from coalactl.training.attempt import Beginning, Runs, run_attempt, stores_of, warn
 from coalactl.training.outcome import report
 from coalactl.training.request import TrainRequest, with_seeds_in_run
+from coalactl.training.room import check_room
 from coalactl.training.signals import StopSignals
 from coalactl_core.experiments import Experiment
 
@@ -54,6 +55,7 @@ def _go_on(runs: Runs, statuses: Sequence[Status], request: TrainRequest, stop: 
     with stop.leaving_at_once():
         prepare_jax(devices if isinstance(devices, int) else None)
         engine = engine_for(runs.experiments[0])
+        check_room(engine, len(runs.runs))
         stores = stores_of(runs, statuses[0].preset)
         state, step = _restored(runs, engine, stores, statuses)
     if step > runs.experiments[0].run.iterations:
@@ -80,6 +82,7 @@ def take_up(
 
 def _restored(runs: Runs, engine: Engine, stores: Sequence[RunStore], statuses: Sequence[Status]) -> tuple[Any, int]:
     """The state at the newest common checkpoint of all that have not diverged, and its step."""
+    from coalactl.training.initial import fresh_state
     from coalactl.training.store import lane, restore_newest, stack
 
     state = engine.init([experiment.run.seed for experiment in runs.experiments], runs.experiments)
@@ -92,7 +95,7 @@ def _restored(runs: Runs, engine: Engine, stores: Sequence[RunStore], statuses: 
             raise UserError(
                 f"{runs.path}: the parameters it started from (--init-from) are gone; start it anew", ExitCode.DAMAGED
             )
-        return state, 0
+        return fresh_state(engine, runs.experiments), 0
     lanes = [lane(state, place) for place in range(len(stores))]
     for place, given in zip(alive, restored[1], strict=True):
         lanes[place] = given

@@ -133,6 +133,10 @@ class AnalyticalEngine:
         rows = self.call_capacity * self.metric_count * 2
         return _BASE_BYTES + runs * size * (policies * (naive.steps + 1) * _KEPT_PER_STEP + rows)
 
+    def fitting_change(self, runs: int, limit: int) -> dict[str, int] | None:
+        """Nothing makes an exact run smaller: {} if it fits into so many bytes, None if not."""
+        return {} if self.memory_estimate(runs) <= limit else None
+
     def _check_program(self, experiment: AnalyticalExperiment) -> None:
         """Every number is part of the program here."""
         free = {"run", "compute"}

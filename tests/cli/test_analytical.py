@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 import pytest
-from command_line import Command
+from command_line import Command, assert_one_line
 from processes import assert_same_rows, leftovers, rows_of, start
 
 from coalactl.runs.checkpoints import steps
@@ -50,15 +50,6 @@ def train(coalactl: Command, monkeypatch: pytest.MonkeyPatch) -> Command:
 
     monkeypatch.setattr(engines, "build_analytical_engine", kept)
     return lambda *arguments: coalactl("train", *arguments)
-
-
-def assert_one_line(result: Any, *words: str, code: int = 2) -> None:
-    assert result.code == code, result.err
-    lines = result.err.strip().splitlines()
-    assert len(lines) == 1
-    assert lines[0].startswith("coalactl: ")
-    for word in words:
-        assert word in lines[0]
 
 
 # --- a run and what is told of it -----------------------------------------------------------------------------------

@@ -10,7 +10,7 @@ import os
 from pathlib import Path
 
 import pytest
-from command_line import Command, Result
+from command_line import Command, Result, assert_one_line
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from processes import SMALL
@@ -121,6 +121,8 @@ CLEANUP = [
     ("environment.order_of_moving=middle", "'last' or 'first'"),
     ("environment.row=3", "did you mean 'environment.rows'?"),
     ("environment.payoffs=[[1, 2], [3, 4]]", "no such key"),
+    ("population.naive_from=nowhere", "there is no run"),
+    ("population.naive_from=/nowhere", "no absolute paths"),
     ("population.fixed=[{ strategy = 'tit-for-tat', weight = 0.1 }]", "two-action matrix games only"),
 ]
 
@@ -196,17 +198,6 @@ def _things_in_the_way() -> None:
     Path("folder.toml").mkdir()
     for link, target in {"loop": "loop", "loop.toml": "loop.toml", "dangling": "nowhere"}.items():
         Path(link).symlink_to(target)
-
-
-def assert_one_line(result: Result, *words: str, code: int = 2) -> None:
-    assert result.code == code, result.err
-    lines = result.err.splitlines()
-    assert len(lines) == 1, result.err
-    assert lines[0].startswith("coalactl: ")
-    assert len(lines[0]) < 500, lines[0]
-    assert "unexpected error" not in lines[0]
-    for word in words:
-        assert word in lines[0], lines[0]
 
 
 def test_there_are_many_cases() -> None:

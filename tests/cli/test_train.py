@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import shlex
+import shutil
 import signal
 import sys
 import threading
@@ -14,9 +15,11 @@ from types import SimpleNamespace
 import numpy as np
 import pandas as pd
 import pytest
-from command_line import TINY, Command
+from command_line import TINY, Command, assert_one_line
 
-from coalactl.runs.checkpoints import steps
+from coalactl.configuration import validate
+from coalactl.engines import engine_for
+from coalactl.runs.checkpoints import restore, steps
 from coalactl.runs.directory import RunDirectory
 from coalactl.runs.metric_files import read_episodes, read_metrics
 
@@ -252,6 +255,39 @@ def test_init_from_starts_at_another_runs_parameters(whole: dict[str, object], t
     misfit = train(*wider, "--iterations", "1", "--init-from", "whole", "--out", "other")
     assert (misfit.code, "network" in misfit.err) == (4, True)
     assert not Path("other/config.toml").exists()
+
+
+def test_naive_agents_start_at_a_runs_meta_agents(whole: dict[str, object], train: Command) -> None:
+    drawn = train(*TINY, "--iterations", "1", "--out", "drawn", "--json")
+    options = [*TINY, "--set", "population.naive_from=whole", "--json"]
+    taken = train(*options, "--iterations", "2", "--out", "taken")
+    assert taken.code == 0, taken.err
+    assert drawn.json["parameters_digest"] != taken.json["parameters_digest"]
+    assert steps(RunDirectory("taken"))[0] == 0  # where it started is in the run itself
+    train(*options, "--iterations", "1", "--out", "again")
+    shutil.rmtree("again/checkpoints/1")
+    Path("whole").rename("moved")
+    again = train("--resume", "again", "--iterations", "2", "--json")
+    assert again.json["parameters_digest"] == taken.json["parameters_digest"]
+    assert_one_line(train(*options, "-q", "--out", "gone"), "population.naive_from: whole: there is no run", code=2)
+    assert not Path("gone").exists()
+
+
+def test_an_agent_of_the_run_is_every_naive_agent(whole: dict[str, object], train: Command) -> None:
+    train(*TINY, "--iterations", "1", "--set", "population.naive_from=whole", "--out", "taken", "-q")
+    parts = []
+    for name, step in (("whole", max(steps(RunDirectory("whole")))), ("taken", 0)):
+        run = RunDirectory(name)
+        engine = engine_for(validate(run.read_config()))
+        parts.append(restore(run, engine.run_template, step)[1])
+    whole_state, taken_state = parts
+    assert np.array_equal(taken_state.naive, np.repeat(whole_state.meta.params, len(taken_state.naive), axis=0))
+
+
+def test_a_run_that_cannot_fit_says_what_would_before_anything_is_written(train: Command) -> None:
+    result = train("cleanup-shaping", "--set", "rollout.meta_batch_size=1000000", "--out", "huge")
+    assert_one_line(result, "memory: about", "it fits with --set rollout.meta_batch_size=", code=2)
+    assert not Path("huge").exists()
 
 
 def test_the_default_directory_is_named_after_preset_method_seed_and_time(train: Command) -> None:

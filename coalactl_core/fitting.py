@@ -1,0 +1,88 @@
+"""How a run is laid out so that it fits: every "auto" of ``[compute]`` settled, the memory that it then takes.
+
+Memory is a setting, not a crash: gradients accumulate over smaller chunks of the meta-batch where larger ones do not
+fit.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+import jax
+
+from coalactl_core.compute import with_chosen_compute
+from coalactl_core.config import SequenceExperiment
+from coalactl_core.memory import StepSizes, estimate_bytes
+from coalactl_core.pieces import build_pieces
+from coalactl_core.rollout import Game
+
+# The share of an accelerator's memory that a run is laid out for: the estimate is off by up to a quarter.
+_MEMORY_SHARE = 0.75
+
+
+def settled(experiment: SequenceExperiment) -> SequenceExperiment:
+    """The experiment with every "auto" of ``[compute]`` replaced by what suits the device at hand and its memory."""
+    chosen, limit = with_chosen_compute(experiment), accelerator_memory()
+    if limit is None or experiment.compute.meta_batch_chunk != "auto":
+        return chosen
+    changes = fitting_change(chosen, build_pieces(chosen).game, 1, int(limit * _MEMORY_SHARE)) or {}
+    # A smaller meta-batch would be another experiment.
+    return with_changes(chosen, {key: value for key, value in changes.items() if key.startswith("compute.")})
+
+
+def accelerator_memory() -> int | None:
+    """Bytes of each accelerator's memory that JAX may use; None on a CPU, or where JAX does not know."""
+    if jax.default_backend() == "cpu":
+        return None
+    return (jax.local_devices()[0].memory_stats() or {}).get("bytes_limit")
+
+
+def memory_needed(experiment: SequenceExperiment, game: Game, runs: int) -> int:
+    """What so many runs of a settled experiment take at once, see :func:`memory.estimate_bytes`."""
+    return estimate_bytes(experiment, _step_sizes(game), runs=runs, on_cpu=jax.default_backend() == "cpu")
+
+
+def fitting_change(experiment: SequenceExperiment, game: Game, runs: int, limit: int) -> dict[str, int] | None:
+    """What to change of a settled experiment so that it fits: nothing, smaller chunks, at last a smaller meta-batch.
+
+    None: not even the smallest meta-batch fits.
+    """
+    for changes in _smaller(experiment):
+        if memory_needed(with_changes(experiment, changes), game, runs) <= limit:
+            return changes
+    return None
+
+
+def with_changes(experiment: SequenceExperiment, changes: dict[str, int]) -> SequenceExperiment:
+    """The experiment with other numbers for keys as ``compute.meta_batch_chunk``."""
+    tree: dict[str, Any] = experiment.model_dump()
+    for key, value in changes.items():
+        section, _, name = key.partition(".")
+        tree[section][name] = value
+    return SequenceExperiment.model_validate(tree)
+
+
+def _smaller(experiment: SequenceExperiment) -> Iterator[dict[str, int]]:
+    yield {}
+    passes, devices = experiment.meta.passes[1], int(experiment.compute.devices)
+    chunk, whole = int(experiment.compute.meta_batch_chunk), experiment.minibatch_size // devices
+    chunks = [size for size in range(min(chunk, whole), 0, -1) if whole % size == 0 and size < chunk]
+    for size in chunks:
+        yield {"compute.meta_batch_chunk": size, "compute.naive_chunk": size}
+    smallest = {key: 1 for key in ("compute.meta_batch_chunk", "compute.naive_chunk") if chunks}
+    parts = experiment.rollout.meta_batch_size // (passes * devices)
+    while parts > 1:
+        parts //= 2
+        yield {**smallest, "rollout.meta_batch_size": parts * passes * devices}
+
+
+def _step_sizes(game: Game) -> StepSizes:
+    """What the game adds to each step; nothing is computed."""
+    state = jax.eval_shape(game.environment.reset, jax.random.key(0))
+    observation = jax.eval_shape(lambda state: game.observe(state, 0), state)
+    return StepSizes(state=_bytes(state), observation=_bytes(observation), has_tables=game.policy.takes_indices)
+
+
+def _bytes(tree: Any) -> int:
+    return sum(leaf.size * leaf.dtype.itemsize for leaf in jax.tree.leaves(tree))

@@ -1,0 +1,75 @@
+"""A run is laid out so that it fits; the paper's largest setting fits one accelerator."""
+
+from __future__ import annotations
+
+import pytest
+
+from coalactl.configuration import resolve
+from coalactl.presets import find_preset, read_preset
+from coalactl_core import fitting
+from coalactl_core.config import SequenceExperiment
+from coalactl_core.pieces import build_pieces
+
+GIGABYTE = 10**9
+
+
+def settings(**given: object) -> SequenceExperiment:
+    """The paper's shaping of naive learners in CleanUp-lite, laid out as on an accelerator before it is known which."""
+    preset = find_preset("cleanup-shaping")
+    whole = {"meta_batch_chunk": 256, "naive_chunk": 512, "agent_chunk": 1, "run_chunk": 64, "devices": 1}
+    keys = {**{f"compute.{key}": value for key, value in whole.items()}, "compute.scan": "associative", **given}
+    overrides = {key: (value, "") for key, value in keys.items()}
+    experiment = resolve(read_preset(preset), preset.label, overrides).experiment
+    assert isinstance(experiment, SequenceExperiment)
+    return experiment
+
+
+def needed(experiment: SequenceExperiment) -> int:
+    return fitting.memory_needed(experiment, build_pieces(experiment).game, 1)
+
+
+def change(experiment: SequenceExperiment, limit: int) -> dict[str, int] | None:
+    return fitting.fitting_change(experiment, build_pieces(experiment).game, 1, limit)
+
+
+@pytest.mark.parametrize(("gigabytes", "least", "most"), [(141, 32, 128), (16, 1, 8)])
+def test_the_largest_setting_fits_one_accelerator(
+    monkeypatch: pytest.MonkeyPatch, gigabytes: int, least: int, most: int
+) -> None:
+    monkeypatch.setattr(fitting, "accelerator_memory", lambda: gigabytes * GIGABYTE)
+    asked = settings(**{"compute.meta_batch_chunk": "auto", "compute.naive_chunk": "auto"})
+    monkeypatch.setattr(fitting, "with_chosen_compute", lambda _: settings())
+    found = fitting.settled(asked)
+    assert needed(found) <= 0.75 * gigabytes * GIGABYTE
+    chunk = int(found.compute.meta_batch_chunk)
+    assert least <= chunk <= most
+    assert 256 % chunk == 0
+    assert found.rollout == asked.rollout  # an accelerator too small gets no other experiment
+
+
+def test_a_chunk_that_was_asked_for_stays(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(fitting, "accelerator_memory", lambda: 16 * GIGABYTE)
+    assert fitting.settled(settings()).compute.meta_batch_chunk == 256
+
+
+def test_chunks_are_lowered_before_the_meta_batch_is() -> None:
+    experiment = settings()
+    assert change(experiment, needed(experiment)) == {}
+    smaller = change(experiment, needed(experiment) - 1)
+    assert smaller == {"compute.meta_batch_chunk": 128, "compute.naive_chunk": 128}
+    least = settings(**{"compute.meta_batch_chunk": 1, "compute.naive_chunk": 1})
+    assert change(least, needed(least) - 1) == {"rollout.meta_batch_size": 256}
+    assert change(experiment, needed(least) - 1) == {
+        "compute.meta_batch_chunk": 1,
+        "compute.naive_chunk": 1,
+        "rollout.meta_batch_size": 256,
+    }
+    assert change(experiment, GIGABYTE) is None
+
+
+def test_what_is_proposed_fits_a_minibatch_on_every_device() -> None:
+    game = build_pieces(settings()).game
+    experiment = settings(**{"compute.devices": 8, "rollout.meta_batch_size": 48, "meta.minibatches": 2})
+    smaller = fitting.fitting_change(experiment, game, 1, 13 * GIGABYTE)
+    assert smaller is not None
+    assert smaller["rollout.meta_batch_size"] == 16  # one for each device in each of the two minibatches
