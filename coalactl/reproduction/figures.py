@@ -62,16 +62,6 @@ def _analytical(preset: str, minutes: float) -> Part:
 
 _LOOK_AHEADS = ("1", "2", "3", "10", "20")
 
-# CleanUp-lite in a size that two cores train.
-_SMALL_GRID = {
-    "environment.rows": 3,
-    "environment.columns": 3,
-    "rollout.meta_batch_size": 8,
-    "rollout.batch_size": 16,
-    "rollout.inner_episode_length": 32,
-    "run.iterations": 120,
-}
-
 PARTS = {
     part.name: part
     for part in (
@@ -87,13 +77,14 @@ PARTS = {
         Part("ipd-shaping", sweep="ipd-shaping"),
         Part("ipd-mixed", sweep="ipd-mixed"),
         Part("ipd-meta-only", preset="ipd-meta-only", methods=("coala-pg",)),
+        Part("cleanup-pretraining-quick", preset="cleanup-pretraining-quick", methods=("batch-unaware",), seeds=(0,)),
         Part(
             "cleanup-shaping-quick",
-            preset="cleanup-shaping",
+            preset="cleanup-shaping-quick",
             methods=_METHODS,
-            settings={**_SMALL_GRID, "rollout.inner_episodes": 20},
+            naive_from="cleanup-pretraining-quick",
         ),
-        Part("cleanup-mixed-quick", preset="cleanup-mixed", methods=_METHODS, settings=_SMALL_GRID),
+        Part("cleanup-mixed-quick", preset="cleanup-mixed-quick", methods=_METHODS),
         # Table 7 prints what was selected; the ranges of Table 6 at this size would be months.
         Part("cleanup-shaping", preset="cleanup-shaping", methods=_METHODS),
         Part("cleanup-mixed", preset="cleanup-mixed", methods=_METHODS),

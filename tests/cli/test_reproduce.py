@@ -94,7 +94,8 @@ def test_the_figures_of_cleanup_from_nothing(coalactl: Command, monkeypatch: pyt
         "population.stratified": True,
     }
     for name in ("cleanup-shaping-quick", "cleanup-mixed-quick"):
-        part = PARTS[name]._replace(settings={**sizes, "rollout.meta_batch_size": 4}, seeds=(7, 8))
+        settings = {**sizes, "rollout.meta_batch_size": 4}
+        part = PARTS[name]._replace(settings=settings, seeds=(7, 8), naive_from="")
         monkeypatch.setitem(figures.PARTS, name, part)
     told = coalactl("reproduce", "fig6", "fig7", "fig13", "fig14", "--out", "out", "--json").json
     assert {claim["figure"] for claim in told["claims"]} == {"6", "7", "13", "14"}
