@@ -10,7 +10,6 @@ training iterations (``config_numbers``).
 from __future__ import annotations
 
 from collections.abc import Iterator
-from pathlib import PurePath
 from typing import Annotated, Any, Literal
 
 from pydantic import Field, model_validator
@@ -80,7 +79,7 @@ class PopulationConfig(Section):
     p_naive: Probability = 1.0
     stratified: bool = False
     dynamic_naive: bool = False
-    naive_from: str | None = None
+    naive_from: str = ""
     fixed: Annotated[tuple[FixedStrategy, ...], Field(strict=False)] = ()
 
     @property
@@ -107,12 +106,12 @@ class PopulationConfig(Section):
     def _consistent(self) -> PopulationConfig:
         if self.fixed_share > 1 + 1e-9:
             raise ValueError(f"population.fixed: the weights add up to {self.fixed_share:g}; at most 1 is allowed")
-        if self.naive_from is not None and self.dynamic_naive:
+        if self.naive_from and self.dynamic_naive:
             raise ValueError(
                 f"population.naive_from: {self.naive_from!r} given, but with "
                 "population.dynamic_naive every naive agent is set to a meta agent; use one of the two"
             )
-        if self.naive_from is not None and PurePath(self.naive_from).is_absolute():
+        if self.naive_from.startswith("/"):
             raise ValueError(
                 f"population.naive_from: {self.naive_from!r} given; use a path from the folder where training starts, "
                 "since runs hold no absolute paths"

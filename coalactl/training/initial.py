@@ -34,7 +34,7 @@ def fresh_state(engine: Engine, experiments: Sequence[Experiment]) -> Any:
 
 def naive_source(experiment: Experiment) -> str | None:
     """The run whose agents the naive ones are, if they are not drawn afresh."""
-    return experiment.population.naive_from if isinstance(experiment, SequenceExperiment) else None
+    return experiment.population.naive_from or None if isinstance(experiment, SequenceExperiment) else None
 
 
 def initial_parameters(source: Path, engine: Engine, state: Any) -> Any:
