@@ -79,6 +79,15 @@ def history_policy(rows: int) -> Policy:
     return _table_policy(rows, start=0, remember=lambda row, observation: OBSERVATIONS * row + observation)
 
 
+def inner_history_policy(rows: int) -> Policy:
+    """Tables over the observations of the current inner episode: at observation 0, its start, the memory is row 0."""
+    return _table_policy(
+        rows,
+        start=0,
+        remember=lambda row, observation: jnp.where(observation == 0, 0, OBSERVATIONS * row + observation),
+    )
+
+
 def reactive_policy() -> Policy:
     """Tables over the current observation: memory-one strategies."""
     return _table_policy(OBSERVATIONS, start=0, remember=lambda row, observation: observation)

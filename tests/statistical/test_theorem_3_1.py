@@ -13,18 +13,13 @@ import pytest
 from statistical import two_step_game as game
 from support import meta_hyper, naive_hyper, opponents_like
 
-from coalactl_core.envs.matrix_game import MatrixGame
-from coalactl_core.learners import learning_targets
-from coalactl_core.objectives import a2c_policy_loss
 from coalactl_core.optimizers import sgd
 from coalactl_core.rollout import Game, play_meta_episodes
-from coalactl_core.types import NAIVE, MetaEpisode, MetaHyperparameters, Params
-from coalactl_core.update import LearningBatch, Updater, minibatch_gradient
+from coalactl_core.types import NAIVE, Params
 
 # Sums over 65,536 outcomes in float64; measured about 1e-15.
 EXACT = 1e-10
 NAIVE_STEP = 4.0
-ENVIRONMENT = MatrixGame(episode_length=game.LENGTH)
 
 
 class Case(NamedTuple):
@@ -62,39 +57,10 @@ def unteachable() -> Case:
         return build_case(game.enumerate_outcomes(), 0.0)
 
 
-def updater(chunk: int) -> Updater:
-    return Updater(
-        observe=ENVIRONMENT.observe,
-        policy=game.POLICY,
-        inner_episode_length=game.LENGTH,
-        policy_loss=a2c_policy_loss,
-        optimizer=sgd,
-        epochs=1,
-        minibatches=1,
-        chunk=chunk,
-        rematerialize=False,
-    )
-
-
-def estimate(episodes: MetaEpisode, ego: Params, hyper: MetaHyperparameters, weights: jax.Array | float) -> jax.Array:
-    """The engine's estimate of the gradient of Eq. 2 in the logits, as a weighted mean over meta-episodes.
-
-    Its loss is the mean over steps, and over b but for the weight: so the estimate is −L times its gradient.
-    """
-    count = episodes.trajectory.rewards.shape[0]
-    opponents = opponents_like(jnp.zeros(()), [NAIVE] * count)
-    targets = learning_targets(episodes, opponents, hyper, inner_episode_length=game.LENGTH)
-    batch = LearningBatch(episodes.trajectory, targets._replace(weight=weights * targets.weight))
-    gradients, _ = minibatch_gradient(ego, batch, hyper, updater(count))
-    return -game.STEPS * gradients["logits"]
-
-
 @partial(jax.jit, static_argnames="method")
 def _expected(outcomes, ego, probabilities, method: str, from_returns: bool, factor: float) -> jax.Array:
-    episodes = MetaEpisode(game.as_trajectories(outcomes, ego), outcomes={})
-    # A mean over all outcomes with these weights is the expectation.
-    weights = factor * probabilities * probabilities.shape[0]
-    return estimate(episodes, ego, meta_hyper(method, credit_from_returns=from_returns), weights)
+    hyper = meta_hyper(method, credit_from_returns=from_returns)
+    return game.expected_estimate(outcomes, ego, factor * probabilities, hyper)
 
 
 def relative_error(case: Case, method: str, *, from_returns: bool = False, factor: float = 1.0) -> float:
@@ -139,8 +105,8 @@ def test_coala_pg_averaged_over_the_batch_is_off_by_its_size(shaping) -> None:
 def test_sampled_gradients_agree_with_the_exact_one(shaping) -> None:
     """200 batches of 256 meta-episodes, each component within 4 standard errors; M-FOS's mean is not."""
     rollout = Game(
-        environment=ENVIRONMENT,
-        observe=ENVIRONMENT.observe,
+        environment=game.ENVIRONMENT,
+        observe=game.ENVIRONMENT.observe,
         policy=game.POLICY,
         batch_size=game.BATCH,
         inner_episodes=game.EPISODES,
@@ -153,8 +119,8 @@ def test_sampled_gradients_agree_with_the_exact_one(shaping) -> None:
 
     def sample(key: jax.Array) -> tuple[jax.Array, jax.Array]:
         episodes = play_meta_episodes(key, shaping.ego, opponents, learning, rollout)
-        coala_pg = estimate(episodes, shaping.ego, meta_hyper("coala-pg"), 1.0)
-        return coala_pg, estimate(episodes, shaping.ego, meta_hyper("m-fos"), 1.0)
+        coala_pg = game.estimate(episodes, shaping.ego, meta_hyper("coala-pg"), 1.0)
+        return coala_pg, game.estimate(episodes, shaping.ego, meta_hyper("m-fos"), 1.0)
 
     keys = jax.random.split(jax.random.key(0), 200)
     coala_pg, m_fos = jax.jit(lambda keys: jax.lax.map(sample, keys))(keys)

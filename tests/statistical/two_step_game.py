@@ -11,11 +11,24 @@ from typing import NamedTuple
 import jax
 import jax.numpy as jnp
 import numpy as np
-from support import history_policy
+from support import history_policy, opponents_like
 
+from coalactl_core.envs.matrix_game import MatrixGame
+from coalactl_core.learners import learning_targets
 from coalactl_core.naive import naive_update
+from coalactl_core.nets.policy import Policy
+from coalactl_core.objectives import a2c_policy_loss
 from coalactl_core.optimizers import fresh_learner, sgd
-from coalactl_core.types import Experience, NaiveHyperparameters, Params, Trajectory
+from coalactl_core.types import (
+    NAIVE,
+    Experience,
+    MetaEpisode,
+    MetaHyperparameters,
+    NaiveHyperparameters,
+    Params,
+    Trajectory,
+)
+from coalactl_core.update import LearningBatch, Updater, minibatch_gradient
 
 BATCH = EPISODES = LENGTH = 2
 STEPS = EPISODES * LENGTH
@@ -23,6 +36,7 @@ STEPS = EPISODES * LENGTH
 ROWS = 105
 PAYOFFS = np.array([[1.0, -1.0], [2.0, 0.0]])
 POLICY = history_policy(ROWS)
+ENVIRONMENT = MatrixGame(episode_length=LENGTH)
 
 
 class Outcomes(NamedTuple):
@@ -124,4 +138,47 @@ def as_trajectories(outcomes: Outcomes, ego: Params) -> Trajectory:
         rewards=outcomes.ego_rewards,
         log_probs=ego_log_probs(outcomes, ego),
         values=ego["values"][outcomes.ego_histories],
+    )
+
+
+def estimate(
+    episodes: MetaEpisode,
+    ego: Params,
+    hyper: MetaHyperparameters,
+    weights: jax.Array | float,
+    policy: Policy = POLICY,
+) -> jax.Array:
+    """The engine's estimate of the gradient of Eq. 2 in the logits, as a weighted mean over meta-episodes.
+
+    Its loss is the mean over steps, and over b but for the weight: so the estimate is −L times its gradient.
+    """
+    count = episodes.trajectory.rewards.shape[0]
+    targets = learning_targets(
+        episodes, opponents_like(jnp.zeros(()), [NAIVE] * count), hyper, inner_episode_length=LENGTH
+    )
+    batch = LearningBatch(episodes.trajectory, targets._replace(weight=weights * targets.weight))
+    gradients, _ = minibatch_gradient(ego, batch, hyper, _updater(policy, count))
+    return -STEPS * gradients["logits"]
+
+
+def expected_estimate(
+    outcomes: Outcomes, ego: Params, probabilities: jax.Array, hyper: MetaHyperparameters, policy: Policy = POLICY
+) -> jax.Array:
+    """The expectation of :func:`estimate` over all outcomes."""
+    episodes = MetaEpisode(as_trajectories(outcomes, ego), outcomes={})
+    # A mean over all outcomes with these weights is the expectation.
+    return estimate(episodes, ego, hyper, probabilities * probabilities.shape[0], policy)
+
+
+def _updater(policy: Policy, chunk: int) -> Updater:
+    return Updater(
+        observe=ENVIRONMENT.observe,
+        policy=policy,
+        inner_episode_length=LENGTH,
+        policy_loss=a2c_policy_loss,
+        optimizer=sgd,
+        epochs=1,
+        minibatches=1,
+        chunk=chunk,
+        rematerialize=False,
     )
