@@ -22,8 +22,9 @@ from coalactl_core.config import MetaConfig
 from coalactl_core.config_environments import ENVIRONMENTS, environment_tag
 from coalactl_core.experiments import EXPERIMENT, KINDS, Experiment, kind_of
 
-# What may change when a run is resumed: how long, and what is kept; nothing that a number depends on.
-CHANGEABLE = ("run.iterations", "run.log_every", "run.checkpoint_every", "run.keep")
+# What may change when a run is resumed: how long, what is kept, and devices, of which a machine may have fewer or more.
+# Of these keys only the last changes a number, by the order of summation.
+CHANGEABLE = ("run.iterations", "run.log_every", "run.checkpoint_every", "run.keep", "compute.devices")
 FOR_METHODS = "for"
 
 

@@ -95,6 +95,17 @@ def engine_for(experiment: Experiment) -> Engine:
         raise UserError(str(error)) from error
 
 
+def reading_engine_for(experiment: Experiment) -> Engine:
+    """An engine for the checkpoints of a run; on how many devices it was trained says nothing of this machine."""
+    return engine_for(spread_over(experiment, 1))
+
+
+def spread_over(experiment: Experiment, devices: int | str) -> Experiment:
+    """The experiment on so many devices."""
+    compute: Any = experiment.compute.model_copy(update={"devices": devices})
+    return experiment.model_copy(update={"compute": compute})
+
+
 def sequence_engine_for(experiment: SequenceExperiment) -> training.Engine:
     """The engine of a sequence experiment; what does not fit together is the user's error."""
     from coalactl_core import training

@@ -5,7 +5,7 @@ from __future__ import annotations
 import jax
 
 from coalactl_core.chunks import fitting_chunk
-from coalactl_core.config import ConfigurationError, SequenceExperiment
+from coalactl_core.config import SequenceExperiment, check_devices
 from coalactl_core.sharding import Shards
 
 # A chunk of runs that holds all of them.
@@ -27,21 +27,18 @@ def with_chosen_compute(experiment: SequenceExperiment) -> SequenceExperiment:
         "scan": "sequential" if on_cpu else "associative",
     }
     chosen = {key: value for key, value in choices.items() if getattr(experiment.compute, key) == "auto"}
+    if experiment.compute.devices == "all":
+        chosen["devices"] = jax.device_count()
     return experiment.model_copy(update={"compute": experiment.compute.model_copy(update=chosen)})
 
 
 def chosen_shards(experiment: SequenceExperiment) -> Shards:
     """The devices to use; each must have as many meta-episodes of every minibatch."""
     count, size = int(experiment.compute.devices), experiment.minibatch_size
-    if size % count:
-        raise ConfigurationError(
-            f"compute.devices: {count} does not divide a minibatch, which has {size} meta-episodes; "
-            f"use {_most_devices(experiment)} or fewer"
-        )
-    if count > jax.device_count():
-        raise ConfigurationError(
-            f"compute.devices: {count} given, but JAX has {jax.device_count()} here; use at most that"
-        )
+    shared = f"a minibatch, which has {size} meta-episodes"
+    check_devices(
+        count, jax.device_count(), size, shared, ("rollout.meta_batch_size", count * experiment.meta.passes[1])
+    )
     return Shards(count)
 
 

@@ -195,7 +195,7 @@ class ComputeConfig(Section):
     naive_chunk: Chunk = "auto"
     agent_chunk: Chunk = "auto"
     run_chunk: Chunk = "auto"
-    devices: Few | Literal["auto"] = "auto"
+    devices: Few | Literal["auto", "all"] = "auto"
     rematerialize: bool = False
     scan: Literal["auto", "sequential", "associative"] = "auto"
 
@@ -286,3 +286,19 @@ class SequenceExperiment(Section):
         """Environment steps of one training iteration, over all meta agents."""
         sizes = self.rollout
         return self.population.meta_agents * sizes.meta_batch_size * sizes.batch_size * sizes.steps
+
+
+def check_devices(count: int, available: int, size: int, shared: str, sizes: tuple[str, int]) -> None:
+    """Whether the devices to use are there and share the work of so many parts evenly.
+
+    ``shared`` is the work in words; ``sizes``: a key, and of what its value must be a multiple for so many devices.
+
+    Raises:
+        ConfigurationError: it names the numbers of devices that do, and the sizes.
+    """
+    if count > available:
+        raise ConfigurationError(f"compute.devices: {count} given, but JAX has {available} here; use at most that")
+    if size % count:
+        fitting = ", ".join(str(fewer) for fewer in range(1, available + 1) if size % fewer == 0)
+        remedy = f"use {fitting}, or a {sizes[0]} that is a multiple of {sizes[1]}"
+        raise ConfigurationError(f"compute.devices: {count} does not divide {shared}; {remedy}")

@@ -130,7 +130,7 @@ class AnalyticalComputeConfig(Section):
     """On what and how exactly the work is done."""
 
     precision: Literal["float64", "float32"] = "float64"
-    devices: Few | Literal["auto"] = "auto"
+    devices: Few | Literal["auto", "all"] = "auto"
 
 
 class AnalyticalRunConfig(RunConfig):

@@ -21,6 +21,14 @@ class Method(StrEnum):
     LOLA_DICE = "lola-dice"
 
 
+_Devices = Annotated[
+    str | None,
+    typer.Option(
+        metavar="N|all", help="Devices to spread the meta-batch over.", show_default="as many as share it evenly"
+    ),
+]
+
+
 # A command's options are its arguments: there are as many as there are.
 def train(  # noqa: PLR0913, PLR0917
     preset: Annotated[
@@ -39,6 +47,7 @@ def train(  # noqa: PLR0913, PLR0917
         typer.Option(metavar="N", min=1, max=10_000, help="Train so many seeds in one program, from --seed on."),
     ] = None,
     iterations: Annotated[int | None, typer.Option(metavar="N", min=1, help="How many training iterations.")] = None,
+    devices: _Devices = None,
     out: Annotated[
         Path | None,
         typer.Option(metavar="DIR", help="The new run directory.", show_default="runs/PRESET-METHOD-sSEED-UTC"),
@@ -58,7 +67,7 @@ def train(  # noqa: PLR0913, PLR0917
     from coalactl.training.request import TrainRequest, checked
 
     options = {"--method": method.value if method else None, "--seed": seed, "--iterations": iterations}
-    overrides = _overrides(assignments or [], options)
+    overrides = _overrides(assignments or [], {**options, "--devices": _count_or_word(devices)})
     if preset is not None:
         find_preset(preset)
     request = checked(
@@ -79,6 +88,10 @@ def train(  # noqa: PLR0913, PLR0917
     code = launch(request)
     if code is not ExitCode.OK:
         raise typer.Exit(code)
+
+
+def _count_or_word(given: str | None) -> int | str | None:
+    return int(given) if given is not None and given.isdecimal() else given
 
 
 def _overrides(assignments: list[str], options: dict[str, Any]) -> dict[str, tuple[Any, str]]:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, cast
 import jax
 
 from coalactl.configuration import validate
-from coalactl.engines import Engine, engine_for
+from coalactl.engines import Engine, reading_engine_for
 from coalactl.errors import ExitCode, UserError
 from coalactl.runs.checkpoints import restore
 from coalactl.runs.directory import RunDirectory
@@ -62,7 +62,7 @@ def _with_naive_of(source: str, engine: SequenceEngine, state: Any, run: int) ->
 def _trained_in(source: Path, engine: Engine, named: str) -> Any:
     """Parameters of the meta agents of a run's newest checkpoint, leading with (runs, agents)."""
     run = RunDirectory.open(source)
-    other = engine_for(validate(run.read_config(), file=str(run.config_file)))
+    other = reading_engine_for(validate(run.read_config(), file=str(run.config_file)))
     if other.experiment.kind != engine.experiment.kind:
         raise UserError(f"{named}: it is a run of kind {other.experiment.kind!r}", ExitCode.DAMAGED)
     _, restored = restore(run, other.run_template)

@@ -11,7 +11,7 @@ from typing import Any
 
 from coalactl.configuration import validate
 from coalactl.console import OurConsole, duration, pack_table, quantity, result_table, seeds_table
-from coalactl.engines import engine_for
+from coalactl.engines import reading_engine_for
 from coalactl.errors import ExitCode
 from coalactl.output import emit_json
 from coalactl.runs.directory import RunDirectory
@@ -92,7 +92,7 @@ def _digests(runs: Sequence[RunDirectory]) -> list[str]:
     from coalactl.runs.checkpoints import restore
     from coalactl.training.store import lane
 
-    engine = engine_for(validate(runs[0].read_config(), file=str(runs[0].config_file)))
+    engine = reading_engine_for(validate(runs[0].read_config(), file=str(runs[0].config_file)))
     digests = []
     for run in runs:
         _, state = restore(run, engine.run_template)

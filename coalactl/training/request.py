@@ -9,7 +9,12 @@ from coalactl.errors import UserError
 from coalactl.paths import usable
 
 # Of every configuration key that has an option of its own: the option.
-OPTION_KEYS = {"--method": "meta.method", "--seed": "run.seed", "--iterations": "run.iterations"}
+OPTION_KEYS = {
+    "--method": "meta.method",
+    "--seed": "run.seed",
+    "--iterations": "run.iterations",
+    "--devices": "compute.devices",
+}
 
 
 class TrainRequest(NamedTuple):

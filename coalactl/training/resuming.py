@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from coalactl.configuration import differences, plain, resolve, validate
-from coalactl.engines import engine_for
+from coalactl.engines import engine_for, spread_over
 from coalactl.environment import log_to, prepare_jax
 from coalactl.errors import ExitCode, UserError
 from coalactl.output import note
@@ -51,10 +51,13 @@ def resume(path: Path, request: TrainRequest, stop: StopSignals) -> ExitCode:
 
 
 def _go_on(runs: Runs, statuses: Sequence[Status], request: TrainRequest, stop: StopSignals) -> ExitCode:
-    devices = runs.experiments[0].compute.devices
+    begun, devices = runs.experiments[0].compute.devices, _devices(runs, request)
     with stop.leaving_at_once():
-        prepare_jax(devices if isinstance(devices, int) else None)
-        engine = engine_for(runs.experiments[0])
+        prepare_jax(devices if devices == begun and isinstance(devices, int) else None)
+        engine = engine_for(spread_over(runs.experiments[0], devices))
+        runs = runs._replace(
+            experiments=tuple(spread_over(each, engine.experiment.compute.devices) for each in runs.experiments)
+        )
         check_room(engine, len(runs.runs))
         stores = stores_of(runs, statuses[0].preset)
         state, step = _restored(runs, engine, stores, statuses)
@@ -66,6 +69,11 @@ def _go_on(runs: Runs, statuses: Sequence[Status], request: TrainRequest, stop: 
     _write_configurations(runs)
     beginning = _begin_again(runs, stores, step)
     _log.info("resumed at iteration %d", step)
+    if engine.experiment.compute.devices != begun:
+        warn(
+            f"devices: {begun} so far, {engine.experiment.compute.devices} from here on; "
+            "equal up to the order of summation"
+        )
     return run_attempt(runs, engine, stores, state, beginning, request, stop)
 
 
@@ -152,10 +160,16 @@ def _changed(runs: Runs, request: TrainRequest) -> Runs:
     return runs._replace(experiments=tuple(experiments))
 
 
+def _devices(runs: Runs, request: TrainRequest) -> int | str:
+    """On how many devices to go on: as asked for, else as the runs were begun."""
+    asked = request.overrides.get("compute.devices", ("auto", ""))[0]
+    return runs.experiments[0].compute.devices if asked == "auto" else asked
+
+
 def _conflict(runs: Runs, found: Sequence[str]) -> UserError:
     return UserError(
         f"{runs.path} belongs to another configuration: {'; '.join(found)}; "
-        "only run.iterations, log_every, checkpoint_every and keep may change",
+        "only run.iterations, log_every, checkpoint_every and keep may change, and compute.devices",
         ExitCode.RUN_CONFLICT,
     )
 

@@ -25,7 +25,7 @@ from coalactl_core.analytical.learning import (
     initial_state,
     train_step,
 )
-from coalactl_core.config import ConfigurationError
+from coalactl_core.config import ConfigurationError, check_devices
 from coalactl_core.config_analytical import AnalyticalExperiment
 from coalactl_core.iteration import iterate
 from coalactl_core.types import Metrics, Summary
@@ -178,15 +178,14 @@ def build_analytical_engine(experiment: AnalyticalExperiment) -> AnalyticalEngin
     Raises:
         ConfigurationError: parts of the configuration do not fit each other or this machine.
     """
-    seeds, available, devices = experiment.run.seeds, jax.device_count(), experiment.compute.devices
+    seeds, available = experiment.run.seeds, jax.device_count()
     most = max(count for count in range(1, available + 1) if seeds % count == 0)
-    if devices == "auto":
-        compute = experiment.compute.model_copy(update={"devices": most})
+    chosen = {"auto": most, "all": available}
+    if experiment.compute.devices in chosen:
+        compute = experiment.compute.model_copy(update={"devices": chosen[str(experiment.compute.devices)]})
         experiment = experiment.model_copy(update={"compute": compute})
-    elif devices > available:
-        raise ConfigurationError(f"compute.devices: {devices} given, but JAX has {available} here; use at most that")
-    elif seeds % devices:
-        raise ConfigurationError(f"compute.devices: {devices} does not divide run.seeds {seeds}; use {most} or fewer")
+    count = int(experiment.compute.devices)
+    check_devices(count, available, seeds, f"run.seeds {seeds}", ("run.seeds", count))
     return AnalyticalEngine(experiment=experiment, dilemma=build_dilemma(experiment))
 
 

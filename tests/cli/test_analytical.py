@@ -192,7 +192,10 @@ def test_seeds_spread_over_devices_train_as_on_one(train: Command, monkeypatch: 
     process = start("train", "tiny.toml", "--set", "compute.devices=2", "--seeds", "3", "--out", "never", "-q")
     _, err = process.communicate(timeout=300)
     assert process.returncode == 2
-    assert err == "coalactl: compute.devices: 2 does not divide run.seeds 3; use 1 or fewer\n"
+    assert (
+        err
+        == "coalactl: compute.devices: 2 does not divide run.seeds 3; use 1, or a run.seeds that is a multiple of 2\n"
+    )
 
 
 # --- refusals -------------------------------------------------------------------------------------------------------
