@@ -167,9 +167,12 @@ def _differences(settings: Sequence[Setting]) -> Table:
 
 
 def _paper_keys(preset: str, method: str) -> dict[str, Any]:
-    """The values of the first agent of a shipped preset's run with a method; none where there is no such preset."""
+    """The values of a method's agents in a shipped preset's run; none where there is no such preset."""
     config = shipped_run(preset, method)
-    return run_keys(config, agents_of(config)[0]) if config else {}
+    if not config:
+        return {}
+    found = agents_of(config)
+    return run_keys(config, next((agents for agents in found if agents.method == method), found[0]))
 
 
 def _merged(rows: Sequence[tuple[str, ...]]) -> list[tuple[str, ...]]:

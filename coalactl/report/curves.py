@@ -1,4 +1,4 @@
-"""The figures of sampled play (5A to 5C): mean and 95% t-interval over seeds, and every seed as a thin line."""
+"""The figures of sampled play (5A to 5C, H.3): mean and 95% t-interval over seeds, and every seed as a thin line."""
 
 from __future__ import annotations
 
@@ -59,6 +59,22 @@ def mixed_pool(case: Case) -> Figure | None:
         panel_of("against naive learners", REWARD, list(curves_of(setting, "reward_vs_naive"))),
     )
     return figure_of("5c", "Fig. 5C: the mixed pool", smoothing_note(setting), panels, setting)
+
+
+def two_methods(case: Case) -> Figure | None:
+    """H.3: COALA-PG and M-FOS agents of one pool, and M-FOS agents among themselves."""
+    setting, alone = case.settings.get("ipd-coala-vs-mfos"), case.settings.get("ipd-mixed")
+    if setting is None:
+        return None
+    among = list(curves_of(setting, "reward_vs_meta"))
+    control = alone.group("m-fos") if alone else None
+    if control is not None:
+        among += _curve(control, "reward_vs_meta", "m-fos, alone in its pool", METHOD_COLOURS["m-fos"], ":")
+    panels = (
+        panel_of("among meta agents", REWARD, among),
+        panel_of("against naive learners", REWARD, list(curves_of(setting, "reward_vs_naive"))),
+    )
+    return figure_of("h3", "App. H.3: COALA-PG and M-FOS in one pool", smoothing_note(setting), panels, setting)
 
 
 def figure_of(name: str, title: str, caption: str, panels: Iterable[Panel], setting: Setting) -> Figure | None:

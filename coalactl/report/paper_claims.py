@@ -30,12 +30,14 @@ COOPERATES_EXACTLY = 0.9
 LIKE_DEFECTION = 0.9
 SAME_RATE = 0.05
 CLOSE_FIT = 0.03
+PRINTED_IN_H3 = 0.85
 
 _COALA = Source("ipd-shaping", "coala-pg")
 _MFOS = Source("ipd-shaping", "m-fos")
 _UNAWARE = Source("ipd-shaping", "batch-unaware")
 _MIXED = {method: Source("ipd-mixed", method) for method in ("coala-pg", "m-fos", "batch-unaware")}
 _WITHOUT = Source("ipd-meta-only", "coala-pg")
+_TOGETHER = {method: Source("ipd-coala-vs-mfos", method) for method in ("coala-pg", "m-fos")}
 
 _AGAINST_NAIVE = final("reward_vs_naive")
 _AMONG_META = final("reward_vs_meta")
@@ -95,6 +97,23 @@ SEQUENCE_CLAIMS = (
             mean(_MIXED["m-fos"], _AMONG_META, f"m-fos's {_META}", below=DEFECTS),
             mean(_MIXED["batch-unaware"], _AMONG_META, f"batch-unaware's {_META}", below=DEFECTS),
             mean(_WITHOUT, _AMONG_META, f"coala-pg's {_META} without naive agents", below=DEFECTS),
+        ),
+    ),
+)
+
+POOL_CLAIMS = (
+    Claim(
+        "H.3",
+        "COALA-PG and M-FOS in one mixed pool cooperate, 0.850 ± 0.037 (COALA-PG) and 0.853 ± 0.017 (M-FOS) a step "
+        "among meta agents; M-FOS alone defects",
+        ("ipd-coala-vs-mfos", "ipd-mixed"),
+        (
+            *(most(_TOGETHER[one], _AMONG_META, f"{one}'s {_META}", above=COOPERATES) for one in _TOGETHER),
+            *(
+                mean(_TOGETHER[one], _AMONG_META, f"{one}'s {_META}", above=PRINTED_IN_H3 - CONSIDERABLY)
+                for one in _TOGETHER
+            ),
+            mean(_MIXED["m-fos"], _AMONG_META, f"m-fos's {_META}, alone in its pool", below=DEFECTS),
         ),
     ),
 )
@@ -236,9 +255,11 @@ LOLA_CLAIMS = (
     ),
 )
 
-CLAIMS = tuple(
-    sorted(
-        (*SHAPING_CLAIMS, *LOLA_CLAIMS, *SEQUENCE_CLAIMS, *CLEANUP_CLAIMS),
-        key=lambda claim: (int(claim.figure.rstrip("ABC")), claim.figure),
-    )
-)
+
+def _place(claim: Claim) -> tuple[bool, int, str]:
+    """Figures by number, then sections of the appendix."""
+    number = int("".join(filter(str.isdigit, claim.figure)))
+    return not claim.figure[0].isdigit(), number, claim.figure
+
+
+CLAIMS = tuple(sorted((*SHAPING_CLAIMS, *LOLA_CLAIMS, *SEQUENCE_CLAIMS, *POOL_CLAIMS, *CLEANUP_CLAIMS), key=_place))

@@ -26,6 +26,7 @@ DRAWINGS: Mapping[str, Callable[[Case], Figure | None]] = {
     "7": cleanup_curves.mixed,
     "13": cleanup_curves.shaping_measures,
     "14": cleanup_curves.mixed_measures,
+    "H.3": curves.two_methods,
 }
 
 

@@ -96,6 +96,11 @@ def _one_method(config: Config) -> bool:
     return "+" not in method_of(config)
 
 
+def _both(config: Config) -> bool:
+    """COALA-PG and M-FOS agents in one pool, and nobody else."""
+    return set(method_of(config).split("+")) == {"coala-pg", "m-fos"}
+
+
 def _shares(test: Callable[[list[float]], bool], game: Callable[[Config], bool]) -> Callable[[Config], bool]:
     return lambda config: game(config) and _one_method(config) and test(_naive_shares(config))
 
@@ -144,6 +149,12 @@ def _analytical(name: str, fits: Callable[[Config], bool]) -> Role:
 _ALL = (
     Role("ipd-shaping", ("ipd-shaping", "ipd-shaping-quick"), _shares(_only_naive, _is_dilemma), "sequence"),
     Role("ipd-mixed", ("ipd-mixed", "ipd-mixed-quick"), _shares(_mixed, _is_dilemma), "sequence"),
+    Role(
+        "ipd-coala-vs-mfos",
+        ("ipd-coala-vs-mfos", "ipd-coala-vs-mfos-quick"),
+        lambda config: _is_dilemma(config) and _both(config) and _mixed(_naive_shares(config)),
+        "sequence",
+    ),
     Role("ipd-meta-only", ("ipd-meta-only",), _shares(_no_naive, _is_dilemma), "sequence"),
     Role(
         "cleanup-shaping", ("cleanup-shaping", "cleanup-shaping-quick"), _shares(_only_naive, _is_cleanup), "sequence"

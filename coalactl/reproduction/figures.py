@@ -39,7 +39,7 @@ class Part(NamedTuple):
 
 
 class Figure(NamedTuple):
-    """A figure of the paper."""
+    """A figure of the paper, or a section that has numbers and no figure."""
 
     name: str
     number: str
@@ -74,9 +74,11 @@ PARTS = {
             settings={"population.p_naive": 0.0},
             minutes=6,
         ),
+        Part("ipd-coala-vs-mfos-quick", preset="ipd-coala-vs-mfos-quick"),
         Part("ipd-shaping", sweep="ipd-shaping"),
         Part("ipd-mixed", sweep="ipd-mixed"),
         Part("ipd-meta-only", preset="ipd-meta-only", methods=("coala-pg",)),
+        Part("ipd-coala-vs-mfos", preset="ipd-coala-vs-mfos"),
         Part("cleanup-pretraining-quick", preset="cleanup-pretraining-quick", methods=("batch-unaware",), seeds=(0,)),
         Part(
             "cleanup-shaping-quick",
@@ -110,6 +112,7 @@ def _exact(name: str, number: str, shows: str, *presets: str) -> Figure:
 
 _SHAPING = (("ipd-shaping-quick",), ("ipd-shaping",))
 _MIXED = (("ipd-mixed-quick", "ipd-meta-only-quick"), ("ipd-mixed", "ipd-meta-only"))
+_BOTH_METHODS = (("ipd-coala-vs-mfos-quick", "ipd-mixed-quick"), ("ipd-coala-vs-mfos", "ipd-mixed"))
 _CLEANUP_SHAPING = (("cleanup-shaping-quick",), ("cleanup-shaping",))
 _CLEANUP_MIXED = (("cleanup-mixed-quick",), ("cleanup-mixed",))
 _CLEANUP_BOTH = (("cleanup-mixed-quick", "cleanup-shaping-quick"), ("cleanup-mixed", "cleanup-shaping"))
@@ -139,6 +142,7 @@ FIGURES = {
         _exact("fig10", "10", "a pair leaves tit-for-tat", "from-tit-for-tat"),
         Figure("fig13", "13", "further measures of Fig. 6", *_CLEANUP_SHAPING),
         Figure("fig14", "14", "further measures of Fig. 7", *_CLEANUP_BOTH),
+        Figure("h3", "H.3", "COALA-PG and M-FOS in one pool", *_BOTH_METHODS),
     )
 }
 GROUPS = {

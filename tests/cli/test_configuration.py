@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import tomllib
 from pathlib import Path
 from typing import get_args
 
@@ -175,14 +176,34 @@ def test_groups_of_a_mixed_pool_get_their_methods_tables() -> None:
     assert [agent.clip for agent in agents] == [0.4, 0.4, 0.4]  # the command line is above the preset
 
 
+def test_a_written_pool_needs_its_preset_no_more() -> None:
+    """What a method's tables say is in the settings of its groups: the tables themselves are not written."""
+    groups = [{"method": "coala-pg"}, {"method": "m-fos", "settings": {"entropy": 0.1}}]
+    preset = {"population": {"meta": groups}, "for": {"m-fos": {"meta": {"learning_rate": {"0": 0.5, "9": 0.1}}}}}
+    experiment = resolved(preset, "meta.clip=0.4").experiment
+    written = tomllib.loads(tomli_w.dumps(plain(experiment)))
+    assert "for" not in written
+    assert validate(written).agent_configs() == experiment.agent_configs()
+    assert written["population"]["meta"][1]["settings"] == {"learning_rate": {"0": 0.5, "9": 0.1}, "entropy": 0.1}
+
+
+@pytest.mark.parametrize("scale", ["", "-quick"])
+def test_the_pool_of_both_methods_is_the_mixed_pool_but_for_its_agents(scale: str) -> None:
+    pool = resolved(f"ipd-coala-vs-mfos{scale}")
+    assert [(config.method, config.credit) for config in pool.experiment.agent_configs()] == [
+        ("coala-pg", "td-errors"),
+        ("m-fos", "td-errors"),
+    ]
+    mixed = resolved(f"ipd-mixed{scale}").values
+    assert {key for key in mixed if mixed[key] != pool.values[key]} == {"population.meta"}
+
+
 def test_a_schedule_replaces_a_schedule() -> None:
     values = resolved("ipd-mixed-quick", "meta.meta_opponent_weight={ 0 = 2.0, 7 = 3.0 }").values
     assert values["meta.meta_opponent_weight"] == {"0": 2.0, "7": 3.0}
 
 
 def test_a_written_configuration_reads_back_the_same() -> None:
-    import tomllib
-
     for preset in shipped_presets():
         experiment = resolved(preset.name).experiment
         again = validate(tomllib.loads(tomli_w.dumps(plain(experiment))))

@@ -12,6 +12,7 @@ from report_runs import ITERATIONS, sequence_pack
 from sweeps import SIZES, write_network
 
 from coalactl.agents import Agents, agents_of, meta_agents, method_of
+from coalactl.report import choices
 from coalactl.report.building import build
 from coalactl.report.checks import Source, mean
 from coalactl.report.claims import Claim, judge
@@ -79,7 +80,45 @@ def test_curves_and_claims_take_a_methods_own_agents() -> None:
 
 def test_a_mixed_pool_is_no_part_of_comparisons_between_pools() -> None:
     made = build([mixed_pack("runs/mixed", POOL)])
-    assert {judgement.verdict for judgement in made.judgements} == {"not tested"}
+    others = [judgement for judgement in made.judgements if judgement.claim.figure != "H.3"]
+    assert {judgement.verdict for judgement in others} == {"not tested"}
+
+
+def test_both_methods_in_one_pool_are_judged_beside_m_fos_alone(coalactl: Command) -> None:
+    """H.3: each method's own agents cooperate; the nearest pool of M-FOS alone does not."""
+    near = {seed: {"reward_vs_meta": 0.80 + 0.001 * seed, "reward_vs_naive": 0.5} for seed in range(5)}
+    alone = {seed: {"reward_vs_meta": 0.01 * seed, "reward_vs_naive": 0.4} for seed in range(5)}
+    mixed_pack("runs/both", POOL, near)
+    pack = sequence_pack(Path("runs/alone"), "m-fos", alone, "ipd-mixed-quick", **{"population.meta": 2})
+    sequence_pack(Path("runs/others"), "m-fos", near, "ipd-mixed-quick", **{"population.meta": 2, "naive.entropy": 0.1})
+    (found,) = [judgement for judgement in build([Path("runs")]).judgements if judgement.claim.figure == "H.3"]
+    # COALA-PG's agents earn 0.70, which is cooperation but not near 0.85; M-FOS's 0.90.
+    near_printed = ("not reproduced", "reproduced")
+    verdicts = tuple(outcome.verdict for outcome in found.outcomes)
+    assert verdicts == ("reproduced", "reproduced", *near_printed, "reproduced")
+    quantities = [outcome.quantity for outcome in found.outcomes]
+    assert [quantity.runs[0].split("/")[0] for quantity in quantities if quantity] == [*["both"] * 4, pack.name]
+    assert coalactl("report", "runs").code == 0
+    with (
+        Path("report/figures")
+        .joinpath("fig-h3-ipd-mixed-quick-meta-1-coala-pg-1-m-fos-iterations-20.csv")
+        .open(encoding="utf-8") as file
+    ):
+        lines = {(row["panel"], row["line"]) for row in csv.DictReader(file)}
+    assert lines == {
+        *(("among meta agents", line) for line in ("coala-pg", "m-fos", "m-fos, alone in its pool")),
+        *(("against naive learners", line) for line in ("coala-pg", "m-fos")),
+    }
+    assert coalactl("report", "--check", "report").code == 0
+
+
+def test_what_differs_from_the_paper_is_told_beside_a_methods_own_values(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The first of the preset's agents is COALA-PG's: it must not stand for M-FOS."""
+    groups = [{"method": "coala-pg"}, {"method": "m-fos", "settings": {"learning_rate": 0.003}}]
+    config = {"meta": {"learning_rate": 0.001}, "population": {"meta": groups}}
+    monkeypatch.setattr(choices, "shipped_run", lambda preset, method: config)
+    rates = [choices._paper_keys("any", method)["meta.learning_rate"] for method in ("coala-pg", "m-fos")]
+    assert rates == [0.001, 0.003]
 
 
 def test_what_the_others_in_a_pool_have_makes_another_setting() -> None:

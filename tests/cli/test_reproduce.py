@@ -57,7 +57,7 @@ def test_every_claim_has_its_figure() -> None:
 def test_groups_are_of_figures_each_part_once() -> None:
     assert named(["all", "fig5a"]) == tuple(FIGURES.values())
     assert {figure.name for figure in FIGURES.values()} - {figure.name for figure in named(["analytical"])} == {
-        *("fig5a", "fig5b", "fig5c", "fig6", "fig7", "fig13", "fig14")
+        *("fig5a", "fig5b", "fig5c", "fig6", "fig7", "fig13", "fig14", "h3")
     }
     assert [part.name for part in parts_of(named(["fig5b", "fig5a"]), Scale.QUICK)] == ["ipd-shaping-quick"]
 
@@ -102,6 +102,24 @@ def test_the_figures_of_cleanup_from_nothing(coalactl: Command, monkeypatch: pyt
     assert all(check["verdict"] != "not tested" for claim in told["claims"] for check in claim["checks"])
     drawn = {path.name.split("-")[1] for path in Path("out/report/figures").glob("*.png")}
     assert drawn == {"6", "7", "13", "14"}
+
+
+def test_both_methods_in_one_pool_from_nothing(coalactl: Command, monkeypatch: pytest.MonkeyPatch) -> None:
+    """H.3: a part without an axis of methods, whose agents are judged by method, beside one of M-FOS alone."""
+    write_network()
+    # Fixed numbers of each kind, so that all kinds are met.
+    settings = {**SIZES, "rollout.meta_batch_size": 4, "run.iterations": 2, "run.checkpoint_every": 1}
+    for name, methods in (("ipd-coala-vs-mfos-quick", ()), ("ipd-mixed-quick", ("m-fos",))):
+        monkeypatch.setitem(figures.PARTS, name, PARTS[name]._replace(settings=settings, seeds=(7, 8), methods=methods))
+    told = coalactl("reproduce", "h3", "--out", "out", "--json").json
+    (claim,) = told["claims"]
+    assert claim["figure"] == "H.3"
+    assert all(check["verdict"] != "not tested" for check in claim["checks"])
+    assert [check["runs"][0].split("/")[0] for check in claim["checks"]] == [
+        *["ipd-coala-vs-mfos-quick"] * 4,
+        "ipd-mixed-quick",
+    ]
+    assert list(Path("out/report/figures").glob("fig-h3-*.png"))
 
 
 @pytest.fixture

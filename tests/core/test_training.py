@@ -147,6 +147,26 @@ def test_agents_of_a_mixed_pool_learn_by_their_own_row(engine) -> None:
     assert not np.array_equal(coala, m_fos)
 
 
+def test_which_methods_a_pool_mixes_and_how_many_is_data_to_one_program(engine) -> None:
+    run(engine, 1)
+    programs = engine._compiled_advance._cache_size()
+    pools = [[{"method": one}, {"method": other}] for one in ESTIMATORS for other in ESTIMATORS]
+    found = [parameters(run(engine, 1, experiments=[experiment(pool)])[0])[0].tobytes() for pool in pools]
+    assert engine._compiled_advance._cache_size() == programs
+    assert len(set(found)) == len(pools)
+
+
+def test_one_group_is_that_many_agents_to_the_bit(engine) -> None:
+    """Also where the group's values are its own: they are what ``[meta]`` would have."""
+    tree = experiment([{"method": "m-fos", "count": 2}]).model_dump()
+    as_number = {**tree, "population": {**tree["population"], "meta": 2}, "meta": {**tree["meta"], "method": "m-fos"}}
+    as_settings = [{"method": "m-fos", "count": 2, "settings": {"learning_rate": 1e-2, "epochs": 2}}]
+    plain = run(engine, 2, experiments=[SequenceExperiment.model_validate(as_number)])
+    for groups in (tree["population"]["meta"], as_settings, [{"method": "m-fos"}, {"method": "m-fos"}]):
+        found = run(engine, 2, experiments=[experiment(groups)])
+        assert_same((parameters(found[0]), found[1]), (parameters(plain[0]), plain[1]))
+
+
 def test_groups_of_a_pool_may_have_settings_of_their_own() -> None:
     methods = [{"method": "coala-pg", "count": 2}, {"method": "m-fos", "settings": {"learning_rate": 0.5}}]
     hyper = at_iteration(hyperparameters_of([experiment(methods)]), jnp.int32(0)).meta
