@@ -8,6 +8,8 @@ from coalactl_core.chunks import fitting_chunk
 from coalactl_core.config import SequenceExperiment, check_devices
 from coalactl_core.sharding import Shards
 
+# Steps of all trajectories that learn at once on a CPU; longer meta-episodes are split, see benchmarks/NOTES.md.
+_LEARNING_ROWS = 12_800
 # A chunk of runs that holds all of them.
 ALL_RUNS = 1_000_000
 
@@ -17,9 +19,11 @@ def with_chosen_compute(experiment: SequenceExperiment) -> SequenceExperiment:
 
     On a CPU chunks are what fits its cache, and scans are sequential; elsewhere everything is done at once.
     """
-    on_cpu, whole = jax.default_backend() == "cpu", experiment.rollout.meta_batch_size
+    on_cpu, sizes = jax.default_backend() == "cpu", experiment.rollout
+    whole, few = sizes.meta_batch_size, fitting_chunk(sizes.batch_size, _LEARNING_ROWS // sizes.steps)
     choices = {
         "meta_batch_chunk": 1 if on_cpu else whole,
+        "trajectory_chunk": few if on_cpu else sizes.batch_size,
         "naive_chunk": 2 if on_cpu else whole,
         "agent_chunk": 1 if on_cpu else experiment.population.meta_agents,
         "run_chunk": 1 if on_cpu else ALL_RUNS,

@@ -192,6 +192,7 @@ class ComputeConfig(Section):
     """How the work is laid out on the device; changes no result beyond the order of summation."""
 
     meta_batch_chunk: Chunk = "auto"
+    trajectory_chunk: Chunk = "auto"
     naive_chunk: Chunk = "auto"
     agent_chunk: Chunk = "auto"
     run_chunk: Chunk = "auto"

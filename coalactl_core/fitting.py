@@ -71,6 +71,11 @@ def _smaller(experiment: SequenceExperiment) -> Iterator[dict[str, int]]:
     for size in chunks:
         yield {"compute.meta_batch_chunk": size, "compute.naive_chunk": size}
     smallest = {key: 1 for key in ("compute.meta_batch_chunk", "compute.naive_chunk") if chunks}
+    trajectories = min(int(experiment.compute.trajectory_chunk), experiment.rollout.batch_size)
+    while trajectories > 1:
+        trajectories //= 2
+        smallest["compute.trajectory_chunk"] = trajectories
+        yield dict(smallest)
     parts = experiment.rollout.meta_batch_size // (passes * devices)
     while parts > 1:
         parts //= 2

@@ -47,7 +47,8 @@ def estimate_bytes(experiment: SequenceExperiment, step: StepSizes, *, runs: int
     arrays = ARRAYS_PER_ROW_WITH_TABLES if step.has_tables else ARRAYS_PER_ROW
     row = arrays * FLOAT_BYTES * max(network.width, network.mlp_width) * network.depth
     row += OBSERVATION_COPIES * step.observation
-    learning = min(int(compute.meta_batch_chunk) * together, experiment.minibatch_size) * sizes.batch_size * sizes.steps
+    trajectories = min(int(compute.trajectory_chunk), sizes.batch_size)
+    learning = min(int(compute.meta_batch_chunk) * together, experiment.minibatch_size) * trajectories * sizes.steps
     naive = min(int(compute.naive_chunk) * together, sizes.meta_batch_size) * sizes.batch_size
     rows = learning + naive * sizes.inner_episode_length
     stored = together * (BYTES_PER_STORED_STEP + STATE_COPIES * step.state)

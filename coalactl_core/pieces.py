@@ -84,6 +84,7 @@ def _updater(experiment: SequenceExperiment, game: Game) -> Updater:
         epochs=epochs,
         minibatches=minibatches,
         chunk=int(compute.meta_batch_chunk),
+        trajectory_chunk=int(compute.trajectory_chunk),
         rematerialize=compute.rematerialize,
         shards=game.shards,
     )

@@ -20,7 +20,11 @@ from coalactl_core.types import EnvironmentState, Learner, MetaHyperparameters, 
 
 
 class Updater(NamedTuple):
-    """The static side of an update. One chunk holds ``chunk`` meta-episodes; each minibatch is split into chunks."""
+    """The static side of an update.
+
+    Each minibatch is split into chunks of ``chunk`` meta-episodes, and these into parts of ``trajectory_chunk``
+    trajectories where they have more.
+    """
 
     observe: Callable[[EnvironmentState, int], Num[Array, "*features"]]
     policy: Policy
@@ -30,6 +34,7 @@ class Updater(NamedTuple):
     epochs: int
     minibatches: int
     chunk: int
+    trajectory_chunk: int
     rematerialize: bool
     shards: Shards = Shards()
 
@@ -85,7 +90,7 @@ def minibatch_gradient(
 
     Parameters are prepared once for all chunks; the sum of the chunks' gradients is pulled back through that once.
     """
-    minibatch = updater.shards.part(minibatch)
+    minibatch = _in_parts(updater.shards.part(minibatch), updater.trajectory_chunk)
     size = minibatch.targets.weight.shape[0]
     chunk = fitting_chunk(size, updater.chunk)
     chunks = jax.tree.map(lambda leaf: leaf.reshape(size // chunk, chunk, *leaf.shape[1:]), minibatch)
@@ -126,6 +131,25 @@ def chunk_loss(
         clip_fraction=jnp.mean(jnp.abs(jnp.expm1(log_ratios)) > hyper.clip, dtype=loss.dtype),
         grad_norm=jnp.zeros_like(loss),
     )
+
+
+def _in_parts(batch: LearningBatch, trajectory_chunk: int) -> LearningBatch:
+    """Each meta-episode as several with fewer trajectories, which is all the same to the mean loss."""
+    size, steps, trajectories = batch.trajectory.actions.shape
+    part = fitting_chunk(trajectories, trajectory_chunk)
+    if part == trajectories:
+        return batch
+
+    def split(leaf: Shaped[Array, "meta_batch steps batch *rest"]) -> Shaped[Array, "parts steps part *rest"]:
+        leaf = jnp.moveaxis(leaf.reshape(size, steps, trajectories // part, part, *leaf.shape[3:]), 2, 1)
+        return leaf.reshape(-1, steps, part, *leaf.shape[4:])
+
+    targets = batch.targets._replace(
+        advantages=split(batch.targets.advantages),
+        value_targets=split(batch.targets.value_targets),
+        weight=jnp.repeat(batch.targets.weight, trajectories // part),
+    )
+    return LearningBatch(trajectory=jax.tree.map(split, batch.trajectory), targets=targets)
 
 
 def _side_by_side(chunk: LearningBatch) -> LearningBatch:

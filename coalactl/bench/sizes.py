@@ -22,7 +22,7 @@ class Size(NamedTuple):
 SIZES = {
     f"ipd-{meta_batch}": Size("ipd-shaping", {"rollout.meta_batch_size": meta_batch})
     for meta_batch in (16, 32, 128, 512)
-}
+} | {"cleanup-4": Size("cleanup-shaping", {"rollout.meta_batch_size": 4})}
 DEFAULT_SIZES = ("ipd-16", "ipd-128")
 
 

@@ -18,7 +18,7 @@ def bench(
         typer.Option(
             "--size",
             metavar="NAME",
-            help="ipd-16, ipd-32, ipd-128 or ipd-512: setting and meta-batch; repeat for several.",
+            help="ipd-16, ipd-32, ipd-128, ipd-512 or cleanup-4: setting and meta-batch; repeat for several.",
             show_default="ipd-16 and ipd-128",
         ),
     ] = None,

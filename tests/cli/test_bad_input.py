@@ -44,7 +44,13 @@ SWITCHES = [
     *("meta.normalize_advantages", "naive.normalize_advantages", "population.stratified"),
     *("population.dynamic_naive", "compute.rematerialize"),
 ]
-CHUNKS = ["compute.meta_batch_chunk", "compute.naive_chunk", "compute.agent_chunk", "compute.run_chunk"]
+CHUNKS = [
+    "compute.meta_batch_chunk",
+    "compute.trajectory_chunk",
+    "compute.naive_chunk",
+    "compute.agent_chunk",
+    "compute.run_chunk",
+]
 
 VALUES = [
     *((f"{key}=0", "use at least 1") for key in SIZES + FEW + COUNTS),

@@ -113,7 +113,7 @@ def test_every_measure_has_a_median_within_its_quartiles(result: dict[str, Any])
 
 def test_sizes_are_presets_with_another_meta_batch() -> None:
     for name in SIZES:
-        assert experiment_of(name).rollout.meta_batch_size == int(name.removeprefix("ipd-"))
+        assert experiment_of(name).rollout.meta_batch_size == int(name.rpartition("-")[2])
 
 
 def test_results_are_a_table_or_json_and_a_file(

@@ -16,7 +16,8 @@ GIGABYTE = 10**9
 def settings(**given: object) -> SequenceExperiment:
     """The paper's shaping of naive learners in CleanUp-lite, laid out as on an accelerator before it is known which."""
     preset = find_preset("cleanup-shaping")
-    whole = {"meta_batch_chunk": 256, "naive_chunk": 512, "agent_chunk": 1, "run_chunk": 64, "devices": 1}
+    whole = {"meta_batch_chunk": 256, "naive_chunk": 512, "agent_chunk": 1, "run_chunk": 64}
+    whole |= {"trajectory_chunk": 32, "devices": 1}
     keys = {**{f"compute.{key}": value for key, value in whole.items()}, "compute.scan": "associative", **given}
     overrides = {key: (value, "") for key, value in keys.items()}
     experiment = resolve(read_preset(preset), preset.label, overrides).experiment
@@ -57,11 +58,14 @@ def test_chunks_are_lowered_before_the_meta_batch_is() -> None:
     assert change(experiment, needed(experiment)) == {}
     smaller = change(experiment, needed(experiment) - 1)
     assert smaller == {"compute.meta_batch_chunk": 128, "compute.naive_chunk": 128}
-    least = settings(**{"compute.meta_batch_chunk": 1, "compute.naive_chunk": 1})
+    ones = {"compute.meta_batch_chunk": 1, "compute.naive_chunk": 1}
+    whole = settings(**ones)
+    assert change(whole, needed(whole) - 1) == {"compute.trajectory_chunk": 16}
+    least = settings(**ones, **{"compute.trajectory_chunk": 1})
     assert change(least, needed(least) - 1) == {"rollout.meta_batch_size": 256}
     assert change(experiment, needed(least) - 1) == {
-        "compute.meta_batch_chunk": 1,
-        "compute.naive_chunk": 1,
+        **ones,
+        "compute.trajectory_chunk": 1,
         "rollout.meta_batch_size": 256,
     }
     assert change(experiment, GIGABYTE) is None
@@ -70,6 +74,6 @@ def test_chunks_are_lowered_before_the_meta_batch_is() -> None:
 def test_what_is_proposed_fits_a_minibatch_on_every_device() -> None:
     game = build_pieces(settings()).game
     experiment = settings(**{"compute.devices": 8, "rollout.meta_batch_size": 48, "meta.minibatches": 2})
-    smaller = fitting.fitting_change(experiment, game, 1, 13 * GIGABYTE)
+    smaller = fitting.fitting_change(experiment, game, 1, 3 * GIGABYTE)
     assert smaller is not None
     assert smaller["rollout.meta_batch_size"] == 16  # one for each device in each of the two minibatches

@@ -39,6 +39,7 @@ def updater(**changes: Any) -> Updater:
         epochs=1,
         minibatches=1,
         chunk=META_BATCH,
+        trajectory_chunk=BATCH,
         rematerialize=False,
     )
     return plain._replace(**changes)
@@ -100,12 +101,14 @@ def test_gradient_is_that_of_a_loop_over_samples(algorithm, policy_loss) -> None
     assert losses.kl > 0
 
 
-@pytest.mark.parametrize("chunk", [1, 2, 3])
-def test_chunks_equal_the_whole(chunk) -> None:
+@pytest.mark.parametrize(
+    ("chunk", "trajectory_chunk"), [(1, BATCH), (2, BATCH), (3, BATCH), (1, 1), (2, 1), (META_BATCH, 2)]
+)
+def test_chunks_equal_the_whole(chunk, trajectory_chunk) -> None:
     """Equal up to the order of summation; 3 does not divide 4, so 2 are taken."""
     arguments = params(), learning_batch(), meta_hyper(**COEFFICIENTS)
     whole = gradient(*arguments, updater())
-    chunked = gradient(*arguments, updater(chunk=chunk))
+    chunked = gradient(*arguments, updater(chunk=chunk, trajectory_chunk=trajectory_chunk))
     jax.tree.map(close, chunked, whole)
 
 
