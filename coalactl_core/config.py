@@ -14,6 +14,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import Field, model_validator
 
+from coalactl_core.config_diagnostics import DiagnosticsConfig
 from coalactl_core.config_environments import EnvironmentConfig, MatrixGameConfig
 from coalactl_core.config_numbers import Coefficient, Limit, Positive, Probability, Section, scheduled_values
 
@@ -221,6 +222,7 @@ class SequenceExperiment(Section):
     rollout: RolloutConfig = RolloutConfig()
     meta: MetaConfig = MetaConfig()
     naive: NaiveConfig = NaiveConfig()
+    diagnostics: DiagnosticsConfig = DiagnosticsConfig()
     compute: ComputeConfig = ComputeConfig()
     run: RunConfig = RunConfig()
 
@@ -232,6 +234,7 @@ class SequenceExperiment(Section):
             raise ValueError(
                 f"meta.minibatches: {parts} does not divide rollout.meta_batch_size {size}; use one of {fitting}"
             )
+        self.diagnostics.check_portions(size)
         for agent, config in enumerate(self.agent_configs()):
             for key in ("algorithm", "epochs", "minibatches", "optimizer"):
                 if getattr(config, key) != getattr(self.meta, key):
@@ -269,6 +272,7 @@ class SequenceExperiment(Section):
             "network": self.network.model_dump(),
             "rollout": self.rollout.model_dump(),
             "compute": self.compute.model_dump(),
+            "diagnostics": self.diagnostics.model_dump(),
             "population": (population.meta_agents, population.naive, population.has_naive, population.has_meta),
             "population.fixed": tuple(fixed.strategy for fixed in population.fixed),
             "population.stratified": population.stratified,

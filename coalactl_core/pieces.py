@@ -9,6 +9,7 @@ from coalactl_core.compute import chosen_shards
 from coalactl_core.config import SequenceExperiment
 from coalactl_core.envs.base import Environment, FewObservations
 from coalactl_core.envs.registry import build_environment
+from coalactl_core.gradient_balance import Balance
 from coalactl_core.learners import MetaLearner, score_function_learner
 from coalactl_core.nets.policy import Policy, Unpack, build_policy, packed
 from coalactl_core.objectives import POLICY_LOSSES
@@ -19,13 +20,17 @@ from coalactl_core.update import Updater
 
 
 class Pieces(NamedTuple):
-    """The static parts of the program of one experiment; ``unpack`` names the parameters of an agent's vector."""
+    """The static parts of the program of one experiment.
+
+    ``unpack`` names the parameters of an agent's vector; ``balance`` is None where gradient balance is not measured.
+    """
 
     game: Game
     population: Population
     learner: MetaLearner
     map_agents: Map
     unpack: Unpack
+    balance: Balance | None = None
 
 
 def build_pieces(experiment: SequenceExperiment) -> Pieces:
@@ -39,8 +44,32 @@ def build_pieces(experiment: SequenceExperiment) -> Pieces:
     policy, unpack = _packed_policy(experiment, environment)
     game = _game(experiment, environment, policy, learns=population.has_naive)
     map_agents = agent_map(int(experiment.compute.agent_chunk))
-    learner = score_function_learner(_updater(experiment, game), population.kinds, map_agents)
-    return Pieces(game=game, population=population, learner=learner, map_agents=map_agents, unpack=unpack)
+    updater = _updater(experiment, game)
+    return Pieces(
+        game=game,
+        population=population,
+        learner=score_function_learner(updater, population.kinds, map_agents),
+        map_agents=map_agents,
+        unpack=unpack,
+        balance=_balance(experiment, game, updater, population, map_agents),
+    )
+
+
+def _balance(
+    experiment: SequenceExperiment, game: Game, updater: Updater, population: Population, map_agents: Map
+) -> Balance | None:
+    """What measures gradient balance; co-players learn there also where the pool has no naive ones."""
+    diagnostics = experiment.diagnostics
+    if not diagnostics.gradient_balance_every:
+        return None
+    return Balance(
+        every=diagnostics.gradient_balance_every,
+        portions=diagnostics.gradient_balance_meta_batch // population.meta_batch_size,
+        game=game._replace(learns=True),
+        updater=updater,
+        population=population,
+        map_agents=map_agents,
+    )
 
 
 def _packed_policy(experiment: SequenceExperiment, environment: Environment) -> tuple[Policy, Unpack]:

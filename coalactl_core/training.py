@@ -11,11 +11,12 @@ import jax.numpy as jnp
 import numpy as np
 from jax import Array
 from jax.flatten_util import ravel_pytree
-from jaxtyping import ArrayLike, Bool, Int, Key, PyTree, Shaped, UInt
+from jaxtyping import ArrayLike, Bool, Float, Int, Key, PyTree, Shaped, UInt
 
-from coalactl_core.chunks import map_in_chunks
+from coalactl_core.chunks import Map, map_in_chunks
 from coalactl_core.config import ConfigurationError, SequenceExperiment
 from coalactl_core.fitting import fitting_change, memory_needed, settled
+from coalactl_core.gradient_balance import Balance, gradient_balance
 from coalactl_core.hyperparameters import at_iteration, hyperparameters_of
 from coalactl_core.iteration import iterate
 from coalactl_core.metrics import summarize
@@ -253,5 +254,25 @@ def _fitting(given: PyTree, own: PyTree) -> PyTree:
 
 def _advance(state: TrainState, count: Int[Array, ""], *, engine: Engine) -> tuple[TrainState, Metrics]:
     """The program of :meth:`Engine.advance`."""
-    step_all = partial(map_in_chunks, partial(train_step, pieces=engine.pieces), chunk=engine.run_chunk)
+    in_chunks = partial(map_in_chunks, chunk=engine.run_chunk)
+    balance = engine.pieces.balance
+
+    def step_all(state: TrainState) -> tuple[TrainState, Metrics]:
+        after, metrics = in_chunks(partial(train_step, pieces=engine.pieces), state)
+        if balance is not None:
+            metrics = metrics._replace(scalars=metrics.scalars | _measured(state, balance, in_chunks))
+        return after, metrics
+
     return iterate(step_all, state, count, capacity=engine.call_capacity)
+
+
+def _measured(state: TrainState, balance: Balance, in_chunks: Map) -> dict[str, Float[Array, "runs agents"]]:
+    """Gradient balance before the iteration's update where it is due; all runs of a program are equally far."""
+
+    def measure(state: TrainState) -> dict[str, Float[Array, "runs agents"]]:
+        return in_chunks(lambda run: gradient_balance(run, at_iteration(run.hyperparameters, run.step), balance), state)
+
+    def skip(state: TrainState) -> dict[str, Float[Array, "runs agents"]]:
+        return jax.tree.map(lambda leaf: jnp.full(leaf.shape, jnp.nan, leaf.dtype), jax.eval_shape(measure, state))
+
+    return jax.lax.cond(state.step[0] % balance.every == 0, measure, skip, state)

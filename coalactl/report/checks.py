@@ -92,9 +92,16 @@ def difference(
 
 
 def apart(
-    first: Source, measure: Measure, second: Source, other: Measure, words: str, *, below: float | None = None
+    first: Source,
+    measure: Measure,
+    second: Source,
+    other: Measure,
+    words: str,
+    *,
+    above: float | None = None,
+    below: float | None = None,
 ) -> Check:
-    """The difference of two means that have no seeds in common: of two settings, with Welch's interval."""
+    """The difference of two means of two settings, whose seeds are no pairs, with Welch's interval."""
 
     def measured(case: Case) -> Quantity | str:
         one, two = first.group(case), second.group(case)
@@ -104,8 +111,8 @@ def apart(
         found = welch_difference(list(values.values()), base)
         return _quantity(words, found, {seed: value - float(np.mean(base)) for seed, value in values.items()}, one, two)
 
-    criterion = _criterion(words, None, below, "95% Welch interval")
-    return Check(criterion, (first.role, second.role), measured, below=below)
+    criterion = _criterion(words, above, below, "95% Welch interval")
+    return Check(criterion, (first.role, second.role), measured, above, below)
 
 
 def most(source: Source, measure: Measure, words: str, *, above: float) -> Check:

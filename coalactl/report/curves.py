@@ -1,14 +1,16 @@
-"""The figures of sampled play (5A to 5C, H.3): mean and 95% t-interval over seeds, and every seed as a thin line."""
+"""The figures of sampled play (5, 12, H.3): mean and 95% t-interval over seeds, and every seed as a thin line."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 
+import numpy as np
 import pandas as pd
 
+from coalactl.report.balance_claims import ESTIMATORS, column_of
 from coalactl.report.evaluations import within
 from coalactl.report.figures import BLUE, METHOD_COLOURS, METHOD_DASHES, Figure, Line, Panel
-from coalactl.report.roles import Case
+from coalactl.report.roles import BALANCE_ROLES, Case
 from coalactl.report.settings import Group, Setting
 from coalactl.report.statistics import t_band
 
@@ -75,6 +77,38 @@ def two_methods(case: Case) -> Figure | None:
         panel_of("against naive learners", REWARD, list(curves_of(setting, "reward_vs_naive"))),
     )
     return figure_of("h3", "App. H.3: COALA-PG and M-FOS in one pool", smoothing_note(setting), panels, setting)
+
+
+def gradient_balance(case: Case) -> Figure | None:
+    """12: the ratio of each estimator over training, a panel for each size of the batch."""
+    settings = [case.settings[role] for _, role in sorted(BALANCE_ROLES.items()) if role in case.settings]
+    groups = [(setting, setting.group("coala-pg")) for setting in settings]
+    panels = [
+        Panel(
+            f"B = {setting.config['rollout']['batch_size']}",
+            "training iteration",
+            "‖future part‖ / ‖current part‖",
+            tuple(_ratios(group)),
+            log_y=True,
+        )
+        for setting, group in groups
+        if group is not None
+    ]
+    note = (
+        "Of the policy gradients of three estimators on the same meta-episodes against naive learners, while COALA-PG "
+        "agents train. Geometric mean over seeds with its 95% t-interval; thin lines are seeds."
+    )
+    return figure_of("12", "Fig. 12: gradient balance", note, panels, settings[0]) if settings else None
+
+
+def _ratios(group: Group) -> Iterator[Line]:
+    for estimator in ESTIMATORS:
+        curve = group.curve(column_of(estimator))
+        if not curve.empty:
+            line = _line(curve.apply(np.log), estimator, METHOD_COLOURS[estimator], METHOD_DASHES.get(estimator, "-"))
+            seeds = None if line.seeds is None else np.exp(line.seeds)
+            estimate, low, high = (np.exp(values) for values in (line.estimate, line.low, line.high))
+            yield line._replace(estimate=estimate, low=low, high=high, seeds=seeds)
 
 
 def figure_of(name: str, title: str, caption: str, panels: Iterable[Panel], setting: Setting) -> Figure | None:

@@ -75,6 +75,7 @@ class Panel(NamedTuple):
     y_label: str
     lines: tuple[Line, ...]
     log_x: bool = False
+    log_y: bool = False
 
 
 class Figure(NamedTuple):
@@ -159,6 +160,8 @@ def _draw(axes: Axes, panel: Panel, ticks: int) -> None:
     else:
         axes.margins(x=0.02)
         axes.xaxis.set_major_locator(MaxNLocator(nbins=ticks, integer=True))
+    if panel.log_y:
+        axes.set_yscale("log")
     axes.set_ylim(*_limits(panel))
     axes.grid(axis="y", linewidth=0.4, color="#dddddd")
     axes.set_axisbelow(True)
@@ -169,5 +172,7 @@ def _limits(panel: Panel) -> tuple[float, float]:
     drawn = [line.estimate if line.seeds is None else line.seeds for line in panel.lines]
     known = np.concatenate([values[np.isfinite(values)].ravel() for values in drawn])
     low, high = (float(known.min()), float(known.max())) if len(known) else (0.0, 1.0)
+    if panel.log_y:
+        return low / 1.3, high * 1.3
     margin = 0.05 * (high - low) or 0.05
     return low - margin, high + margin

@@ -6,6 +6,7 @@ cooperation gives. Sampled play cooperates from 0.5 on and defects below 0.1; ex
 
 from __future__ import annotations
 
+from coalactl.report.balance_claims import BALANCE_CLAIMS
 from coalactl.report.checks import (
     Source,
     crossing,
@@ -262,4 +263,5 @@ def _place(claim: Claim) -> tuple[bool, int, str]:
     return not claim.figure[0].isdigit(), number, claim.figure
 
 
-CLAIMS = tuple(sorted((*SHAPING_CLAIMS, *LOLA_CLAIMS, *SEQUENCE_CLAIMS, *POOL_CLAIMS, *CLEANUP_CLAIMS), key=_place))
+_ALL = (*SHAPING_CLAIMS, *LOLA_CLAIMS, *SEQUENCE_CLAIMS, *POOL_CLAIMS, *BALANCE_CLAIMS, *CLEANUP_CLAIMS)
+CLAIMS = tuple(sorted(_ALL, key=_place))

@@ -24,6 +24,7 @@ DRAWINGS: Mapping[str, Callable[[Case], Figure | None]] = {
     "5C": curves.mixed_pool,
     "6": cleanup_curves.shaping,
     "7": cleanup_curves.mixed,
+    "12": curves.gradient_balance,
     "13": cleanup_curves.shaping_measures,
     "14": cleanup_curves.mixed_measures,
     "H.3": curves.two_methods,

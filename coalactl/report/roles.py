@@ -12,6 +12,8 @@ from coalactl.report.settings import Setting
 Config = Mapping[str, Any]
 
 LOOK_AHEADS = (1, 2, 3, 10, 20)
+BALANCE_ROLES = {16: "gradient-balance", 8: "gradient-balance-8", 32: "gradient-balance-32"}
+"""By the number B of inner episodes that a naive learner learns from, the paper's first."""
 _DILEMMA = [[1.0, -1.0], [2.0, 0.0]]
 
 
@@ -82,6 +84,19 @@ def _is_dilemma(config: Config) -> bool:
     return config["environment"].get("payoffs") == _DILEMMA and not config["population"].get("fixed")
 
 
+def _measures_balance(config: Config) -> bool:
+    """Runs of Fig. 12, which are for that alone: they may be of a few iterations."""
+    return bool(config.get("diagnostics", {}).get("gradient_balance_every", 0))
+
+
+def _balance_of(batch: int) -> Callable[[Config], bool]:
+    def fits(config: Config) -> bool:
+        mixed = _is_dilemma(config) and _one_method(config) and _mixed(_naive_shares(config))
+        return mixed and _measures_balance(config) and config["rollout"].get("batch_size") == batch
+
+    return fits
+
+
 def _is_cleanup(config: Config) -> bool:
     """CleanUp-lite of any size: what its table says otherwise than the paper stands among the differences."""
     return config["environment"].get("name") == "cleanup-lite"
@@ -102,7 +117,11 @@ def _both(config: Config) -> bool:
 
 
 def _shares(test: Callable[[list[float]], bool], game: Callable[[Config], bool]) -> Callable[[Config], bool]:
-    return lambda config: game(config) and _one_method(config) and test(_naive_shares(config))
+    def fits(config: Config) -> bool:
+        compared = game(config) and _one_method(config) and not _measures_balance(config)
+        return compared and test(_naive_shares(config))
+
+    return fits
 
 
 def _only_naive(shares: list[float]) -> bool:
@@ -154,6 +173,10 @@ _ALL = (
         ("ipd-coala-vs-mfos", "ipd-coala-vs-mfos-quick"),
         lambda config: _is_dilemma(config) and _both(config) and _mixed(_naive_shares(config)),
         "sequence",
+    ),
+    *(
+        Role(role, ("ipd-gradient-balance", "ipd-gradient-balance-quick"), _balance_of(batch), "sequence")
+        for batch, role in BALANCE_ROLES.items()
     ),
     Role("ipd-meta-only", ("ipd-meta-only",), _shares(_no_naive, _is_dilemma), "sequence"),
     Role(

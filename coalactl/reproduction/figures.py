@@ -60,6 +60,13 @@ def _analytical(preset: str, minutes: float) -> Part:
     return Part(f"analytical-{preset}", preset=f"analytical-{preset}", seeds=(0,), minutes=minutes)
 
 
+def _balance(preset: str, batch: int, seeds: tuple[int, ...] = _FRESH_SEEDS, minutes: float | None = None) -> Part:
+    """Fig. 12 at another number of inner episodes that a naive learner learns from."""
+    name, settings = f"{preset}-{batch}", {"rollout.batch_size": batch}
+    return Part(name, preset=preset, seeds=seeds, settings=settings, minutes=minutes)
+
+
+_BATCHES = (16, 8, 32)
 _LOOK_AHEADS = ("1", "2", "3", "10", "20")
 
 PARTS = {
@@ -79,6 +86,8 @@ PARTS = {
         Part("ipd-mixed", sweep="ipd-mixed"),
         Part("ipd-meta-only", preset="ipd-meta-only", methods=("coala-pg",)),
         Part("ipd-coala-vs-mfos", preset="ipd-coala-vs-mfos"),
+        *(_balance("ipd-gradient-balance-quick", batch, seeds=_FRESH_SEEDS[:3]) for batch in _BATCHES),
+        *(_balance("ipd-gradient-balance", batch) for batch in _BATCHES),
         Part("cleanup-pretraining-quick", preset="cleanup-pretraining-quick", methods=("batch-unaware",), seeds=(0,)),
         Part(
             "cleanup-shaping-quick",
@@ -113,6 +122,10 @@ def _exact(name: str, number: str, shows: str, *presets: str) -> Figure:
 _SHAPING = (("ipd-shaping-quick",), ("ipd-shaping",))
 _MIXED = (("ipd-mixed-quick", "ipd-meta-only-quick"), ("ipd-mixed", "ipd-meta-only"))
 _BOTH_METHODS = (("ipd-coala-vs-mfos-quick", "ipd-mixed-quick"), ("ipd-coala-vs-mfos", "ipd-mixed"))
+_BALANCE = (
+    tuple(f"ipd-gradient-balance-quick-{batch}" for batch in _BATCHES),
+    tuple(f"ipd-gradient-balance-{batch}" for batch in _BATCHES),
+)
 _CLEANUP_SHAPING = (("cleanup-shaping-quick",), ("cleanup-shaping",))
 _CLEANUP_MIXED = (("cleanup-mixed-quick",), ("cleanup-mixed",))
 _CLEANUP_BOTH = (("cleanup-mixed-quick", "cleanup-shaping-quick"), ("cleanup-mixed", "cleanup-shaping"))
@@ -140,6 +153,7 @@ FIGURES = {
         _exact("fig8", "8", "extortion policies", "extortion"),
         _exact("fig9", "9", "a pair escapes defection", "from-defection"),
         _exact("fig10", "10", "a pair leaves tit-for-tat", "from-tit-for-tat"),
+        Figure("fig12", "12", "balance of future and current parts of gradients", *_BALANCE),
         Figure("fig13", "13", "further measures of Fig. 6", *_CLEANUP_SHAPING),
         Figure("fig14", "14", "further measures of Fig. 7", *_CLEANUP_BOTH),
         Figure("h3", "H.3", "COALA-PG and M-FOS in one pool", *_BOTH_METHODS),

@@ -6,6 +6,7 @@ import json
 import shutil
 from pathlib import Path
 
+import pandas as pd
 import pytest
 from command_line import Command
 from sweeps import SIZES, write_network
@@ -57,7 +58,7 @@ def test_every_claim_has_its_figure() -> None:
 def test_groups_are_of_figures_each_part_once() -> None:
     assert named(["all", "fig5a"]) == tuple(FIGURES.values())
     assert {figure.name for figure in FIGURES.values()} - {figure.name for figure in named(["analytical"])} == {
-        *("fig5a", "fig5b", "fig5c", "fig6", "fig7", "fig13", "fig14", "h3")
+        *("fig5a", "fig5b", "fig5c", "fig6", "fig7", "fig12", "fig13", "fig14", "h3")
     }
     assert [part.name for part in parts_of(named(["fig5b", "fig5a"]), Scale.QUICK)] == ["ipd-shaping-quick"]
 
@@ -120,6 +121,29 @@ def test_both_methods_in_one_pool_from_nothing(coalactl: Command, monkeypatch: p
         "ipd-mixed-quick",
     ]
     assert list(Path("out/report/figures").glob("fig-h3-*.png"))
+
+
+def test_gradient_balance_from_nothing(coalactl: Command, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Fig. 12: three parts that differ in B; none of them is taken for a run of Fig. 5C."""
+    write_network()
+    sizes = {**SIZES, "rollout.meta_batch_size": 4, "run.iterations": 3, "run.checkpoint_every": 1}
+    measuring = {"diagnostics.gradient_balance_every": 2, "diagnostics.gradient_balance_meta_batch": 8}
+    for name in FIGURES["fig12"].quick:
+        settings = {**sizes, **measuring, "rollout.batch_size": int(name.rpartition("-")[2])}
+        monkeypatch.setitem(figures.PARTS, name, PARTS[name]._replace(settings=settings, seeds=(7, 8)))
+    told = coalactl("reproduce", "fig12", "--out", "out", "--json").json
+    (claim,) = told["claims"]
+    assert all(check["verdict"] != "not tested" for check in claim["checks"])
+    m_fos = claim["checks"][1]
+    assert m_fos["criterion"].startswith("mean over seeds of M-FOS's ratio beside COALA-PG's")
+    assert m_fos["estimate"] == pytest.approx(1 / 16, rel=1e-5)
+    (drawn,) = Path("out/report/figures").glob("fig-12-*.csv")
+    rows = pd.read_csv(drawn)
+    assert set(rows["panel"]) == {"B = 8", "B = 16", "B = 32"}
+    assert set(rows["line"]) == {"coala-pg", "m-fos", "batch-unaware"}
+    assert set(rows["x"]) == {0, 2}
+    others = json.loads(Path("out/report/claims.json").read_text())["claims"]
+    assert {claim["figure"] for claim in others if claim["verdict"] != "not tested"} == {"12"}
 
 
 @pytest.fixture
