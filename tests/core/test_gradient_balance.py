@@ -50,6 +50,7 @@ def updater(policy: Policy, length: int, chunk: int) -> Updater:
         epochs=1,
         minibatches=1,
         chunk=chunk,
+        trajectory_chunk=64,
         rematerialize=False,
     )
 
