@@ -104,7 +104,6 @@ def extortion_of(
 def _play_lineup(
     key: Key[Array, ""], agent: Params, bank: Params, lineup: Lineup, hyper: NaiveHyperparameters, *, game: Game
 ) -> Encounters:
-    numbers, part = game.shards.part((jnp.arange(lineup.kind.shape[0]), lineup))
     alone = game._replace(shards=Shards())
 
     def play_chunk(chunk: tuple[Int[Array, ""], Lineup]) -> Encounters:
@@ -118,7 +117,10 @@ def _play_lineup(
         episodes = play_meta_episodes(jax.random.fold_in(key, number), agent, opponents, hyper, alone)
         return _reduced(episodes, game)
 
-    encounters = game.shards.gather(jax.lax.map(play_chunk, (numbers, part)))
+    def play_chunks(numbers: Int[Array, "chunks"], part: Lineup) -> Encounters:
+        return jax.lax.map(play_chunk, (numbers, part))
+
+    encounters = game.shards.each(play_chunks, axes=(0, 0))(jnp.arange(lineup.kind.shape[0]), lineup)
     return jax.tree.map(lambda leaf: leaf.reshape(-1, *leaf.shape[2:]), encounters)
 
 

@@ -113,10 +113,9 @@ def play_meta_episodes(
         return _ego_trajectory(records), _outcomes(records, game)
 
     trajectory, outcomes = _play(key, ego_params, opponents, hyper, game, keep)
-    # (episodes, meta_batch, episode_steps, batch) becomes (meta_batch, steps, batch).
-    trajectory = jax.tree.map(lambda leaf: _join_steps(jnp.swapaxes(leaf, 0, 1)), trajectory)
-    outcomes = jax.tree.map(lambda leaf: jnp.swapaxes(leaf, 0, 1), outcomes)
-    return game.shards.gather(MetaEpisode(trajectory, outcomes))
+    # (meta_batch, episodes, episode_steps, batch) becomes (meta_batch, steps, batch).
+    trajectory = jax.tree.map(_join_steps, trajectory)
+    return MetaEpisode(trajectory, outcomes)
 
 
 def record_meta_episodes(
@@ -130,8 +129,7 @@ def record_meta_episodes(
     def keep(records: Record) -> Record:
         return jax.tree.map(lambda leaf: leaf[:, :, 0], records)
 
-    records = _play(key, ego_params, opponents, hyper, game, keep)
-    return game.shards.gather(jax.tree.map(lambda leaf: jnp.swapaxes(leaf, 0, 1), records))
+    return _play(key, ego_params, opponents, hyper, game, keep)
 
 
 def _play(
@@ -142,9 +140,22 @@ def _play(
     game: Game,
     keep: Callable[[Record], Tree],
 ) -> Tree:
-    """What is kept of each inner episode's records (meta_batch, episode_steps, batch), one after the other."""
+    """What is kept of each inner episode's records (meta_batch, episode_steps, batch); leads with ``meta_batch``."""
     keys = jax.random.split(key, (game.inner_episodes, opponents.kind.shape[0]))
-    keys, opponents = game.shards.part(keys, axis=1), game.shards.part(opponents)
+    play = partial(_play_part, ego_params=ego_params, hyper=hyper, game=game, keep=keep)
+    return game.shards.each(play, axes=(1, 0))(keys, opponents)
+
+
+def _play_part(
+    keys: Key[Array, "inner_episodes meta_batch"],
+    opponents: Opponents,
+    *,
+    ego_params: Params,
+    hyper: NaiveHyperparameters,
+    game: Game,
+    keep: Callable[[Record], Tree],
+) -> Tree:
+    """The meta-episodes of one device."""
     count = opponents.kind.shape[0]
     fresh = {
         seat: _repeat(_repeat(seat.policy.initial_carry(), game.batch_size), count)
@@ -166,7 +177,7 @@ def _play(
         pairs = _Pair(learner=learners, ego_carry=moment.ego_carry, coplayer_carry=moment.coplayer_carry)
         return pairs, keep(records)
 
-    return jax.lax.scan(inner_episode, pairs, keys)[1]
+    return jax.tree.map(lambda leaf: jnp.swapaxes(leaf, 0, 1), jax.lax.scan(inner_episode, pairs, keys)[1])
 
 
 def _play_inner_episode(

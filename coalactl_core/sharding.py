@@ -1,15 +1,17 @@
 """The meta-batch spread over several devices: each plays and learns from its part, sums go over all of them.
 
-Everything but the meta-batch is the same on every device, random keys and parameters too, so that the result is that of
-one device up to the order of summation. What runs inside of :meth:`Shards.spread` may use the other methods.
+Only where arrays lie is said here; XLA finds what the devices have to tell each other. Everything but the meta-batch is
+the same on every device, random keys and parameters too, so that the result is that of one device up to the order of
+summation.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any, NamedTuple
 
 import jax
+import jax.numpy as jnp
 import numpy as np
 from jax import Array
 from jax.sharding import Mesh, NamedSharding, PartitionSpec
@@ -25,38 +27,56 @@ class Shards(NamedTuple):
 
     devices: int = 1
 
-    def part(self, whole: Tree, axis: int = 0) -> Tree:
-        """The part of one device of what all have, along an axis that their number divides."""
-        if self.devices == 1:
-            return whole
-        place = jax.lax.axis_index(_AXIS)
+    def each(self, function: Callable[..., Any], axes: Sequence[int]) -> Callable[..., Any]:
+        """The function on every device's part of its arguments, along an axis of each, which the devices divide.
 
-        def cut(leaf: Shaped[Array, "..."]) -> Shaped[Array, "..."]:
-            size = leaf.shape[axis] // self.devices
-            return jax.lax.dynamic_slice_in_dim(leaf, place * size, size, axis)
-
-        return jax.tree.map(cut, whole)
-
-    def gather(self, parts: Tree) -> Tree:
-        """The parts of all devices, joined along their first axis."""
-        if self.devices == 1:
-            return parts
-        return jax.tree.map(lambda leaf: jax.lax.all_gather(leaf, _AXIS, tiled=True), parts)
-
-    def mean(self, values: Tree) -> Tree:
-        """The mean over devices, whose parts are equally large."""
-        return values if self.devices == 1 else jax.lax.pmean(values, _AXIS)
-
-    def spread(self, function: Callable[..., Any]) -> Callable[..., Any]:
-        """The function on all devices at once; its arguments and results are the same on each."""
+        Results are joined along their first axis, and then the same on all devices.
+        """
         if self.devices == 1:
             return function
-        same = PartitionSpec()
-        return jax.shard_map(function, mesh=self._mesh(), in_specs=same, out_specs=same, check_vma=False)
+
+        def spread(*arguments: Any) -> Any:
+            parts = [self._parts(argument, axis) for argument, axis in zip(arguments, axes, strict=True)]
+            results = jax.vmap(function, in_axes=tuple(axes), spmd_axis_name=_AXIS)(*parts)
+            return self._same(jax.tree.map(lambda leaf: leaf.reshape(-1, *leaf.shape[2:]), results))
+
+        return spread
+
+    def mean(self, function: Callable[..., Any]) -> Callable[..., Any]:
+        """The mean of what the function gives for the devices' parts of its argument, along the first axis."""
+        if self.devices == 1:
+            return function
+
+        def mean(argument: Any) -> Any:
+            results = jax.vmap(function, spmd_axis_name=_AXIS)(self._parts(argument, 0))
+            return self._same(jax.tree.map(lambda leaf: jnp.mean(leaf, 0), results))
+
+        return mean
 
     def place(self, tree: Tree) -> Tree:
-        """The tree on all devices."""
-        return tree if self.devices == 1 else jax.device_put(tree, NamedSharding(self._mesh(), PartitionSpec()))
+        """The tree on all devices, the same on each."""
+        return tree if self.devices == 1 else jax.device_put(tree, self._sharding())
 
-    def _mesh(self) -> Mesh:
-        return Mesh(np.asarray(jax.devices()[: self.devices]), (_AXIS,))
+    def spread(self, function: Callable[..., Any]) -> Callable[..., Any]:
+        """The function with results that are the same on all devices."""
+        if self.devices == 1:
+            return function
+        return lambda *arguments: self._same(function(*arguments))
+
+    def _parts(self, whole: Tree, axis: int) -> Tree:
+        """Each device's part of an axis, which becomes two: (devices, part)."""
+        sharding = self._sharding(*(None,) * axis, _AXIS)
+
+        def cut(leaf: Shaped[Array, "..."]) -> Shaped[Array, "..."]:
+            before, size, after = leaf.shape[:axis], leaf.shape[axis], leaf.shape[axis + 1 :]
+            parts = leaf.reshape(*before, self.devices, size // self.devices, *after)
+            return jax.lax.with_sharding_constraint(parts, sharding)
+
+        # Known everywhere before it is cut: what it came from would else be spread too, and take more exchanges.
+        return jax.tree.map(cut, self._same(whole))
+
+    def _same(self, tree: Tree) -> Tree:
+        return jax.lax.with_sharding_constraint(tree, self._sharding())
+
+    def _sharding(self, *axes: str | None) -> NamedSharding:
+        return NamedSharding(Mesh(np.asarray(jax.devices()[: self.devices]), (_AXIS,)), PartitionSpec(*axes))

@@ -86,11 +86,18 @@ def update_agent(
 def minibatch_gradient(
     params: Params, minibatch: LearningBatch, hyper: MetaHyperparameters, updater: Updater
 ) -> tuple[Params, Losses]:
-    """Gradient of the mean loss over a minibatch, summed over its chunks, the mean over the devices' parts of it.
+    """Gradient of the mean loss over a minibatch, the mean over the devices' parts of it."""
+    return updater.shards.mean(lambda part: _part_gradient(params, part, hyper, updater))(minibatch)
+
+
+def _part_gradient(
+    params: Params, minibatch: LearningBatch, hyper: MetaHyperparameters, updater: Updater
+) -> tuple[Params, Losses]:
+    """Gradient of the mean loss over what one device has of a minibatch, summed over its chunks.
 
     Parameters are prepared once for all chunks; the sum of the chunks' gradients is pulled back through that once.
     """
-    minibatch = _in_parts(updater.shards.part(minibatch), updater.trajectory_chunk)
+    minibatch = _in_parts(minibatch, updater.trajectory_chunk)
     size = minibatch.targets.weight.shape[0]
     chunk = fitting_chunk(size, updater.chunk)
     chunks = jax.tree.map(lambda leaf: leaf.reshape(size // chunk, chunk, *leaf.shape[1:]), minibatch)
@@ -104,8 +111,7 @@ def minibatch_gradient(
 
     losses = Losses(*(jnp.zeros_like(minibatch.targets.weight[0]) for _ in Losses._fields))
     (gradients, losses), _ = jax.lax.scan(accumulate, (jax.tree.map(jnp.zeros_like, prepared), losses), chunks)
-    own = jax.tree.map(lambda leaf: leaf * (chunk / size), (pull_back(gradients)[0], losses))
-    return updater.shards.mean(own)
+    return jax.tree.map(lambda leaf: leaf * (chunk / size), (pull_back(gradients)[0], losses))
 
 
 def chunk_loss(
