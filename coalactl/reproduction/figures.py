@@ -17,6 +17,8 @@ class Scale(StrEnum):
 _METHODS = ("coala-pg", "m-fos", "batch-unaware")
 # Those of App. B.4's final runs in the shipped sweeps; no setting was looked for on them.
 _FRESH_SEEDS = (100, 101, 102, 103, 104)
+# The criteria of Fig. 12 were last changed after runs with seeds 100 to 102.
+_BALANCE_SEEDS = (200, 201, 202, 203, 204)
 
 
 class Part(NamedTuple):
@@ -86,7 +88,7 @@ PARTS = {
         Part("ipd-mixed", sweep="ipd-mixed"),
         Part("ipd-meta-only", preset="ipd-meta-only", methods=("coala-pg",)),
         Part("ipd-coala-vs-mfos", preset="ipd-coala-vs-mfos"),
-        *(_balance("ipd-gradient-balance-quick", batch, seeds=_FRESH_SEEDS[:3]) for batch in _BATCHES),
+        *(_balance("ipd-gradient-balance-quick", batch, seeds=_BALANCE_SEEDS) for batch in _BATCHES),
         *(_balance("ipd-gradient-balance", batch) for batch in _BATCHES),
         Part("cleanup-pretraining-quick", preset="cleanup-pretraining-quick", methods=("batch-unaware",), seeds=(0,)),
         Part(
