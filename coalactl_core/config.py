@@ -156,7 +156,9 @@ class MetaConfig(Section):
     reward_scale: Positive = 0.05
     normalize_advantages: bool = False
     value_targets: Literal["batch-unaware", "average-future"] = "batch-unaware"
+    value_after_end: Literal["zero", "last-value"] = "zero"
     credit: Literal["td-errors", "returns"] = "td-errors"
+    batch_reduction: Literal["estimator", "mean"] = "estimator"
     meta_opponent_weight: Coefficient = 1.0
     optimizer: Optimizer = "adam"
     adam_epsilon: Positive = 1e-5
@@ -236,7 +238,7 @@ class SequenceExperiment(Section):
             )
         self.diagnostics.check_portions(size)
         for agent, config in enumerate(self.agent_configs()):
-            for key in ("algorithm", "epochs", "minibatches", "optimizer"):
+            for key in ("algorithm", "epochs", "minibatches", "optimizer", "value_after_end"):
                 if getattr(config, key) != getattr(self.meta, key):
                     raise ValueError(f"population.meta: agent {agent} has another meta.{key}; it is one for all agents")
         return self
@@ -277,7 +279,7 @@ class SequenceExperiment(Section):
             "population.fixed": tuple(fixed.strategy for fixed in population.fixed),
             "population.stratified": population.stratified,
             "population.dynamic_naive": population.dynamic_naive,
-            "meta": (meta.algorithm, meta.epochs, meta.minibatches, meta.optimizer),
+            "meta": (meta.algorithm, meta.epochs, meta.minibatches, meta.optimizer, meta.value_after_end),
             "naive": (self.naive.algorithm, self.naive.optimizer),
         }
 

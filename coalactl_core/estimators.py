@@ -37,6 +37,7 @@ def targets_of_meta_episode(
     hyper: MetaHyperparameters,
     *,
     inner_episode_length: int,
+    bootstrap_end: bool = False,
 ) -> Targets:
     """Advantages, value targets and weight of one meta-episode; rewards already rescaled.
 
@@ -48,7 +49,7 @@ def targets_of_meta_episode(
     """
     rewards, values = rewards.T, values.T
     credit = credit_against(kind, hyper.credit_assignment)
-    errors = td_errors(rewards, values, discount=hyper.discount)
+    errors = td_errors(rewards, values, discount=hyper.discount, bootstrap_end=bootstrap_end)
     advantages = batch_lambda_returns(
         jnp.where(hyper.credit_from_returns, rewards, errors),
         jnp.zeros_like(rewards),
@@ -60,7 +61,7 @@ def targets_of_meta_episode(
     )
     value_targets = batch_lambda_returns(
         rewards,
-        values_after(values),
+        values_after(values, bootstrap_end=bootstrap_end),
         discount=hyper.discount,
         lambda_=hyper.td_lambda,
         inner_episode_length=inner_episode_length,

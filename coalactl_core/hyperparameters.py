@@ -50,8 +50,11 @@ def _hyperparameters_of_one(experiment: SequenceExperiment, points: int) -> Sche
 
 
 def _meta_hyperparameters(config: MetaConfig, points: int) -> Scheduled[MetaHyperparameters]:
+    credit = ESTIMATORS[config.method]
+    if config.batch_reduction == "mean":
+        credit = credit._replace(sum_over_batch=False)
     return MetaHyperparameters(
-        credit_assignment=jax.tree.map(np.asarray, ESTIMATORS[config.method]),
+        credit_assignment=jax.tree.map(np.asarray, credit),
         credit_from_returns=_flag(config.credit == "returns"),
         value_targets_average_future=_flag(config.value_targets == "average-future"),
         normalize_advantages=_flag(config.normalize_advantages),

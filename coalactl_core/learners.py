@@ -61,12 +61,18 @@ def score_function_learner(updater: Updater, kinds: tuple[int, ...], map_agents:
 
 
 def learning_targets(
-    episodes: MetaEpisode, opponents: Opponents, hyper: MetaHyperparameters, *, inner_episode_length: int
+    episodes: MetaEpisode,
+    opponents: Opponents,
+    hyper: MetaHyperparameters,
+    *,
+    inner_episode_length: int,
+    bootstrap_end: bool = False,
 ) -> Targets:
     """Targets of one agent's whole meta-batch, advantages centred by kind of opponent if asked for."""
     trajectory = episodes.trajectory
     targets = jax.vmap(
-        partial(targets_of_meta_episode, inner_episode_length=inner_episode_length), in_axes=(0, 0, 0, None)
+        partial(targets_of_meta_episode, inner_episode_length=inner_episode_length, bootstrap_end=bootstrap_end),
+        in_axes=(0, 0, 0, None),
     )(hyper.reward_scale * trajectory.rewards, trajectory.values, opponents.kind, hyper)
     return targets._replace(advantages=centre_by_kind(targets.advantages, opponents.kind, hyper.normalize_advantages))
 
@@ -82,7 +88,13 @@ def _learn(
     kinds: tuple[int, ...],
 ) -> tuple[Learner, LossReport]:
     """One agent's update and its report."""
-    targets = learning_targets(episodes, opponents, hyper, inner_episode_length=updater.inner_episode_length)
+    targets = learning_targets(
+        episodes,
+        opponents,
+        hyper,
+        inner_episode_length=updater.inner_episode_length,
+        bootstrap_end=updater.bootstrap_end,
+    )
     learner, losses = update_agent(key, learner, LearningBatch(episodes.trajectory, targets), hyper, updater)
     return learner, _report(episodes, opponents, targets, losses, kinds)
 

@@ -115,5 +115,6 @@ def _updater(experiment: SequenceExperiment, game: Game) -> Updater:
         chunk=int(compute.meta_batch_chunk),
         trajectory_chunk=int(compute.trajectory_chunk),
         rematerialize=compute.rematerialize,
+        bootstrap_end=meta.value_after_end == "last-value",
         shards=game.shards,
     )

@@ -55,12 +55,18 @@ def batch_lambda_returns(
 
 
 def td_errors(
-    rewards: Float[Array, "batch steps"], values: Float[Array, "batch steps"], *, discount: float | Number
+    rewards: Float[Array, "batch steps"],
+    values: Float[Array, "batch steps"],
+    *,
+    discount: float | Number,
+    bootstrap_end: bool = False,
 ) -> Float[Array, "batch steps"]:
-    """TD errors δ_t = r_t + γ V(h_{t+1}) − V(h_t), where the value after the last step is 0."""
-    return rewards + discount * values_after(values) - values
+    """TD errors δ_t = r_t + γ V(h_{t+1}) − V(h_t), where the value after the last step is as in ``values_after``."""
+    return rewards + discount * values_after(values, bootstrap_end=bootstrap_end) - values
 
 
-def values_after(values: Float[Array, "batch steps"]) -> Float[Array, "batch steps"]:
-    """V(h_{t+1}) for each step, 0 after the end of the trajectory."""
+def values_after(values: Float[Array, "batch steps"], *, bootstrap_end: bool = False) -> Float[Array, "batch steps"]:
+    """V(h_{t+1}) for each step; after the end of the trajectory 0, or the last value once more if ``bootstrap_end``."""
+    if bootstrap_end:
+        return jnp.concatenate([values[:, 1:], values[:, -1:]], 1)
     return jnp.pad(values[:, 1:], ((0, 0), (0, 1)))

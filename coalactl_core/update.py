@@ -37,6 +37,7 @@ class Updater(NamedTuple):
     trajectory_chunk: int
     rematerialize: bool
     shards: Shards = Shards()
+    bootstrap_end: bool = False
 
 
 class LearningBatch(NamedTuple):

@@ -43,6 +43,7 @@ class SweepConfig(Section):
 
     preset: str
     axes: dict[str, Any] = Field(default_factory=dict)
+    variants: dict[str, dict[str, Any]] = Field(default_factory=dict)
     selection: SelectionConfig
     final: FinalConfig | None = None
     set: dict[str, Any] = Field(default_factory=dict)
@@ -62,6 +63,8 @@ class Sweep(NamedTuple):
     selection: SelectionConfig
     final: FinalConfig | None = None
     """None: the trials themselves are what is reported."""
+    variants: Mapping[str, Mapping[str, Any]] = {}
+    """By label: values that replace those of ``settings``, by dotted key. Each goes with all that the axes make."""
 
     @property
     def label(self) -> str:
@@ -95,6 +98,7 @@ def read_sweep(file: Preset, overrides: Mapping[str, Any]) -> Sweep:
             settings={**_dotted(config.set), **{key: own[key] for key in own if key not in _dotted(config.axes)}},
             selection=config.selection,
             final=config.final,
+            variants=_variants(config),
         )
     )
 
@@ -107,7 +111,8 @@ def from_tables(tables: Mapping[str, Any], file: str) -> Sweep:
     if not isinstance(experiment, Mapping) or not isinstance(name, str):
         raise UserError(f"{file}: it is no sweep.toml of a sweep folder")
     axes, settings = _axes(config.axes, file), _dotted(config.set)
-    return checked(Sweep(name, config.preset, experiment, axes, settings, config.selection, config.final))
+    swept = Sweep(name, config.preset, experiment, axes, settings, config.selection, config.final, _variants(config))
+    return checked(swept)
 
 
 def to_tables(sweep: Sweep) -> dict[str, Any]:
@@ -116,6 +121,7 @@ def to_tables(sweep: Sweep) -> dict[str, Any]:
         "name": sweep.name,
         "preset": sweep.preset,
         "axes": {key: list(values) for key, values in sweep.axes.items()},
+        **({"variants": {label: dict(values) for label, values in sweep.variants.items()}} if sweep.variants else {}),
         "selection": sweep.selection.model_dump(),
         **({} if sweep.final is None else {"final": sweep.final.model_dump()}),
         "set": dict(sweep.settings),
@@ -125,7 +131,8 @@ def to_tables(sweep: Sweep) -> dict[str, Any]:
 
 def checked(sweep: Sweep) -> Sweep:
     """The sweep, if its axes and seeds can be what they are; raises :class:`UserError`."""
-    for key in (*sweep.axes, *sweep.settings):
+    of_variants = [key for values in sweep.variants.values() for key in values]
+    for key in (*sweep.axes, *sweep.settings, *of_variants):
         if key in ("run.seed", "kind") or (key == "run.seeds" and key in sweep.axes):
             where = "seeds stand in [selection] and [final]" if key != "kind" else "it is the preset's"
             raise UserError(f"{sweep.label}: {key}: it cannot be swept or set; {where}")
@@ -134,6 +141,10 @@ def checked(sweep: Sweep) -> Sweep:
             raise UserError(f"{sweep.label}: axes.{key}: no result depends on it; put it into [set]")
         if key in sweep.settings:
             raise UserError(f"{sweep.label}: axes.{key}: it is in [set] as well; leave one of them")
+    for key in of_variants:
+        if key in sweep.axes or key in BOOKKEEPING or key.startswith("compute."):
+            why = "it is one of the axes" if key in sweep.axes else "no result depends on it; put it into [set]"
+            raise UserError(f"{sweep.label}: variants: {key}: {why}")
     for name, seeds in (("selection", sweep.selection.seeds), ("final", sweep.final_seeds)):
         if len(set(seeds)) < len(seeds):
             raise UserError(f"{sweep.label}: {name}.seeds: {list(seeds)} given; use each seed once")
@@ -179,6 +190,10 @@ def _axes(table: Mapping[str, Any], file: str) -> dict[str, tuple[Any, ...]]:
             raise UserError(f"sweep {file}: axes.{key}: an empty range; give at least one value")
         axes[key] = tuple(values)
     return axes
+
+
+def _variants(config: SweepConfig) -> dict[str, dict[str, Any]]:
+    return {label: _dotted(values) for label, values in config.variants.items()}
 
 
 def _beside(file: Preset, preset: str) -> str:

@@ -17,6 +17,7 @@ from coalactl.tables import flatten
 from coalactl_core.experiments import Experiment
 
 MOST_TRIALS = 10_000
+VARIANT = "variant"
 _HASH_LENGTH = 8
 
 
@@ -27,7 +28,7 @@ class Trial(NamedTuple):
     """The method and a hash of the configuration without seed, bookkeeping and layout of the work."""
     method: str
     values: Mapping[str, Any]
-    """The axes' values, by dotted key."""
+    """The axes' values, by dotted key; and the label of its variant where there are some."""
     experiment: Experiment
     """With the first of the seeds."""
     seeds: tuple[int, ...]
@@ -38,17 +39,20 @@ class Trial(NamedTuple):
 
 
 def plan(sweep: Sweep) -> tuple[Trial, ...]:
-    """Every combination of the axes' values, once, the last axis fastest.
+    """Every combination of the axes' values, once, the last axis fastest; each in all variants.
 
     Raises :class:`UserError` with one line: a key, a value or the metric does not fit, two combinations are the same
     trial, or a seed of the selection is one of the final runs.
     """
-    count = math.prod(map(len, sweep.axes.values()))
+    count = math.prod(map(len, sweep.axes.values())) * max(len(sweep.variants), 1)
     if count > MOST_TRIALS:
         raise UserError(f"{sweep.label}: axes: {count} combinations; use at most {MOST_TRIALS}")
     trials: dict[str, Trial] = {}
-    for combination in itertools.product(*sweep.axes.values()):
-        trial = _trial(sweep, dict(zip(sweep.axes, combination, strict=True)))
+    names, ranges = (*sweep.axes, VARIANT), (*sweep.axes.values(), tuple(sweep.variants))
+    if not sweep.variants:
+        names, ranges = names[:-1], ranges[:-1]
+    for combination in itertools.product(*ranges):
+        trial = _trial(sweep, dict(zip(names, combination, strict=True)))
         if trial.id in trials:
             words = f"{trial.method}: {in_words(trial.values)}"
             raise UserError(f"{sweep.label}: axes: a duplicate trial, {words}; give each value once")
@@ -100,9 +104,11 @@ def _trial(sweep: Sweep, values: Mapping[str, Any]) -> Trial:
 def _resolved(sweep: Sweep, values: Mapping[str, Any]) -> Resolved:
     seed = {"run.seed": (sweep.selection.seeds[0], "selection.seeds")}
     settings = {key: (value, "[set]") for key, value in sweep.settings.items()}
-    axes = {key: (value, "[axes]") for key, value in values.items()}
+    axes = {key: (value, "[axes]") for key, value in values.items() if key in sweep.axes}
+    variant = sweep.variants.get(values.get(VARIANT, ""), {})
+    own = {key: (value, f"[variants.{values[VARIANT]}]") for key, value in variant.items()}
     try:
-        return resolve(sweep.tables, f"preset {sweep.preset}", {**settings, **axes, **seed})
+        return resolve(sweep.tables, f"preset {sweep.preset}", {**settings, **own, **axes, **seed})
     except UserError as error:
         raise UserError(f"{sweep.label}: {error}", error.code) from error
 

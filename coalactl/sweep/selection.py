@@ -16,7 +16,7 @@ from coalactl.summary import summarize
 from coalactl.sweep.definition import Sweep
 from coalactl.sweep.folder import Failure, Job, SweepFolder
 from coalactl.sweep.measures import value_of
-from coalactl.sweep.plan import Trial
+from coalactl.sweep.plan import VARIANT, Trial
 from coalactl.training.resuming import experiment_in
 
 
@@ -86,10 +86,11 @@ def _csv(results: Sequence[Result], sweep: Sweep) -> str:
     seeds = sweep.selection.seeds
     text = io.StringIO()
     writer = csv.writer(text, lineterminator="\n")
-    writer.writerow(["trial", "method", *sweep.axes, "state", "mean", *(f"seed_{seed}" for seed in seeds), "reason"])
+    names = (*sweep.axes, *((VARIANT,) if sweep.variants else ()))
+    writer.writerow(["trial", "method", *names, "state", "mean", *(f"seed_{seed}" for seed in seeds), "reason"])
     for result in results:
         numbers = [result.mean, *(result.per_seed.get(seed) for seed in seeds)]
         reason = result.failure.reason if result.failure else ""
-        values = [result.trial.values[key] for key in sweep.axes]
+        values = [result.trial.values[key] for key in names]
         writer.writerow([result.trial.id, result.trial.method, *values, result.state, *numbers, reason])
     return text.getvalue()

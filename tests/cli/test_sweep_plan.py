@@ -17,6 +17,7 @@ from coalactl.errors import UserError
 from coalactl.presets import Preset
 from coalactl.sweep.definition import Sweep, find_sweep, from_tables, read_sweep, to_tables
 from coalactl.sweep.plan import Trial, final_trial, identity, plan, with_seed
+from coalactl.tables import flatten
 
 VALUES = {
     "meta.method": st.sampled_from(["coala-pg", "m-fos", "batch-unaware"]),
@@ -183,6 +184,44 @@ def test_axes_may_be_tables_and_a_preset_a_file_beside_the_sweep(tmp_path: Path)
     assert [trial.experiment.meta.clip for trial in trials] == [0.2, 0.4]
 
 
+VARIANTS = {"ours": {}, "slow": {"meta.learning_rate": 1e-5, "meta.clip": 0.3}, "tables": {"meta": {"epochs": 2}}}
+
+
+def test_variants_are_one_at_a_time_and_go_with_all_axes(tmp_path: Path) -> None:
+    content = tables(axes={"meta.method": ["coala-pg", "m-fos"]}, variants=VARIANTS, set={"meta.clip": 0.1})
+    found = trials_of(content, tmp_path)
+    assert [(trial.method, trial.values["variant"]) for trial in found] == [
+        *(("coala-pg", label) for label in VARIANTS),
+        *(("m-fos", label) for label in VARIANTS),
+    ]
+    metas = [trial.experiment.meta for trial in found[:3]]
+    assert [(meta.learning_rate, meta.clip, meta.epochs) for meta in metas] == [
+        (1e-3, 0.1, 4),
+        (1e-5, 0.3, 4),
+        (1e-3, 0.1, 2),
+    ]
+    written = tomllib.loads(tomli_w.dumps(to_tables(sweep_of(content, tmp_path))))
+    assert plan(from_tables(written, "sweep.toml")) == found
+
+
+def test_without_variants_a_written_sweep_is_as_before(tmp_path: Path) -> None:
+    """Folders that were begun before there were variants are still those of their sweep."""
+    assert "variants" not in to_tables(sweep_of(tables(), tmp_path))
+
+
+def test_the_open_choices_are_one_change_each() -> None:
+    ours, *others = plan(read_sweep(find_sweep("open-choices"), {}))
+    assert ours.values == {"variant": "ours"}
+    base = flatten(plain(ours.experiment))
+    changed = {
+        trial.values["variant"]: {key for key, value in flatten(plain(trial.experiment)).items() if value != base[key]}
+        for trial in others
+    }
+    assert changed.pop("m-fos-on-returns") == {"meta.method", "meta.credit"}
+    assert all(len(keys) == 1 for keys in changed.values()), changed
+    assert ours.seeds == (100, 101, 102, 103, 104)
+
+
 def without(table: str, key: str) -> dict[str, Any]:
     content = tables()
     content[table] = {name: value for name, value in content[table].items() if name != key}
@@ -206,6 +245,15 @@ MISTAKES = [
     (tables(axes={"run.seed": [1, 2]}), "run.seed: it cannot be swept or set; seeds stand in [selection] and [final]"),
     (tables(axes={"compute.run_chunk": [1, 2]}), "axes.compute.run_chunk: no result depends on it; put it into [set]"),
     (tables(axes={"run.iterations": list(range(1, 10_002))}), "axes: 10001 combinations; use at most 10000"),
+    (tables(variants={"one": {"meta.clipp": 1.0}}), "meta.clipp: there is no such key"),
+    (
+        tables(variants={"one": {}, "two": {"meta.clip": 0.2}}),
+        "a duplicate trial, coala-pg: learning_rate 0.001, varia",
+    ),
+    (tables(variants={"one": {"meta.learning_rate": 1.0}}), "variants: meta.learning_rate: it is one of the axes"),
+    (tables(variants={"one": {"run.keep": 3}}), "variants: run.keep: no result depends on it; put it into [set]"),
+    (tables(variants={"one": {"run.seed": 3}}), "run.seed: it cannot be swept or set"),
+    (tables(variants={"one": 3}), "variants.one"),
     (tables(set={"meta.learning_rate": 1.0}), "axes.meta.learning_rate: it is in [set] as well"),
     (tables(set={"meta.clip": "x"}), "meta.clip: 'x' given"),
     (

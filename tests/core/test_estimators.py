@@ -146,3 +146,27 @@ def test_centring_leaves_a_pool_of_one_kind_without_nans() -> None:
     advantages = jnp.asarray(np.random.default_rng(1).normal(size=(2, 3, 2)))
     centred = centre_by_kind(advantages, jnp.asarray([META, META]), jnp.asarray(True))
     close(centred, advantages - jnp.mean(advantages))
+
+
+@pytest.mark.parametrize("method", METHODS)
+def test_a_value_after_the_end_is_the_start_of_the_printed_recursion(method) -> None:
+    """The last step's value once more, in value targets and TD errors; at γ = λ = 1 every target then holds it."""
+    rewards, values = random_game()
+    bootstrapped = jax.jit(partial(targets_of_meta_episode, inner_episode_length=LENGTH, bootstrap_end=True))
+    changes = {"discount": 0.9, "td_lambda": 0.7, "gae_lambda": 0.8}
+    for hyper in (meta_hyper(method), meta_hyper(method, **changes)):
+        found = bootstrapped(rewards.T, values.T, jnp.asarray(NAIVE), hyper)
+        after = np.concatenate([values[:, 1:], values[:, -1:]], 1)
+        discount, lambda_ = float(hyper.discount), float(hyper.td_lambda)
+        expected = algorithm1.algorithm_1(rewards, after, discount, lambda_, LENGTH, False, False)
+        close(found.value_targets.T, expected)
+        errors = rewards + discount * after - values
+        decay = discount * float(hyper.gae_lambda)
+        flags = AVERAGE[method], NORMALIZE[method]
+        close(
+            found.advantages.T,
+            algorithm1.algorithm_1(errors, np.zeros_like(errors), decay, 1.0, LENGTH, *flags),
+        )
+    plain = ours(rewards, values, method=method)
+    found = bootstrapped(rewards.T, values.T, jnp.asarray(NAIVE), meta_hyper(method))
+    close(found.value_targets.T - plain.value_targets, np.broadcast_to(values[:, -1:], values.shape))

@@ -9,12 +9,14 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from coalactl_core.config import ComputeConfig, SequenceExperiment
+from coalactl_core.config import ComputeConfig, ConfigurationError, SequenceExperiment
 from coalactl_core.estimators import ESTIMATORS
 from coalactl_core.hyperparameters import at_iteration, hyperparameters_of
 from coalactl_core.training import Engine, build_engine
 from coalactl_core.types import Metrics, Number, Schedule, TrainState
 
+# Where the result is only to differ.
+QUICKLY = (("xla_backend_optimization_level", 0),)
 MIXED = [{"method": "coala-pg"}, {"method": "m-fos"}]
 
 
@@ -174,6 +176,22 @@ def test_groups_of_a_pool_may_have_settings_of_their_own() -> None:
     rows = [ESTIMATORS["coala-pg"], ESTIMATORS["coala-pg"], ESTIMATORS["m-fos"]]
     for flag, expected in zip(hyper.credit_assignment, zip(*rows, strict=True), strict=True):
         np.testing.assert_array_equal(flag, [expected])
+
+
+def test_a_mean_over_the_batch_is_data_and_a_value_after_the_end_another_program(engine) -> None:
+    hyper = hyperparameters_of([experiment(MIXED, batch_reduction="mean")])
+    plain = hyperparameters_of([experiment(MIXED)])
+    rows, ours = hyper.meta.credit_assignment, plain.meta.credit_assignment
+    assert (rows.sum_over_batch.any(), ours.sum_over_batch.all()) == (False, True)
+    assert_same(rows._replace(sum_over_batch=None), ours._replace(sum_over_batch=None))
+    means, _ = run(engine, 1, experiments=[experiment(MIXED, batch_reduction="mean")])
+    default, _ = run(engine, 1)
+    assert not np.array_equal(parameters(means), parameters(default))
+    with pytest.raises(ConfigurationError, match="last-value"):
+        engine.init([0], [experiment(MIXED, value_after_end="last-value")])
+    bootstrapping = build_engine(experiment(MIXED, value_after_end="last-value"))
+    found, _ = run(dataclasses.replace(bootstrapping, compiler_options=QUICKLY), 2)
+    assert not np.array_equal(parameters(found), parameters(run(engine, 2)[0]))
 
 
 def test_leaves_are_what_their_records_name_after_evaluation_and_schedules_before() -> None:

@@ -241,7 +241,7 @@ def run_toml(block: Block, namespace: dict[str, Any]) -> None:
     if block.file == "pyproject.toml":
         return
     tables = tomllib.loads(block.text)
-    if "axes" in tables:
+    if "axes" in tables or "variants" in tables:
         assert plan(read_sweep(Preset(block.file or "sweep", Path(block.file or ""), shipped=False), {}))
         return
     if "opponents" in tables:
