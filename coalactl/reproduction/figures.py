@@ -36,7 +36,7 @@ class Part(NamedTuple):
     minutes: float | None = None
     """On two cores that do nothing else; None where nothing was measured.
 
-    Of what was trained beside other work, the parts of 5C, half of the measured processor time.
+    Of what was trained beside other work, the parts of 5C and H.3, half of the measured processor time.
     """
 
 
@@ -83,7 +83,7 @@ PARTS = {
             settings={"population.p_naive": 0.0},
             minutes=6,
         ),
-        Part("ipd-coala-vs-mfos-quick", preset="ipd-coala-vs-mfos-quick"),
+        Part("ipd-coala-vs-mfos-quick", preset="ipd-coala-vs-mfos-quick", minutes=7.5),
         Part("ipd-shaping", sweep="ipd-shaping"),
         Part("ipd-mixed", sweep="ipd-mixed"),
         Part("ipd-meta-only", preset="ipd-meta-only", methods=("coala-pg",)),
