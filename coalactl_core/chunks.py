@@ -7,6 +7,7 @@ from functools import partial
 from typing import Any
 
 import jax
+import jax.numpy as jnp
 
 from coalactl_core.types import Tree
 
@@ -29,6 +30,14 @@ def map_in_chunks(function: Callable[[Any], Tree], xs: Any, *, chunk: int) -> Tr
     if chunk >= size:
         return jax.vmap(function)(xs)
     return jax.lax.map(function, xs, batch_size=None if chunk == 1 else chunk)
+
+
+def sum_over_chunks(function: Callable[[Any], Tree], xs: Any, *, chunk: int) -> Tree:
+    """The sum of ``function`` over parts of ``chunk`` elements, which divides their number, one after the other."""
+    parts = jax.tree.map(lambda leaf: leaf.reshape(leaf.shape[0] // chunk, chunk, *leaf.shape[1:]), xs)
+    like = jax.eval_shape(function, jax.tree.map(lambda leaf: leaf[0], parts))
+    start = jax.tree.map(lambda leaf: jnp.zeros(leaf.shape, leaf.dtype), like)
+    return jax.lax.scan(lambda total, part: (jax.tree.map(jnp.add, total, function(part)), None), start, parts)[0]
 
 
 def fitting_chunk(size: int, wish: int) -> int:

@@ -16,6 +16,7 @@ from pydantic import Field, model_validator
 
 from coalactl_core.config_diagnostics import DiagnosticsConfig
 from coalactl_core.config_environments import EnvironmentConfig, MatrixGameConfig
+from coalactl_core.config_lola import LolaConfig
 from coalactl_core.config_numbers import Coefficient, Limit, Positive, Probability, Section, scheduled_values
 
 # Far above what any machine trains, and low enough that a slip of the finger ends in a line and not in an endless loop.
@@ -24,7 +25,7 @@ Few = Annotated[int, Field(ge=1, le=1_000)]
 # Iterations are counted in 32 bits.
 Iterations = Annotated[int, Field(ge=1, lt=2**31)]
 
-Method = Literal["coala-pg", "m-fos", "batch-unaware"]
+Method = Literal["coala-pg", "m-fos", "batch-unaware", "lola-dice"]
 Optimizer = Literal["adam", "adamw", "sgd"]
 
 
@@ -225,6 +226,7 @@ class SequenceExperiment(Section):
     meta: MetaConfig = MetaConfig()
     naive: NaiveConfig = NaiveConfig()
     diagnostics: DiagnosticsConfig = DiagnosticsConfig()
+    lola: LolaConfig = LolaConfig()
     compute: ComputeConfig = ComputeConfig()
     run: RunConfig = RunConfig()
 
@@ -237,11 +239,34 @@ class SequenceExperiment(Section):
                 f"meta.minibatches: {parts} does not divide rollout.meta_batch_size {size}; use one of {fitting}"
             )
         self.diagnostics.check_portions(size)
+        self._check_look_ahead()
         for agent, config in enumerate(self.agent_configs()):
             for key in ("algorithm", "epochs", "minibatches", "optimizer", "value_after_end"):
                 if getattr(config, key) != getattr(self.meta, key):
                     raise ValueError(f"population.meta: agent {agent} has another meta.{key}; it is one for all agents")
         return self
+
+    def _check_look_ahead(self) -> None:
+        others = [method for method in self.methods if method != "lola-dice"]
+        if self.looks_ahead and others:
+            raise ValueError(
+                f"population.meta: lola-dice and {others[0]} in one pool; they learn by programs of their own, "
+                "use lola-dice for all agents or for none"
+            )
+        if self.looks_ahead and self.meta.algorithm != "a2c":
+            raise ValueError(
+                f"meta.algorithm: {self.meta.algorithm!r} given; lola-dice takes one plain step an iteration, use 'a2c'"
+            )
+        if self.looks_ahead and self.diagnostics.gradient_balance_every:
+            raise ValueError(
+                f"diagnostics.gradient_balance_every: {self.diagnostics.gradient_balance_every} given; it measures the "
+                "estimators of other methods, use 0 with lola-dice"
+            )
+
+    @property
+    def looks_ahead(self) -> bool:
+        """Whether agents differentiate through their co-players' updates."""
+        return "lola-dice" in self.methods
 
     @property
     def methods(self) -> tuple[str, ...]:
@@ -281,6 +306,7 @@ class SequenceExperiment(Section):
             "population.dynamic_naive": population.dynamic_naive,
             "meta": (meta.algorithm, meta.epochs, meta.minibatches, meta.optimizer, meta.value_after_end),
             "naive": (self.naive.algorithm, self.naive.optimizer),
+            "lola": self.lola.model_dump(exclude={"learning_rate"}) if self.looks_ahead else None,
         }
 
     @property

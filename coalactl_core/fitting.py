@@ -14,6 +14,7 @@ import jax
 from coalactl_core.compute import with_chosen_compute
 from coalactl_core.config import SequenceExperiment
 from coalactl_core.memory import StepSizes, estimate_bytes
+from coalactl_core.optimizers import fresh_learner
 from coalactl_core.pieces import build_pieces
 from coalactl_core.rollout import Game
 
@@ -86,7 +87,17 @@ def _step_sizes(game: Game) -> StepSizes:
     """What the game adds to each step; nothing is computed."""
     state = jax.eval_shape(game.environment.reset, jax.random.key(0))
     observation = jax.eval_shape(lambda state: game.observe(state, 0), state)
-    return StepSizes(state=_bytes(state), observation=_bytes(observation), has_tables=game.policy.takes_indices)
+    return StepSizes(
+        state=_bytes(state), observation=_bytes(observation), has_tables=game.policy.takes_indices, start=_start(game)
+    )
+
+
+def _start(game: Game) -> int:
+    """Bytes of what is kept of the start of an inner episode: a learner, and both players' memories."""
+    if not game.keeps_starts:
+        return 0
+    learner = jax.eval_shape(lambda key: fresh_learner(game.naive_optimizer, game.policy.init(key)), jax.random.key(0))
+    return _bytes(learner) + 2 * game.batch_size * _bytes(jax.eval_shape(game.policy.initial_carry))
 
 
 def _bytes(tree: Any) -> int:

@@ -9,11 +9,13 @@ import jax
 import numpy as np
 from jaxtyping import Array, Int
 
-from coalactl_core.config import MetaConfig, NaiveConfig, PopulationConfig, SequenceExperiment
-from coalactl_core.estimators import ESTIMATORS
+from coalactl_core.config import MetaConfig, NaiveConfig, SequenceExperiment
+from coalactl_core.config_numbers import Section
+from coalactl_core.estimators import BATCH_UNAWARE, ESTIMATORS
 from coalactl_core.schedules import all_at, floats, points_of, schedule_of
 from coalactl_core.types import (
     Hyperparameters,
+    LolaHyperparameters,
     MetaHyperparameters,
     NaiveHyperparameters,
     PopulationHyperparameters,
@@ -46,11 +48,15 @@ def _hyperparameters_of_one(experiment: SequenceExperiment, points: int) -> Sche
             fixed_weights=floats([fixed.weight for fixed in experiment.population.fixed]),
             **_schedules(experiment.population, PopulationHyperparameters, points),
         ),
+        lola=LolaHyperparameters(**_schedules(experiment.lola, LolaHyperparameters, points))
+        if experiment.looks_ahead
+        else None,
     )
 
 
 def _meta_hyperparameters(config: MetaConfig, points: int) -> Scheduled[MetaHyperparameters]:
-    credit = ESTIMATORS[config.method]
+    # A learner that is no estimator of the table has no use for a row.
+    credit = ESTIMATORS.get(config.method, BATCH_UNAWARE)
     if config.batch_reduction == "mean":
         credit = credit._replace(sum_over_batch=False)
     return MetaHyperparameters(
@@ -62,7 +68,7 @@ def _meta_hyperparameters(config: MetaConfig, points: int) -> Scheduled[MetaHype
     )
 
 
-def _schedules(config: MetaConfig | NaiveConfig | PopulationConfig, record: Any, points: int) -> dict[str, Any]:
+def _schedules(config: Section, record: Any, points: int) -> dict[str, Any]:
     """The schedule of every field that the record and the configuration share and that is a number."""
     shared = [field for field in record._fields if field in type(config).model_fields]
     return {field: schedule_of(getattr(config, field), points) for field in shared if field != "normalize_advantages"}
@@ -70,13 +76,13 @@ def _schedules(config: MetaConfig | NaiveConfig | PopulationConfig, record: Any,
 
 def most_points(experiment: SequenceExperiment) -> int:
     """How many points every schedule is padded to: a shape, so that only runs with as many share a program."""
-    numbers = [*_fields(experiment.naive), experiment.population.p_naive]
+    numbers = [*_fields(experiment.naive), *_fields(experiment.lola), experiment.population.p_naive]
     for config in experiment.agent_configs():
         numbers += _fields(config)
     return max(map(points_of, numbers))
 
 
-def _fields(config: MetaConfig | NaiveConfig) -> list[object]:
+def _fields(config: Section) -> list[object]:
     return [getattr(config, field) for field in type(config).model_fields]
 
 

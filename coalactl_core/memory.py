@@ -30,11 +30,15 @@ WINDOW_BYTES_PER_STORED_STEP_AND_DEVICE = 40
 
 
 class StepSizes(NamedTuple):
-    """What a game adds to each step of each trajectory: bytes of the compact state and of what a policy takes of it."""
+    """What a game adds to each step of each trajectory: bytes of the compact state and of what a policy takes of it.
+
+    ``start``: bytes that are kept of how a pairing stands at the start of each inner episode.
+    """
 
     state: int
     observation: int
     has_tables: bool
+    start: int = 0
 
 
 def estimate_bytes(experiment: SequenceExperiment, step: StepSizes, *, runs: int, on_cpu: bool) -> int:
@@ -57,4 +61,5 @@ def estimate_bytes(experiment: SequenceExperiment, step: StepSizes, *, runs: int
     runs_at_once = min(runs, int(compute.run_chunk))
     agents_at_once = min(int(compute.agent_chunk), experiment.population.meta_agents)
     base = BASE_BYTES + network.depth * COMPILER_BYTES_PER_BLOCK if on_cpu else ACCELERATOR_BASE_BYTES
-    return base + runs_at_once * (stored * experiment.steps_per_iteration + agents_at_once * row * rows)
+    starts = together * experiment.population.meta_agents * sizes.meta_batch_size * sizes.inner_episodes * step.start
+    return base + runs_at_once * (stored * experiment.steps_per_iteration + agents_at_once * row * rows + starts)

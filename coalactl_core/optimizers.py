@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import NamedTuple, Protocol, runtime_checkable
 
+import jax
+import jax.numpy as jnp
 import optax
 
 from coalactl_core.types import Learner, Number, Params
@@ -29,7 +31,14 @@ def sgd(epsilon: float | Number) -> optax.GradientTransformation:
     return optax.identity()
 
 
+def differentiable_adam(epsilon: float | Number) -> optax.GradientTransformation:
+    """Adam with a little under its square root, whose derivative at 0 is infinite: for who differentiates a step."""
+    return optax.scale_by_adam(eps=epsilon, eps_root=1e-12)
+
+
 OPTIMIZERS: dict[str, Optimizer] = {"adam": adam, "adamw": adamw, "sgd": sgd}
+# With states of the same form as their namesakes above.
+DIFFERENTIABLE_OPTIMIZERS: dict[str, Optimizer] = {"adam": differentiable_adam, "sgd": sgd}
 
 
 @runtime_checkable
@@ -65,8 +74,26 @@ def apply_gradients(
     optimizer: Optimizer, learner: Learner, gradients: Params, hyper: OptimizerNumbers
 ) -> OptimizerStep:
     """One step of an optimiser after clipping by the global norm (``max_grad_norm`` inf: no clipping)."""
-    clip = optax.clip_by_global_norm(hyper.max_grad_norm)
-    clipped, _ = clip.update(gradients, clip.init(gradients))
+    clipped = clip_by_global_norm(gradients, hyper.max_grad_norm)
     direction, opt_state = optimizer(hyper.adam_epsilon).update(clipped, learner.opt_state, learner.params)
     params = optax.apply_updates(learner.params, optax.tree.scale(-hyper.learning_rate, direction))
     return OptimizerStep(Learner(params=params, opt_state=opt_state), optax.tree.norm(gradients))
+
+
+@jax.custom_jvp
+def clip_by_global_norm(gradients: Params, limit: Number) -> Params:
+    """Optax's clipping, with a derivative where optax's has none: without a limit, and where all gradients are 0."""
+    clip = optax.clip_by_global_norm(limit)
+    return clip.update(gradients, clip.init(gradients))[0]
+
+
+@clip_by_global_norm.defjvp
+def _clip_by_global_norm_jvp(primals: tuple[Params, Number], tangents: tuple[Params, Number]) -> tuple[Params, Params]:
+    def clip(gradients: Params, limit: Number) -> Params:
+        squares = optax.tree.norm(gradients, squared=True)
+        within = jnp.sqrt(squares) < limit
+        # Neither a square root at 0 nor an infinite factor is differentiated, not even in the branch not taken.
+        factor = jnp.where(within, 1, limit) / jnp.sqrt(jnp.where(within, 1, squares))
+        return jax.tree.map(lambda leaf: leaf * factor, gradients)
+
+    return clip_by_global_norm(*primals), jax.jvp(clip, primals, tangents)[1]

@@ -4,6 +4,9 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
+from jax import Array
+from jaxtyping import Key
+
 from coalactl_core.chunks import Map, agent_map
 from coalactl_core.compute import chosen_shards
 from coalactl_core.config import SequenceExperiment
@@ -11,11 +14,13 @@ from coalactl_core.envs.base import Environment, FewObservations
 from coalactl_core.envs.registry import build_environment
 from coalactl_core.gradient_balance import Balance
 from coalactl_core.learners import MetaLearner, score_function_learner
-from coalactl_core.nets.policy import Policy, Unpack, build_policy, packed
+from coalactl_core.lola import Lola, lola_learner
+from coalactl_core.nets.policy import Policy, Prepared, Unpack, build_policy, packed
 from coalactl_core.objectives import POLICY_LOSSES
-from coalactl_core.optimizers import OPTIMIZERS
+from coalactl_core.optimizers import DIFFERENTIABLE_OPTIMIZERS, OPTIMIZERS
 from coalactl_core.population import Population, build_population
-from coalactl_core.rollout import Game
+from coalactl_core.rollout import Game, Record, play_inner_episode
+from coalactl_core.types import Opponents, Pairing
 from coalactl_core.update import Updater
 
 
@@ -48,7 +53,7 @@ def build_pieces(experiment: SequenceExperiment) -> Pieces:
     return Pieces(
         game=game,
         population=population,
-        learner=score_function_learner(updater, population.kinds, map_agents),
+        learner=_learner(experiment, game, updater, population, map_agents),
         map_agents=map_agents,
         unpack=unpack,
         balance=_balance(experiment, game, updater, population, map_agents),
@@ -96,7 +101,39 @@ def _game(experiment: SequenceExperiment, environment: Environment, policy: Poli
         naive_optimizer=OPTIMIZERS[experiment.naive.optimizer],
         naive_chunk=int(experiment.compute.naive_chunk),
         learns=learns,
+        forgets=experiment.looks_ahead and experiment.lola.memory == "inner-episode",
+        keeps_starts=experiment.looks_ahead,
         shards=chosen_shards(experiment),
+    )
+
+
+def _learner(
+    experiment: SequenceExperiment, game: Game, updater: Updater, population: Population, map_agents: Map
+) -> MetaLearner:
+    """How the meta agents learn: by an estimator of the table, or by looking ahead."""
+    if experiment.looks_ahead:
+        return lola_learner(_lola(experiment, game), map_agents)
+    return score_function_learner(updater, population.kinds, map_agents)
+
+
+def _lola(experiment: SequenceExperiment, game: Game) -> Lola:
+    """The static side of LOLA's look-aheads in this game."""
+    config = experiment.lola
+
+    def sample(prepared: Prepared, key: Key[Array, ""], opponent: Opponents, start: Pairing) -> Record:
+        return play_inner_episode(prepared, key, opponent, start, game=game)[1]
+
+    return Lola(
+        game=game,
+        sample=sample,
+        look_aheads=config.look_aheads,
+        look_ahead_optimizer=DIFFERENTIABLE_OPTIMIZERS[config.optimizer],
+        continues=config.optimizer == experiment.naive.optimizer,
+        baseline=config.baseline,
+        optimizer=OPTIMIZERS[experiment.meta.optimizer],
+        chunk=int(experiment.compute.meta_batch_chunk)
+        * experiment.rollout.inner_episodes
+        // (2 * config.look_aheads + 2),
     )
 
 

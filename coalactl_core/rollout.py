@@ -30,6 +30,7 @@ from coalactl_core.types import (
     MetaEpisode,
     NaiveHyperparameters,
     Opponents,
+    Pairing,
     Params,
     PolicyCarry,
     Trajectory,
@@ -40,17 +41,21 @@ _Outcomes = dict[str, Float[Array, "meta_batch players"]]
 
 
 class Seat(NamedTuple):
-    """How a player plays: its policy, and ``observe``, which gives what that takes, features or numbers."""
+    """How a player plays: its policy, and ``observe``, which gives what that takes, features or numbers.
+
+    ``forgets``: its memory starts afresh in every inner episode, as a naive co-player's does in any seat.
+    """
 
     observe: Callable[[EnvironmentState, int], Num[Array, "*features"]]
     policy: Policy
+    forgets: bool = False
 
 
 class Game(NamedTuple):
     """The static side of a rollout.
 
-    ``observe`` and ``policy`` are the ego agent's, and both players' where ``coplayer`` is None; ``learns``: whether
-    the pool has naive co-players.
+    ``observe``, ``policy`` and ``forgets`` are the ego agent's, and both players' where ``coplayer`` is None;
+    ``learns``: whether the pool has naive co-players; ``keeps_starts``: whether meta-episodes hold their ``starts``.
     """
 
     environment: Environment
@@ -63,23 +68,17 @@ class Game(NamedTuple):
     learns: bool
     shards: Shards = Shards()
     coplayer: Seat | None = None
+    forgets: bool = False
+    keeps_starts: bool = False
 
     @property
     def seats(self) -> tuple[Seat, Seat]:
         """Those of the ego agent and of the co-player."""
-        ego = Seat(observe=self.observe, policy=self.policy)
+        ego = Seat(observe=self.observe, policy=self.policy, forgets=self.forgets)
         return ego, self.coplayer or ego
 
 
-class _Pair(NamedTuple):
-    """What goes on across inner episodes in one pairing; memories lead with ``batch``."""
-
-    learner: Learner
-    ego_carry: PolicyCarry
-    coplayer_carry: PolicyCarry
-
-
-class _Moment(NamedTuple):
+class Moment(NamedTuple):
     """What goes on across the steps of one inner episode, for one trajectory."""
 
     state: EnvironmentState
@@ -109,13 +108,13 @@ def play_meta_episodes(
     Every (opponent, trajectory, inner episode) has a random key of its own.
     """
 
-    def keep(records: Record) -> tuple[Trajectory, _Outcomes]:
-        return _ego_trajectory(records), _outcomes(records, game)
+    def keep(start: Pairing, records: Record) -> tuple[Trajectory, _Outcomes, Pairing | None]:
+        return _ego_trajectory(records), _outcomes(records, game), start if game.keeps_starts else None
 
-    trajectory, outcomes = _play(key, ego_params, opponents, hyper, game, keep)
+    trajectory, outcomes, starts = _play(key, ego_params, opponents, hyper, game, keep)
     # (meta_batch, episodes, episode_steps, batch) becomes (meta_batch, steps, batch).
     trajectory = jax.tree.map(_join_steps, trajectory)
-    return MetaEpisode(trajectory, outcomes)
+    return MetaEpisode(trajectory, outcomes, starts)
 
 
 def record_meta_episodes(
@@ -126,7 +125,8 @@ def record_meta_episodes(
     Both players' actions and rewards, states and events; leaves lead with (meta_batch, inner_episodes, episode_steps).
     """
 
-    def keep(records: Record) -> Record:
+    def keep(start: Pairing, records: Record) -> Record:
+        del start
         return jax.tree.map(lambda leaf: leaf[:, :, 0], records)
 
     return _play(key, ego_params, opponents, hyper, game, keep)
@@ -138,9 +138,12 @@ def _play(
     opponents: Opponents,
     hyper: NaiveHyperparameters,
     game: Game,
-    keep: Callable[[Record], Tree],
+    keep: Callable[[Pairing, Record], Tree],
 ) -> Tree:
-    """What is kept of each inner episode's records (meta_batch, episode_steps, batch); leads with ``meta_batch``."""
+    """What is kept of each inner episode's start and records (meta_batch, episode_steps, batch).
+
+    Leads with ``meta_batch``.
+    """
     keys = jax.random.split(key, (game.inner_episodes, opponents.kind.shape[0]))
     play = partial(_play_part, ego_params=ego_params, hyper=hyper, game=game, keep=keep)
     return game.shards.each(play, axes=(1, 0))(keys, opponents)
@@ -153,36 +156,41 @@ def _play_part(
     ego_params: Params,
     hyper: NaiveHyperparameters,
     game: Game,
-    keep: Callable[[Record], Tree],
+    keep: Callable[[Pairing, Record], Tree],
 ) -> Tree:
     """The meta-episodes of one device."""
     count = opponents.kind.shape[0]
+    own, others = game.seats
     fresh = {
         seat: _repeat(_repeat(seat.policy.initial_carry(), game.batch_size), count)
         for seat in dict.fromkeys(game.seats)
     }
-    ego_carry, coplayer_fresh = (fresh[seat] for seat in game.seats)
+    ego_fresh, coplayer_fresh = (fresh[seat] for seat in game.seats)
     learners = jax.vmap(partial(fresh_learner, game.naive_optimizer))(opponents.params)
-    pairs = _Pair(learner=learners, ego_carry=ego_carry, coplayer_carry=coplayer_fresh)
+    pairs = Pairing(learner=learners, ego_carry=ego_fresh, coplayer_carry=coplayer_fresh)
     is_naive = opponents.kind == NAIVE
     acting_params = game.policy.prepare(ego_params, keys.size * game.batch_size * game.environment.episode_length)
 
-    def inner_episode(pairs: _Pair, keys: Key[Array, "meta_batch"]) -> tuple[_Pair, Tree]:
+    def inner_episode(pairs: Pairing, keys: Key[Array, "meta_batch"]) -> tuple[Pairing, Tree]:
         coplayer_carry = _select(is_naive, coplayer_fresh, pairs.coplayer_carry)
-        play = jax.vmap(partial(_play_inner_episode, acting_params, game=game))
-        moment, records = play(keys, opponents, pairs._replace(coplayer_carry=coplayer_carry))
+        start = pairs._replace(
+            ego_carry=ego_fresh if own.forgets else pairs.ego_carry,
+            coplayer_carry=coplayer_fresh if others.forgets else coplayer_carry,
+        )
+        play = jax.vmap(partial(play_inner_episode, acting_params, game=game))
+        moment, records = play(keys, opponents, start)
         learners = pairs.learner
         if game.learns:
             learners = _learn(learners, records, is_naive, hyper, game)
-        pairs = _Pair(learner=learners, ego_carry=moment.ego_carry, coplayer_carry=moment.coplayer_carry)
-        return pairs, keep(records)
+        pairs = Pairing(learner=learners, ego_carry=moment.ego_carry, coplayer_carry=moment.coplayer_carry)
+        return pairs, keep(start, records)
 
     return jax.tree.map(lambda leaf: jnp.swapaxes(leaf, 0, 1), jax.lax.scan(inner_episode, pairs, keys)[1])
 
 
-def _play_inner_episode(
-    ego_params: Params, key: Key[Array, ""], opponent: Opponents, pair: _Pair, *, game: Game
-) -> tuple[_Moment, Record]:
+def play_inner_episode(
+    ego_params: Params, key: Key[Array, ""], opponent: Opponents, pair: Pairing, *, game: Game
+) -> tuple[Moment, Record]:
     """T steps of B trajectories against one opponent; records lead with (episode_steps, batch)."""
     reset_key, play_key = jax.random.split(key)
     trajectory_keys = jax.random.split(play_key, (game.environment.episode_length, game.batch_size))
@@ -192,10 +200,10 @@ def _play_inner_episode(
     )
     step = partial(_step, ego_params, coplayer_params, opponent, game=game)
 
-    def advance(moment: _Moment, keys: Key[Array, "batch"]) -> tuple[_Moment, Record]:
+    def advance(moment: Moment, keys: Key[Array, "batch"]) -> tuple[Moment, Record]:
         return jax.vmap(step)(keys, moment)
 
-    return jax.lax.scan(advance, _Moment(states, pair.ego_carry, pair.coplayer_carry), trajectory_keys)
+    return jax.lax.scan(advance, Moment(states, pair.ego_carry, pair.coplayer_carry), trajectory_keys)
 
 
 def _step(
@@ -203,10 +211,10 @@ def _step(
     coplayer_params: Params,
     opponent: Opponents,
     key: Key[Array, ""],
-    moment: _Moment,
+    moment: Moment,
     *,
     game: Game,
-) -> tuple[_Moment, Record]:
+) -> tuple[Moment, Record]:
     """One simultaneous move in one trajectory."""
     environment, (own, others) = game.environment, game.seats
     ego_key, coplayer_key, environment_key = jax.random.split(key, 3)
@@ -224,7 +232,7 @@ def _step(
         log_prob=jax.nn.log_softmax(ego.logits)[actions[0]],
         value=ego.value,
     )
-    return _Moment(state, ego_carry, coplayer_carry), record
+    return Moment(state, ego_carry, coplayer_carry), record
 
 
 def _coplayer_logits(

@@ -93,15 +93,23 @@ class PopulationHyperparameters(NamedTuple):
     fixed_weights: Float[Array, "strategies"]
 
 
+class LolaHyperparameters(NamedTuple):
+    """Numbers of LOLA's look-aheads."""
+
+    learning_rate: Number
+
+
 class Hyperparameters(NamedTuple):
     """All numbers that a sweep may vary, of one run at one iteration; leaves of ``meta`` lead with ``agents``.
 
-    A state holds them :data:`Scheduled`, which :func:`coalactl_core.hyperparameters.at_iteration` evaluates.
+    ``lola`` is None where nobody looks ahead. A state holds them :data:`Scheduled`, which
+    :func:`coalactl_core.hyperparameters.at_iteration` evaluates.
     """
 
     meta: MetaHyperparameters
     naive: NaiveHyperparameters
     population: PopulationHyperparameters
+    lola: LolaHyperparameters | None = None
 
 
 class Learner(NamedTuple):
@@ -155,22 +163,39 @@ class Trajectory(NamedTuple):
     values: Float[Array, "*lead steps batch"]
 
 
+class Pairing(NamedTuple):
+    """What goes on across inner episodes in one pairing: the co-player's learning, and memories of ``batch``."""
+
+    learner: Learner
+    ego_carry: PolicyCarry
+    coplayer_carry: PolicyCarry
+
+
 class MetaEpisode(NamedTuple):
     """One meta-episode: B meta-trajectories against one opponent, and what to report of it.
 
-    ``outcomes`` holds means over the batch and the steps of each inner episode, for both players.
+    ``outcomes`` holds means over the batch and the steps of each inner episode, for both players. ``starts`` is how the
+    pairing stood at the start of each inner episode, for a learner that needs it.
     """
 
     trajectory: Trajectory
     outcomes: dict[str, Float[Array, "*lead inner_episodes players"]]
+    starts: Pairing | None = None
 
 
 class Experience(NamedTuple):
-    """The inner episodes that a naive co-player learns from in one update."""
+    """The inner episodes that a naive co-player learns from in one update.
+
+    ``likelihood`` is that of all actions up to each step, as a multiple of what it was when they were sampled: 1, of
+    interest only to who differentiates through the update (None where nobody does). ``memory`` is the co-player's
+    before the first step (None: fresh).
+    """
 
     observations: Num[Array, "*opponents episode_steps batch *features"]
     actions: Int[Array, "*opponents episode_steps batch"]
     rewards: Float[Array, "*opponents episode_steps batch"]
+    likelihood: Float[Array, "*opponents episode_steps batch"] | None = None
+    memory: PolicyCarry = None
 
 
 class Targets(NamedTuple):

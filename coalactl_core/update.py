@@ -11,7 +11,7 @@ import jax.numpy as jnp
 from jax import Array
 from jaxtyping import Float, Int, Key, Num, Shaped
 
-from coalactl_core.chunks import fitting_chunk
+from coalactl_core.chunks import fitting_chunk, sum_over_chunks
 from coalactl_core.nets.policy import Policy, Prepared, unroll_from_start
 from coalactl_core.objectives import PolicyLoss, clipped_value_loss, log_probs_and_entropy
 from coalactl_core.optimizers import Optimizer, apply_gradients
@@ -101,17 +101,15 @@ def _part_gradient(
     minibatch = _in_parts(minibatch, updater.trajectory_chunk)
     size = minibatch.targets.weight.shape[0]
     chunk = fitting_chunk(size, updater.chunk)
-    chunks = jax.tree.map(lambda leaf: leaf.reshape(size // chunk, chunk, *leaf.shape[1:]), minibatch)
     prepared, pull_back = jax.vjp(
         lambda params: updater.policy.prepare(params, minibatch.trajectory.actions.size), params
     )
     gradient = jax.grad(chunk_loss, has_aux=True)
 
-    def accumulate(total: tuple[Prepared, Losses], chunk: LearningBatch) -> tuple[tuple[Prepared, Losses], None]:
-        return jax.tree.map(jnp.add, total, gradient(prepared, _side_by_side(chunk), hyper, updater)), None
+    def of_chunk(batch: LearningBatch) -> tuple[Prepared, Losses]:
+        return gradient(prepared, _side_by_side(batch), hyper, updater)
 
-    losses = Losses(*(jnp.zeros_like(minibatch.targets.weight[0]) for _ in Losses._fields))
-    (gradients, losses), _ = jax.lax.scan(accumulate, (jax.tree.map(jnp.zeros_like, prepared), losses), chunks)
+    gradients, losses = sum_over_chunks(of_chunk, minibatch, chunk=chunk)
     return jax.tree.map(lambda leaf: leaf * (chunk / size), (pull_back(gradients)[0], losses))
 
 

@@ -17,8 +17,8 @@ class Method(StrEnum):
     COALA_PG = "coala-pg"
     M_FOS = "m-fos"
     BATCH_UNAWARE = "batch-unaware"
-    SHAPING = "shaping"
     LOLA_DICE = "lola-dice"
+    SHAPING = "shaping"
 
 
 _Devices = Annotated[
@@ -35,7 +35,7 @@ def train(  # noqa: PLR0913, PLR0917
         str | None, typer.Argument(metavar="[PRESET|FILE]", help="A preset's name or a TOML file.", show_default=False)
     ] = None,
     method: Annotated[
-        Method | None, typer.Option(help="The method of all meta agents; the last two: analytical experiments.")
+        Method | None, typer.Option(help="The method of all meta agents; shaping: analytical experiments only.")
     ] = None,
     assignments: Annotated[
         list[str] | None,

@@ -12,7 +12,7 @@ import numpy as np
 from coalactl.evaluation.contestants import Contestant
 from coalactl.evaluation.lineups import Opponent
 from coalactl_core.evaluation import Encounters, Lineup, evaluate, strategy_tables
-from coalactl_core.rollout import Game, Seat
+from coalactl_core.rollout import Game
 from coalactl_core.sharding import Shards
 from coalactl_core.strategies import always
 from coalactl_core.types import FIXED, META, NAIVE
@@ -38,8 +38,8 @@ def play(
 ) -> list[Played]:
     """One agent's meta-episodes against all its opponents, each as often as the number beside it says.
 
-    Opponents whose network is another one than the agent's are another program each. Random numbers depend on the
-    seed, the run's own seed, the agent and the opponents, not on which other runs are evaluated.
+    Opponents whose network or memory is another one than the agent's are another program each. Random numbers depend
+    on the seed, the run's own seed, the agent and the opponents, not on which other runs are evaluated.
     """
     own = contestants[place]
     key = jax.random.key(seed)
@@ -47,7 +47,8 @@ def play(
         key = jax.random.fold_in(key, number)
     seats: dict[Any, list[tuple[Opponent, int]]] = {}
     for opponent, count in opponents:
-        seats.setdefault(contestants[opponent.run].engine.pieces.game.policy, []).append((opponent, count))
+        game = contestants[opponent.run].engine.pieces.game
+        seats.setdefault(_plays_by(game), []).append((opponent, count))
     found = []
     for number, group in enumerate(seats.values()):
         found += _play_seat(jax.random.fold_in(key, number), own, agent, contestants, group)
@@ -80,8 +81,14 @@ def _play_seat(
 
 def _game(own: Contestant, other: Contestant, learns: bool) -> Game:
     game, theirs = own.engine.pieces.game, other.engine.pieces.game
-    coplayer = None if theirs.policy == game.policy else Seat(observe=theirs.observe, policy=theirs.policy)
-    return game._replace(learns=learns, shards=Shards(jax.device_count()), coplayer=coplayer)
+    coplayer = None if _plays_by(theirs) == _plays_by(game) else theirs.seats[0]
+    shards = Shards(jax.device_count())
+    return game._replace(learns=learns, shards=shards, coplayer=coplayer, keeps_starts=False)
+
+
+def _plays_by(game: Game) -> Any:
+    """What tells apart how two runs' agents play: the network, and whether it forgets."""
+    return game.policy, game.forgets
 
 
 def _kind(opponent: Opponent) -> int:

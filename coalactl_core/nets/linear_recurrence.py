@@ -35,10 +35,10 @@ def _forward(
 def _backward(
     scan: Scan, saved: tuple[Sequence, Sequence, State], gradient: Sequence
 ) -> tuple[Sequence, Sequence, State]:
-    """The adjoint λ_t = g_t + a_{t+1} λ_{t+1} is the same recurrence backwards in time."""
+    """The adjoint λ_t = g_t + a_{t+1} λ_{t+1} is the same recurrence backwards in time, and so are its derivatives."""
     decays, states, initial = saved
     decays_ahead = jnp.concatenate([decays[1:], jnp.zeros_like(decays[:1])])
-    adjoint = _states(decays_ahead[::-1], gradient[::-1], jnp.zeros_like(initial), scan)[::-1]
+    adjoint = linear_recurrence(decays_ahead[::-1], gradient[::-1], jnp.zeros_like(initial), scan)[::-1]
     before = jnp.concatenate([initial[None], states[:-1]])
     return adjoint * before, adjoint, adjoint[0] * decays[0]
 

@@ -106,6 +106,13 @@ def unroll_from_start(
     """Outputs along a batch of sequences, each from a fresh start; leaves lead with (steps, batch)."""
     batch = observations.shape[1]
     carry = jax.tree.map(lambda leaf: jnp.broadcast_to(leaf, (batch, *leaf.shape)), policy.initial_carry())
+    return unroll_from(policy, prepared, observations, carry)
+
+
+def unroll_from(
+    policy: Policy, prepared: Prepared, observations: Num[Array, "steps batch *features"], carry: PolicyCarry
+) -> PolicyOutput:
+    """Outputs along a batch of sequences, each from its own memory; leaves lead with (steps, batch)."""
     # Each sequence in one piece of memory: its recurrence then needs no copies in another order.
     unroll: Callable[..., PolicyOutput] = jax.vmap(lambda seen, carry: policy.unroll(prepared, seen, carry, None)[0])
     output = unroll(jnp.swapaxes(observations, 0, 1), carry)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import re
 import tomllib
 from pathlib import Path
@@ -100,8 +101,18 @@ CLEANUP = {
 }
 # Table 7: reward rescaling and learning rate of each method.
 BY_METHOD = {
-    "cleanup-shaping": {"coala-pg": (0.1, 1e-3), "m-fos": (1.0, 3e-3), "batch-unaware": (1.0, 1e-3)},
-    "cleanup-mixed": {"coala-pg": (0.1, 0.1), "m-fos": (0.1, 0.03), "batch-unaware": (0.1, 0.03)},
+    "cleanup-shaping": {
+        "coala-pg": (0.1, 1e-3),
+        "m-fos": (1.0, 3e-3),
+        "batch-unaware": (1.0, 1e-3),
+        "lola-dice": (1.0, 0.1),
+    },
+    "cleanup-mixed": {
+        "coala-pg": (0.1, 0.1),
+        "m-fos": (0.1, 0.03),
+        "batch-unaware": (0.1, 0.03),
+        "lola-dice": (0.1, 0.03),
+    },
 }
 
 
@@ -113,6 +124,10 @@ def test_cleanup_presets_hold_the_tables(name: str, method: str) -> None:
     common |= {"normalize_advantages": True, "max_grad_norm": 1.0}
     expected = {f"{who}.{key}": value for who in ("meta", "naive") for key, value in common.items()}
     expected |= {"meta.discount": 1.0, "environment.name": "cleanup-lite"} | flatten(CLEANUP[name])
+    if method == "lola-dice":
+        # Table 7; look-ahead steps are no PPO.
+        expected |= {"meta.algorithm": "a2c", "meta.optimizer": "sgd"}
+        expected["meta.max_grad_norm"] = {"cleanup-shaping": math.inf, "cleanup-mixed": 1.0}[name]
     assert {key: values[key] for key in expected} == expected
     assert (values["meta.reward_scale"], values["meta.learning_rate"]) == BY_METHOD[name][method]
 
@@ -140,8 +155,19 @@ def test_the_quick_presets() -> None:
     assert plain(mixed)["meta"]["meta_opponent_weight"] == {"0": 1.0, "100": 4.0}
 
 
+@pytest.mark.parametrize(
+    ("tables", "remedy"),
+    [({}, "use 'a2c'"), ({"algorithm": "a2c"}, "use 0 with lola-dice")],
+    ids=["algorithm", "gradient balance"],
+)
+def test_looking_ahead_goes_without_what_is_of_other_methods(tables: dict, remedy: str) -> None:
+    preset = {"meta": {"method": "lola-dice", **tables}, "diagnostics": {"gradient_balance_every": 8}}
+    with pytest.raises(UserError, match=remedy):
+        resolved(preset)
+
+
 def test_methods_on_the_command_line_are_those_of_the_engine() -> None:
-    assert tuple(Method) == (*get_args(config.Method), *get_args(AnalyticalMethod))
+    assert set(Method) == {*get_args(config.Method), *get_args(AnalyticalMethod)}
 
 
 def test_later_layers_win_and_are_named() -> None:
@@ -277,7 +303,7 @@ BAD_VALUES = [
     ("meta.learning_rate={ 5 = 1.0 }", "starts at iteration 0"),
     ("meta.learning_rate={ 0 = 1.0, x = 2.0 }", "iterations"),
     ("meta.learning_rate={ 0 = 1.0, interpolation = 'cubic' }", "'constant' or 'linear'"),
-    ("meta.method=foo", "'coala-pg', 'm-fos' or 'batch-unaware'"),
+    ("meta.method=foo", "'coala-pg', 'm-fos', 'batch-unaware' or 'lola-dice'"),
     ("meta.epochs=2.5", "2.5 given; use a whole number"),
     ("meta.epochs=0", "at least 1"),
     ("meta.epochs=ten", "whole number"),

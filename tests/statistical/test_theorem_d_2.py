@@ -6,14 +6,13 @@ COALA-PG estimate, by enumeration of all 65,536 outcomes through the engine, is 
 engine's naive update on each of the 256 batches of two.
 """
 
-import itertools
-
 import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
 from statistical import two_step_game as game
-from support import inner_history_policy, meta_hyper, naive_hyper
+from statistical.inner_episode import ACTIONS, POLICY, REWARDS, SEEN, inner_return, probabilities
+from support import meta_hyper, naive_hyper
 
 from coalactl_core.naive import naive_update
 from coalactl_core.optimizers import fresh_learner, sgd
@@ -22,28 +21,7 @@ from coalactl_core.types import Experience
 # Sums over 65,536 outcomes in float64; measured about 1e-15.
 EXACT = 1e-10
 NAIVE_STEP = 4.0
-POLICY = inner_history_policy(5)
-# One trajectory: (steps, players) of actions, and what each player sees before each step.
-ACTIONS = np.array(list(itertools.product((0, 1), repeat=4))).reshape(16, game.LENGTH, 2)
-SEEN = np.zeros_like(ACTIONS)
-SEEN[:, 1, 0] = 1 + 2 * ACTIONS[:, 0, 0] + ACTIONS[:, 0, 1]
-SEEN[:, 1, 1] = 1 + 2 * ACTIONS[:, 0, 1] + ACTIONS[:, 0, 0]
-REWARDS = np.stack([game.PAYOFFS[ACTIONS[..., 0], ACTIONS[..., 1]], game.PAYOFFS[ACTIONS[..., 1], ACTIONS[..., 0]]], -1)
-
 pytestmark = pytest.mark.usefixtures("float64")
-
-
-def probabilities(ego: jax.Array, other: jax.Array) -> jax.Array:
-    """Of each of the 16 trajectories, from tables of logits."""
-    taken = [
-        jax.nn.log_softmax(table)[SEEN[..., player], ACTIONS[..., player]] for player, table in enumerate((ego, other))
-    ]
-    return jnp.exp(jnp.sum(taken[0] + taken[1], -1))
-
-
-def inner_return(ego: jax.Array, other: jax.Array) -> jax.Array:
-    """J: the expected sum of the first player's rewards in one inner episode."""
-    return jnp.sum(probabilities(ego, other) * jnp.sum(REWARDS[..., 0], -1))
 
 
 def learned(other: dict[str, jax.Array]) -> jax.Array:
