@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import re
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
@@ -41,6 +42,13 @@ TABLE_7: Mapping[str, Mapping[str, Mapping[str, Any]]] = {
         "coala-pg": {"meta.reward_scale": 0.1, "meta.learning_rate": 1e-3},
         "m-fos": {"meta.reward_scale": 1.0, "meta.learning_rate": 3e-3},
         "batch-unaware": {"meta.reward_scale": 1.0, "meta.learning_rate": 1e-3},
+        "lola-dice": {
+            **dict.fromkeys(("meta.clip", "meta.value_coefficient", "meta.adam_epsilon"), "–"),
+            "meta.reward_scale": 1.0,
+            "meta.optimizer": "sgd",
+            "meta.learning_rate": 0.1,
+            "meta.max_grad_norm": math.inf,
+        },
     },
     "cleanup-mixed": {
         "": {
@@ -54,6 +62,7 @@ TABLE_7: Mapping[str, Mapping[str, Mapping[str, Any]]] = {
         "coala-pg": {"meta.learning_rate": 0.1},
         "m-fos": {"meta.learning_rate": 0.03},
         "batch-unaware": {"meta.learning_rate": 0.03},
+        "lola-dice": {"meta.learning_rate": 0.03},
     },
 }
 _LINE = re.compile(r"""^(?P<key>[a-z_]+)\s*=.*?#\s*(?P<words>(?:our choice|OPEN|our addition)\b.*)$""")
