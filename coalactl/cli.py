@@ -6,7 +6,7 @@ import errno
 import os
 import sys
 import traceback
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from contextlib import suppress
 from typing import Annotated
 
@@ -73,8 +73,14 @@ def main(arguments: Sequence[str] | None = None) -> int:
 def _run(arguments: Sequence[str] | None) -> int:
     with suppress(OSError):  # Environments, networks and strategies may be named as module:Name from where the user is.
         sys.path.append(os.getcwd())
+    given = None if arguments is None else list(arguments)
+    return ending(lambda: app(args=given, prog_name="coalactl", standalone_mode=False))
+
+
+def ending(work: Callable[[], object]) -> int:
+    """The exit code of some work, a failure of which is told in one line."""
     try:
-        result = app(args=None if arguments is None else list(arguments), prog_name="coalactl", standalone_mode=False)
+        result = work()
         sys.stdout.flush()
     except TyperException as error:
         return _fail(_usage_line(error), error.exit_code)

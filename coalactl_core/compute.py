@@ -47,5 +47,7 @@ def chosen_shards(experiment: SequenceExperiment) -> Shards:
 
 
 def _most_devices(experiment: SequenceExperiment) -> int:
-    """As many devices as there are and as share a minibatch evenly."""
-    return fitting_chunk(experiment.minibatch_size, jax.device_count())
+    """As many devices as there are and as share a minibatch evenly, as many of each process."""
+    size, processes = experiment.minibatch_size, jax.process_count()
+    counts = range(processes, jax.device_count() + 1, processes)
+    return max((count for count in counts if size % count == 0), default=1)

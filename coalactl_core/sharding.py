@@ -8,6 +8,7 @@ summation.
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from functools import partial
 from typing import Any, NamedTuple
 
 import jax
@@ -54,8 +55,8 @@ class Shards(NamedTuple):
         return mean
 
     def place(self, tree: Tree) -> Tree:
-        """The tree on all devices, the same on each."""
-        return tree if self.devices == 1 else jax.device_put(tree, self._sharding())
+        """The tree on all devices, the same on each; of several processes each gives the same."""
+        return tree if self.devices == 1 else jax.tree.map(partial(_placed, sharding=self._sharding()), tree)
 
     def spread(self, function: Callable[..., Any]) -> Callable[..., Any]:
         """The function with results that are the same on all devices."""
@@ -79,4 +80,22 @@ class Shards(NamedTuple):
         return jax.lax.with_sharding_constraint(tree, self._sharding())
 
     def _sharding(self, *axes: str | None) -> NamedSharding:
-        return NamedSharding(Mesh(np.asarray(jax.devices()[: self.devices]), (_AXIS,)), PartitionSpec(*axes))
+        return NamedSharding(Mesh(np.asarray(self._chosen()), (_AXIS,)), PartitionSpec(*axes))
+
+    def _chosen(self) -> list[jax.Device]:
+        """As many devices of each process."""
+        processes = range(jax.process_count())
+        owned = [[device for device in jax.devices() if device.process_index == process] for process in processes]
+        return [device for own in owned for device in own[: self.devices // len(processes)]]
+
+
+def _placed(leaf: Any, sharding: NamedSharding) -> Any:
+    """An array on all devices; JAX does not send to other processes what one has, so that each places its own."""
+    if sharding.is_fully_addressable:
+        return jax.device_put(leaf, sharding)
+    if not leaf.is_fully_addressable:
+        return leaf  # the result of an earlier call
+    if jnp.issubdtype(leaf.dtype, jax.dtypes.prng_key):
+        data = _placed(jax.random.key_data(leaf), sharding)
+        return jax.random.wrap_key_data(data, impl=jax.random.key_impl(leaf))
+    return jax.device_put(np.asarray(leaf), sharding)

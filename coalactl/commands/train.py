@@ -21,12 +21,30 @@ class Method(StrEnum):
     SHAPING = "shaping"
 
 
+_Assignments = Annotated[
+    list[str] | None,
+    typer.Option("--set", metavar="KEY=VALUE", help="Set a value, for instance meta.learning_rate=1e-3; repeat."),
+]
+_Out = Annotated[
+    Path | None,
+    typer.Option(metavar="DIR", help="The new run directory.", show_default="runs/PRESET-METHOD-sSEED-UTC"),
+]
 _Devices = Annotated[
     str | None,
     typer.Option(
         metavar="N|all", help="Devices to spread the meta-batch over.", show_default="as many as share it evenly"
     ),
 ]
+
+
+_Coordinator = Annotated[
+    str | None,
+    typer.Option(
+        metavar="HOST:PORT|auto", help="Train in several processes: where process 0 is; auto: as Slurm or MPI says."
+    ),
+]
+_Processes = Annotated[int | None, typer.Option(metavar="N", min=1, help="How many processes take part.")]
+_ProcessId = Annotated[int | None, typer.Option(metavar="I", min=0, help="Which of them this is, from 0.")]
 
 
 # A command's options are its arguments: there are as many as there are.
@@ -37,10 +55,7 @@ def train(  # noqa: PLR0913, PLR0917
     method: Annotated[
         Method | None, typer.Option(help="The method of all meta agents; shaping: analytical experiments only.")
     ] = None,
-    assignments: Annotated[
-        list[str] | None,
-        typer.Option("--set", metavar="KEY=VALUE", help="Set a value, for instance meta.learning_rate=1e-3; repeat."),
-    ] = None,
+    assignments: _Assignments = None,
     seed: Annotated[int | None, typer.Option(metavar="S", min=0, max=2**31 - 1, help="The random seed.")] = None,
     seeds: Annotated[
         int | None,
@@ -48,10 +63,10 @@ def train(  # noqa: PLR0913, PLR0917
     ] = None,
     iterations: Annotated[int | None, typer.Option(metavar="N", min=1, help="How many training iterations.")] = None,
     devices: _Devices = None,
-    out: Annotated[
-        Path | None,
-        typer.Option(metavar="DIR", help="The new run directory.", show_default="runs/PRESET-METHOD-sSEED-UTC"),
-    ] = None,
+    coordinator: _Coordinator = None,
+    processes: _Processes = None,
+    process_id: _ProcessId = None,
+    out: _Out = None,
     resume: Annotated[Path | None, typer.Option(metavar="DIR", help="Go on with the run or pack in DIR.")] = None,
     init_from: Annotated[
         Path | None, typer.Option(metavar="RUN", help="Start at the trained parameters of another run.")
@@ -64,6 +79,7 @@ def train(  # noqa: PLR0913, PLR0917
 ) -> None:
     """Train meta agents; without arguments the preset ipd-shaping-quick."""
     from coalactl.presets import find_preset
+    from coalactl.processes import checked_group, supervised
     from coalactl.training.request import TrainRequest, checked
 
     options = {"--method": method.value if method else None, "--seed": seed, "--iterations": iterations}
@@ -78,6 +94,7 @@ def train(  # noqa: PLR0913, PLR0917
             out=out,
             resume=resume,
             init_from=init_from,
+            group=checked_group(coordinator, processes, process_id),
             dry_run=dry_run,
             json=as_json,
             quiet=quiet,
@@ -85,7 +102,7 @@ def train(  # noqa: PLR0913, PLR0917
     )
     from coalactl.training.launch import train as launch
 
-    code = launch(request)
+    code = launch(request) if request.group is None else supervised(lambda: launch(request))
     if code is not ExitCode.OK:
         raise typer.Exit(code)
 

@@ -47,18 +47,23 @@ class NoWholeCheckpointError(UserError):
 def save(run: RunDirectory, step: int, tree: Any, rows: Mapping[str, int] | None = None) -> None:
     """Save a state: Orbax commits its arrays, then the manifest declares them whole.
 
+    Of several processes that train one run all call this, and the first writes.
+
     ``rows`` tells how far the metric parts, which are on disk already, have reached. There are no later steps.
     Raises :class:`UserError` when a write fails; the checkpoints before stand.
     """
     leaves = _named_leaves(tree)
     arrays = {name: _data(leaf) for name, leaf in leaves.items()}
     folder = checkpoint_folder(run, step)
+    leads = jax.process_index() == 0
     with write_failures(folder):
-        drop(run, step)
+        if leads:
+            drop(run, step)
         try:
             # Orbax refuses empty arrays; their shape in the manifest says all about them.
             _commit(folder, {name: array for name, array in arrays.items() if array.size})
-            write_manifest(run, step, {name: _describe(leaf) for name, leaf in leaves.items()}, rows or {})
+            if leads:
+                write_manifest(run, step, {name: _describe(leaf) for name, leaf in leaves.items()}, rows or {})
         except OSError:
             with suppress(OSError):  # on a full disk the half of a checkpoint is in the way of everything else
                 discard_incomplete(run)
@@ -177,13 +182,14 @@ def _commit(folder: Path, arrays: Mapping[str, np.ndarray]) -> None:
                 raise
             raise OSError(_system_error(str(error))) from error
     # It holds the absolute path of the folder, which may be moved; the manifest says what it says, and more.
-    (folder / "commit_success.txt").unlink(missing_ok=True)
+    if jax.process_index() == 0:
+        (folder / "commit_success.txt").unlink(missing_ok=True)
 
 
 def _read(folder: Path, expected: Mapping[str, Any]) -> dict[str, np.ndarray]:
     arrays = {name: np.empty(array.shape, array.dtype) for name, array in expected.items() if 0 in array.shape}
     wanted = [name for name in expected if name not in arrays]
-    with _orbax() as (orbax, checkpointer):
+    with _orbax(alone=jax.process_count() > 1) as (orbax, checkpointer):
         restore_args = {name: orbax.RestoreArgs(restore_type=np.ndarray) for name in wanted}
         try:
             arrays |= checkpointer.restore(folder.absolute(), args=orbax.args.PyTreeRestore(restore_args=restore_args))
@@ -196,15 +202,22 @@ def _read(folder: Path, expected: Mapping[str, Any]) -> dict[str, np.ndarray]:
 
 
 @contextmanager
-def _orbax() -> Iterator[tuple[Any, Any]]:
-    """Orbax and a checkpointer without threads that outlive the call; its chatter in the log is turned off."""
+def _orbax(*, alone: bool = False) -> Iterator[tuple[Any, Any]]:
+    """Orbax and a checkpointer without threads that outlive the call; its chatter in the log is turned off.
+
+    ``alone``: one of several processes uses it without waiting for the others.
+    """
     chatter = logging.getLogger("absl")
     level = chatter.level
     chatter.setLevel(logging.CRITICAL + 1)
     try:
         import orbax.checkpoint as orbax  # takes seconds: not before the first checkpoint
 
-        with orbax.Checkpointer(orbax.PyTreeCheckpointHandler(use_ocdbt=True)) as checkpointer:
+        index = jax.process_index()
+        own = orbax.options.MultiprocessingOptions(primary_host=index, active_processes={index})
+        options = {"multiprocessing_options": own} if alone else {}
+        handler = orbax.PyTreeCheckpointHandler(use_ocdbt=True, **options)
+        with orbax.Checkpointer(handler, **options) as checkpointer:
             yield orbax, checkpointer
     finally:
         chatter.setLevel(level)

@@ -16,6 +16,7 @@ from coalactl.output import note
 from coalactl.runs.directory import RunDirectory, Status
 from coalactl.runs.pack import Pack
 from coalactl.training.outcome import report
+from coalactl.training.peers import ALONE, Peers
 from coalactl.training.request import TrainRequest
 from coalactl.training.signals import StopSignals
 from coalactl_core.experiments import Experiment
@@ -61,29 +62,36 @@ def run_attempt(
     beginning: Beginning,
     request: TrainRequest,
     stop: StopSignals,
+    peers: Peers = ALONE,
 ) -> ExitCode:
     """Trains from a beginning to the end, a signal or a failure, and tells how it went."""
     view = choose_view(_title(runs, stores), quiet=request.quiet)
     stop.on_first(lambda name: view.message(f"{name}: finishing the running call and saving; once more leaves at once"))
     try:
-        code = train_on(engine, stores, state, beginning, view, stop)
+        code = train_on(engine, stores, state, beginning, view, stop, peers)
     finally:
         view.close()
     if code is not ExitCode.OK:
         if not request.quiet:
             note(f"stopped and saved; go on with: coalactl train --resume {shlex.quote(str(runs.path))}")
         return code
-    return report(runs.runs, runs.path, request)
+    return report(runs.runs, runs.path, request) if peers.leads else code
 
 
 def train_on(
-    engine: Engine, stores: Sequence[RunStore], state: Any, beginning: Beginning, view: View, stop: StopSignals
+    engine: Engine,
+    stores: Sequence[RunStore],
+    state: Any,
+    beginning: Beginning,
+    view: View,
+    stop: StopSignals,
+    peers: Peers = ALONE,
 ) -> ExitCode:
     """Trains from a beginning; raises :class:`UserError` (diverged, or a failed write) with the status written."""
     from coalactl.training.session import Session
 
     try:
-        return Session(engine, stores, state, view, stop).run(beginning.iteration, beginning.seconds)
+        return Session(engine, stores, state, view, stop, peers).run(beginning.iteration, beginning.seconds)
     except UserError as error:
         _note_failure(stores, error)
         raise
@@ -95,19 +103,21 @@ def _note_failure(stores: Sequence[RunStore], error: UserError) -> None:
     for store in stores:
         if store.diverged is None and store.status.state == "running":
             try:
-                store.run.write_status(store.status._replace(state="failed"))
+                store.fail()
             except UserError:  # The same full disk; the error that is being raised tells the user.
                 return
 
 
-def stores_of(runs: Runs, preset: str) -> list[RunStore]:
-    """The files of each run."""
-    from coalactl.training.store import RunStore
+def stores_of(runs: Runs, preset: str, *, leads: bool = True) -> list[RunStore]:
+    """The files of each run; only the first of several processes writes them."""
+    from coalactl.training.store import FollowingStore, RunStore
+
+    kind = RunStore if leads else FollowingStore
 
     stores = []
     for run, experiment in zip(runs.runs, runs.experiments, strict=True):
         status = Status(preset=preset, method=method_name(experiment), seed=experiment.run.seed)
-        stores.append(RunStore(run, experiment, status))
+        stores.append(kind(run, experiment, status))
     return stores
 
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 import logging
 import sys
 from collections.abc import Sequence
-from contextlib import ExitStack
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -19,8 +18,9 @@ from coalactl.presets import DEFAULT_PRESET, Preset, find_preset, read_preset
 from coalactl.runs.directory import RunDirectory
 from coalactl.runs.pack import Pack
 from coalactl.training.attempt import Beginning, Runs, run_attempt, stores_of
+from coalactl.training.peers import Peers, check_sharing, joined
 from coalactl.training.request import TrainRequest, with_seeds_in_run
-from coalactl.training.resuming import resume
+from coalactl.training.resuming import devices_of, resume
 from coalactl.training.signals import StopSignals
 from coalactl_core.experiments import Experiment
 
@@ -32,11 +32,16 @@ _log = logging.getLogger(__name__)
 
 def train(request: TrainRequest) -> ExitCode:
     """Does what the request asks; raises :class:`UserError`."""
-    with StopSignals() as stop:
-        return _start(request, stop) if request.resume is None else resume(request.resume, request, stop)
+    devices = None if request.resume is None or request.group is None else devices_of(request.resume)
+    with StopSignals() as stop, joined(request.group, stop, devices) as peers:
+        if not peers.leads:  # The first process tells what there is to tell.
+            request = request._replace(quiet=True, json=False)
+        if request.resume is not None:
+            return resume(request.resume, request, stop, peers)
+        return _start(request, stop, peers)
 
 
-def _start(request: TrainRequest, stop: StopSignals) -> ExitCode:
+def _start(request: TrainRequest, stop: StopSignals, peers: Peers) -> ExitCode:
     preset = find_preset(request.preset or DEFAULT_PRESET)
     resolved = resolve(read_preset(preset), preset.label, request.overrides)
     if resolved.experiment.kind == "analytical":
@@ -57,8 +62,9 @@ def _start(request: TrainRequest, stop: StopSignals) -> ExitCode:
         describe(engine, resolved, preset, len(seeds), json=request.json)
         return ExitCode.OK
     check_room(engine, len(seeds))
-    path = request.out or _default_path(preset, resolved, seeds)
-    return _start_at(path, engine, experiments, preset, request, stop)
+    check_sharing(peers, experiments)
+    path = Path(peers.led(lambda: str(request.out or _default_path(preset, resolved, seeds))))
+    return _start_at(path, engine, experiments, preset, request, stop, peers)
 
 
 def _start_at(
@@ -68,6 +74,7 @@ def _start_at(
     preset: Preset,
     request: TrainRequest,
     stop: StopSignals,
+    peers: Peers,
 ) -> ExitCode:
     from coalactl.training.initial import fresh_state, initial_parameters, naive_source
     from coalactl.training.store import lane
@@ -76,20 +83,21 @@ def _start_at(
         state = fresh_state(engine, experiments)
         if request.init_from is not None:
             state = initial_parameters(request.init_from, engine, state)
-    runs = _create(path, experiments, preset, request)
-    with ExitStack() as context:
-        context.enter_context(runs.lock())
-        log_to(runs.runs[0].log_file)
-        stores = stores_of(runs, preset.name)
+    peers.led(lambda: _create(path, experiments, preset, request))
+    runs = _runs_at(path, experiments, request)
+    with peers.held(runs.lock()):
+        if peers.leads:
+            log_to(runs.runs[0].log_file)
+        stores = stores_of(runs, preset.name, leads=peers.leads)
         starts_elsewhere = request.init_from is not None or naive_source(experiments[0]) is not None
         for place, store in enumerate(stores):
             store.tell("running", 0, 0.0, {})
             if starts_elsewhere:  # Nothing in the run's own files but this says where it started.
                 store.save(lane(state, place), 0)
-        return run_attempt(runs, engine, stores, state, Beginning(0, 0.0), request, stop)
+        return run_attempt(runs, engine, stores, state, Beginning(0, 0.0), request, stop, peers)
 
 
-def _create(path: Path, experiments: tuple[Experiment, ...], preset: Preset, request: TrainRequest) -> Runs:
+def _create(path: Path, experiments: tuple[Experiment, ...], preset: Preset, request: TrainRequest) -> None:
     import jax
 
     from coalactl.runs.provenance import collect
@@ -99,9 +107,16 @@ def _create(path: Path, experiments: tuple[Experiment, ...], preset: Preset, req
     if request.init_from is not None:
         provenance["init_from"] = request.init_from.name
     if request.seeds is None:
-        run = RunDirectory.create(path, plain(experiments[0]), provenance)
+        RunDirectory.create(path, plain(experiments[0]), provenance)
+    else:
+        Pack.create(path, {each.run.seed: plain(each) for each in experiments}, provenance)
+
+
+def _runs_at(path: Path, experiments: tuple[Experiment, ...], request: TrainRequest) -> Runs:
+    if request.seeds is None:
+        run = RunDirectory(path)
         return Runs(path, (run,), experiments, (run,))
-    pack = Pack.create(path, {each.run.seed: plain(each) for each in experiments}, provenance)
+    pack = Pack(path, [each.run.seed for each in experiments])
     return Runs(path, pack.runs, experiments, (pack,))
 
 

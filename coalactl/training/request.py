@@ -7,6 +7,7 @@ from typing import Any, NamedTuple
 
 from coalactl.errors import UserError
 from coalactl.paths import usable
+from coalactl.processes import Group
 
 # Of every configuration key that has an option of its own: the option.
 OPTION_KEYS = {
@@ -26,6 +27,7 @@ class TrainRequest(NamedTuple):
     out: Path | None
     resume: Path | None
     init_from: Path | None
+    group: Group | None
     dry_run: bool
     json: bool
     quiet: bool
@@ -41,6 +43,8 @@ def with_seeds_in_run(request: TrainRequest) -> TrainRequest:
 def checked(request: TrainRequest) -> TrainRequest:
     """The request, if its options fit each other and its paths can be what they should be."""
     usable(request.out)
+    if request.group is not None and request.dry_run:
+        raise UserError("--dry-run: it does not go with --coordinator; it trains nothing")
     if request.resume is not None:
         for option, given in (("--out", request.out), ("--init-from", request.init_from)):
             if given is not None:

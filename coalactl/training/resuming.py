@@ -5,7 +5,6 @@ from __future__ import annotations
 import logging
 import sys
 from collections.abc import Mapping, Sequence
-from contextlib import ExitStack
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -20,6 +19,7 @@ from coalactl.runs.layout import FORMAT
 from coalactl.runs.pack import Pack
 from coalactl.training.attempt import Beginning, Runs, run_attempt, stores_of, warn
 from coalactl.training.outcome import report
+from coalactl.training.peers import ALONE, Peers, check_sharing
 from coalactl.training.request import TrainRequest, with_seeds_in_run
 from coalactl.training.room import check_room
 from coalactl.training.signals import StopSignals
@@ -32,25 +32,27 @@ if TYPE_CHECKING:
 _log = logging.getLogger(__name__)
 
 
-def resume(path: Path, request: TrainRequest, stop: StopSignals) -> ExitCode:
+def resume(path: Path, request: TrainRequest, stop: StopSignals, peers: Peers = ALONE) -> ExitCode:
     """Goes on with the run or pack at the path; a finished one tells its summary again."""
     runs = _open(path)
     runs = _changed(runs, request)
-    with ExitStack() as context:
-        context.enter_context(runs.lock())
-        log_to(runs.runs[0].log_file)
+    with peers.held(runs.lock()):
+        if peers.leads:
+            log_to(runs.runs[0].log_file)
         statuses = [status_in(run) for run in runs.runs]
         wanted = runs.experiments[0].run.iterations
         if all(status.state == "finished" and status.iteration == wanted for status in statuses):
+            if not peers.leads:
+                return ExitCode.OK
             _write_configurations(runs)
             if not request.quiet:
                 note(f"{runs.path}: finished already, {wanted} iterations")
             prepare_jax()
             return report(runs.runs, runs.path, request)
-        return _go_on(runs, statuses, request, stop)
+        return _go_on(runs, statuses, request, stop, peers)
 
 
-def _go_on(runs: Runs, statuses: Sequence[Status], request: TrainRequest, stop: StopSignals) -> ExitCode:
+def _go_on(runs: Runs, statuses: Sequence[Status], request: TrainRequest, stop: StopSignals, peers: Peers) -> ExitCode:
     begun, devices = runs.experiments[0].compute.devices, _devices(runs, request)
     with stop.leaving_at_once():
         prepare_jax(devices if devices == begun and isinstance(devices, int) else None)
@@ -59,22 +61,32 @@ def _go_on(runs: Runs, statuses: Sequence[Status], request: TrainRequest, stop: 
             experiments=tuple(spread_over(each, engine.experiment.compute.devices) for each in runs.experiments)
         )
         check_room(engine, len(runs.runs))
-        stores = stores_of(runs, statuses[0].preset)
+        check_sharing(peers, runs.experiments)
+        stores = stores_of(runs, statuses[0].preset, leads=peers.leads)
         state, step = _restored(runs, engine, stores, statuses)
+    # All have read before the first process removes what comes after the step.
+    peers.check_same("checkpoints", str(step))
     if step > runs.experiments[0].run.iterations:
         raise UserError(
             f"run.iterations: {runs.experiments[0].run.iterations} given; "
             f"{runs.path} has done {step} already, use at least that"
         )
-    _write_configurations(runs)
-    beginning = _begin_again(runs, stores, step)
+    if peers.leads:
+        _write_configurations(runs)
+    beginning = _begin_again(runs, stores, step) if peers.leads else Beginning(step, 0.0)
     _log.info("resumed at iteration %d", step)
-    if engine.experiment.compute.devices != begun:
+    if engine.experiment.compute.devices != begun and peers.leads:
         warn(
             f"devices: {begun} so far, {engine.experiment.compute.devices} from here on; "
             "equal up to the order of summation"
         )
-    return run_attempt(runs, engine, stores, state, beginning, request, stop)
+    return run_attempt(runs, engine, stores, state, beginning, request, stop, peers)
+
+
+def devices_of(path: Path) -> int | None:
+    """The devices that the run or pack at the path is spread over."""
+    devices = _open(path).experiments[0].compute.devices
+    return devices if isinstance(devices, int) else None
 
 
 def take_up(

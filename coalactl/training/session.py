@@ -18,6 +18,7 @@ from coalactl.console import quantity
 from coalactl.engines import Engine
 from coalactl.errors import ExitCode, UserError
 from coalactl.runs.directory import State
+from coalactl.training.peers import ALONE, Peers
 from coalactl.training.progress import History, Progress, View, last_rewards
 from coalactl.training.rows import non_finite, non_finite_parameters
 from coalactl.training.signals import StopSignals
@@ -33,12 +34,22 @@ _log = logging.getLogger(__name__)
 class Session:
     """One attempt at training the runs of one program, all at the same iteration."""
 
-    def __init__(self, engine: Engine, stores: Sequence[RunStore], state: Any, view: View, stop: StopSignals) -> None:
+    def __init__(
+        self,
+        engine: Engine,
+        stores: Sequence[RunStore],
+        state: Any,
+        view: View,
+        stop: StopSignals,
+        peers: Peers = ALONE,
+    ) -> None:
         self.engine = engine
         self.stores = stores
         self.state = state
         self._view = view
         self._stop = stop
+        self._peers = peers
+        self._code: ExitCode | None = None
         self._settings = stores[0].settings
         self._history = History()
         self._status_at = -np.inf
@@ -52,8 +63,7 @@ class Session:
             self._compile(iteration, seconds)
             self._view.phase("training")
         before, saved, per_iteration = seconds, iteration, float("inf")
-        while iteration < self._settings.iterations and self._stop.code is None and self._going_on():
-            count = self._count(iteration, per_iteration)
+        while self._going_on() and (count := self._count(iteration, per_iteration)):
             began = time.perf_counter()
             metrics = self._advance(count)
             took = time.perf_counter() - began
@@ -81,11 +91,14 @@ class Session:
         _log.info("compiled in %.1f s", time.perf_counter() - began)
 
     def _count(self, iteration: int, per_iteration: float) -> int:
-        """Iterations of the next call; the first is one iteration long, to measure."""
+        """Iterations of the next call, 0 after the last or a signal; the first is one iteration long, to measure."""
         every = self._settings.checkpoint_every
         wanted = max(1, int(SECONDS_PER_CALL / per_iteration)) if np.isfinite(per_iteration) else 1
         to_checkpoint = every - iteration % every
-        return min(wanted, to_checkpoint, self._settings.iterations - iteration, self.engine.call_capacity)
+        count = min(wanted, to_checkpoint, self._settings.iterations - iteration, self.engine.call_capacity)
+        if count:
+            self._code, count = self._peers.agree(self._stop.code, count)
+        return 0 if self._code else count
 
     def _advance(self, count: int) -> Metrics:
         self.state, metrics = self.engine.advance(self.state, count)
@@ -120,7 +133,7 @@ class Session:
     def _save(self, iteration: int) -> int:
         for place, store in enumerate(self.stores):
             if store.diverged is None:
-                store.save(lane(self.state, place), iteration)
+                store.save(lane(self._peers.here(self.state), place), iteration)
         return iteration
 
     def _show(self, iteration: int, elapsed: float, per_iteration: float) -> None:
@@ -141,7 +154,7 @@ class Session:
 
     def _end(self, iteration: int, seconds: float) -> ExitCode:
         finished = iteration >= self._settings.iterations
-        code = ExitCode.OK if finished or self._stop.code is None else self._stop.code
+        code = ExitCode.OK if finished or self._code is None else self._code
         self._tell_status("finished" if finished else _STOPPED[code], iteration, seconds)
         diverged = [store for store in self.stores if store.diverged is not None]
         if diverged:

@@ -94,6 +94,30 @@ class RunStore:
         )
         self.run.write_status(self.status)
 
+    def fail(self) -> None:
+        """Writes that a failure has ended the training."""
+        self.run.write_status(self.status._replace(state="failed"))
+
+
+class FollowingStore(RunStore):
+    """What a process other than the first does: its part in the checkpoints."""
+
+    def append(self, metrics: Metrics, place: int, count: int, engine: Engine, seconds: np.ndarray) -> None:
+        """Leaves it to the first process."""
+
+    def save(self, state: Any, step: int) -> None:
+        """Takes part in a checkpoint."""
+        save(self.run, step, state)
+
+    def flush(self) -> None:
+        """Has nothing to write."""
+
+    def tell(self, state: State, iteration: int, seconds: float, last: dict[str, float | None]) -> None:
+        """Leaves it to the first process."""
+
+    def fail(self) -> None:
+        """Leaves it to the first process."""
+
 
 def restore_newest(
     runs: Sequence[RunDirectory], template: Any, tell: Callable[[str], None]
