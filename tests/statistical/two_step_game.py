@@ -180,5 +180,6 @@ def _updater(policy: Policy, chunk: int) -> Updater:
         epochs=1,
         minibatches=1,
         chunk=chunk,
+        trajectory_chunk=BATCH,
         rematerialize=False,
     )
