@@ -130,7 +130,7 @@ def joined(group: Group | None, stop: StopSignals, devices: int | None = None) -
         if peers is not None and peers.leads:
             time.sleep(_GRACE_SECONDS)
         raise
-    except Exception as error:
+    except Exception as error:  # JAX, Gloo and NCCL have no class for a lost peer; what names none goes on as it is.
         if not any(word in str(error) for word in _OF_PEERS):
             raise
         raise UserError(LOST, ExitCode.FAILED) from error
