@@ -22,8 +22,8 @@ from coalactl_core.types import EnvironmentState, Learner, MetaHyperparameters, 
 class Updater(NamedTuple):
     """The static side of an update.
 
-    Each minibatch is split into chunks of ``chunk`` meta-episodes, and these into parts of ``trajectory_chunk``
-    trajectories where they have more.
+    Meta-episodes of more than ``trajectory_chunk`` trajectories are split into parts of so many, and each minibatch
+    into chunks of ``chunk`` meta-episodes or such parts.
     """
 
     observe: Callable[[EnvironmentState, int], Num[Array, "*features"]]

@@ -8,9 +8,13 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
+from coalactl_core.envs.matrix_game import MatrixGame
 from coalactl_core.estimators import ESTIMATORS
 from coalactl_core.nets.policy import Policy, PolicyOutput
+from coalactl_core.objectives import a2c_policy_loss
+from coalactl_core.optimizers import sgd
 from coalactl_core.types import MetaHyperparameters, NaiveHyperparameters, Opponents
+from coalactl_core.update import Updater
 
 OBSERVATIONS, ACTIONS = 5, 2
 
@@ -44,6 +48,23 @@ def meta_hyper(method: str = "coala-pg", **changes: Any) -> MetaHyperparameters:
         max_grad_norm=np.inf,
     )
     return as_data(plain._replace(**changes))
+
+
+def score_function_updater(policy: Policy, environment: MatrixGame, chunk: int, **changes: Any) -> Updater:
+    """One plain step of the score function's gradient from whole meta-episodes; anything by keyword."""
+    plain = Updater(
+        observe=environment.observe,
+        policy=policy,
+        inner_episode_length=environment.episode_length,
+        policy_loss=a2c_policy_loss,
+        optimizer=sgd,
+        epochs=1,
+        minibatches=1,
+        chunk=chunk,
+        trajectory_chunk=1_000,
+        rematerialize=False,
+    )
+    return plain._replace(**changes)
 
 
 def naive_hyper(**changes: Any) -> NaiveHyperparameters:

@@ -240,7 +240,10 @@ MISTAKES = [
     (tables(axes={"meta.clip": [0.2, 0.3, 0.2]}), "axes: a duplicate trial, coala-pg: clip 0.2; give each value once"),
     (tables(axes={"meta.clip": [1, 1.0]}), "axes: a duplicate trial, coala-pg: clip 1.0; give each value once"),
     (tables(axes={"meta.clip": ["much"]}), "meta.clip: 'much' given; use a number or a schedule"),
-    (tables(axes={"meta.method": ["pg"]}), "meta.method: 'pg' given; use 'coala-pg', 'm-fos', 'batch-unaware' or 'lola-dice'"),
+    (
+        tables(axes={"meta.method": ["pg"]}),
+        "meta.method: 'pg' given; use 'coala-pg', 'm-fos', 'batch-unaware' or 'lola-dice'",
+    ),
     (tables(axes={"meta.minibatches": [3]}), "meta.minibatches: 3 does not divide rollout.meta_batch_size 8"),
     (tables(axes={"run.seed": [1, 2]}), "run.seed: it cannot be swept or set; seeds stand in [selection] and [final]"),
     (tables(axes={"compute.run_chunk": [1, 2]}), "axes.compute.run_chunk: no result depends on it; put it into [set]"),

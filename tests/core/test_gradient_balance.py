@@ -18,6 +18,7 @@ from support import (
     opponents_like,
     reactive_policy,
     recurrent_policy,
+    score_function_updater,
 )
 
 from coalactl_core.chunks import agent_map
@@ -27,7 +28,6 @@ from coalactl_core.estimators import ESTIMATORS
 from coalactl_core.gradient_balance import Balance, Credit, credit_of, gradient_balance, gradient_parts, ratios
 from coalactl_core.learners import learning_targets
 from coalactl_core.nets.policy import Policy
-from coalactl_core.objectives import a2c_policy_loss
 from coalactl_core.optimizers import fresh_learner, sgd
 from coalactl_core.population import Population
 from coalactl_core.rollout import Game, play_meta_episodes
@@ -41,18 +41,7 @@ NAIVE_STEP = 4.0
 
 
 def updater(policy: Policy, length: int, chunk: int) -> Updater:
-    return Updater(
-        observe=MatrixGame(episode_length=length).observe,
-        policy=policy,
-        inner_episode_length=length,
-        policy_loss=a2c_policy_loss,
-        optimizer=sgd,
-        epochs=1,
-        minibatches=1,
-        chunk=chunk,
-        trajectory_chunk=64,
-        rematerialize=False,
-    )
+    return score_function_updater(policy, MatrixGame(episode_length=length), chunk)
 
 
 def rollout(policy: Policy, batch_size: int, episodes: int, length: int) -> Game:

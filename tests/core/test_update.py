@@ -8,7 +8,7 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 from reference import slow_losses
-from support import meta_hyper, quick_jit, recurrent_policy
+from support import meta_hyper, quick_jit, recurrent_policy, score_function_updater
 
 from coalactl_core.envs.matrix_game import MatrixGame
 from coalactl_core.objectives import a2c_policy_loss, ppo_policy_loss
@@ -30,19 +30,8 @@ ENVIRONMENT = MatrixGame(episode_length=STEPS)
 
 
 def updater(**changes: Any) -> Updater:
-    plain = Updater(
-        observe=ENVIRONMENT.observe,
-        policy=POLICY,
-        inner_episode_length=STEPS,
-        policy_loss=ppo_policy_loss,
-        optimizer=adam,
-        epochs=1,
-        minibatches=1,
-        chunk=META_BATCH,
-        trajectory_chunk=BATCH,
-        rematerialize=False,
-    )
-    return plain._replace(**changes)
+    policy_loss = changes.pop("policy_loss", ppo_policy_loss)
+    return score_function_updater(POLICY, ENVIRONMENT, META_BATCH, policy_loss=policy_loss, optimizer=adam, **changes)
 
 
 def params(seed: int = 0) -> Any:

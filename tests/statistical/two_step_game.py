@@ -11,13 +11,12 @@ from typing import NamedTuple
 import jax
 import jax.numpy as jnp
 import numpy as np
-from support import history_policy, opponents_like
+from support import history_policy, opponents_like, score_function_updater
 
 from coalactl_core.envs.matrix_game import MatrixGame
 from coalactl_core.learners import learning_targets
 from coalactl_core.naive import naive_update
 from coalactl_core.nets.policy import Policy
-from coalactl_core.objectives import a2c_policy_loss
 from coalactl_core.optimizers import fresh_learner, sgd
 from coalactl_core.types import (
     NAIVE,
@@ -28,7 +27,7 @@ from coalactl_core.types import (
     Params,
     Trajectory,
 )
-from coalactl_core.update import LearningBatch, Updater, minibatch_gradient
+from coalactl_core.update import LearningBatch, minibatch_gradient
 
 BATCH = EPISODES = LENGTH = 2
 STEPS = EPISODES * LENGTH
@@ -157,7 +156,7 @@ def estimate(
         episodes, opponents_like(jnp.zeros(()), [NAIVE] * count), hyper, inner_episode_length=LENGTH
     )
     batch = LearningBatch(episodes.trajectory, targets._replace(weight=weights * targets.weight))
-    gradients, _ = minibatch_gradient(ego, batch, hyper, _updater(policy, count))
+    gradients, _ = minibatch_gradient(ego, batch, hyper, score_function_updater(policy, ENVIRONMENT, count))
     return -STEPS * gradients["logits"]
 
 
@@ -168,18 +167,3 @@ def expected_estimate(
     episodes = MetaEpisode(as_trajectories(outcomes, ego), outcomes={})
     # A mean over all outcomes with these weights is the expectation.
     return estimate(episodes, ego, hyper, probabilities * probabilities.shape[0], policy)
-
-
-def _updater(policy: Policy, chunk: int) -> Updater:
-    return Updater(
-        observe=ENVIRONMENT.observe,
-        policy=policy,
-        inner_episode_length=LENGTH,
-        policy_loss=a2c_policy_loss,
-        optimizer=sgd,
-        epochs=1,
-        minibatches=1,
-        chunk=chunk,
-        trajectory_chunk=BATCH,
-        rematerialize=False,
-    )
