@@ -30,8 +30,8 @@ ENVIRONMENT = MatrixGame(episode_length=STEPS)
 
 
 def updater(**changes: Any) -> Updater:
-    policy_loss = changes.pop("policy_loss", ppo_policy_loss)
-    return score_function_updater(POLICY, ENVIRONMENT, META_BATCH, policy_loss=policy_loss, optimizer=adam, **changes)
+    plain = score_function_updater(POLICY, ENVIRONMENT, META_BATCH, policy_loss=ppo_policy_loss, optimizer=adam)
+    return plain._replace(**changes)
 
 
 def params(seed: int = 0) -> Any:
