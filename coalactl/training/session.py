@@ -63,7 +63,7 @@ class Session:
             self._compile(iteration, seconds)
             self._view.phase("training")
         before, saved, per_iteration = seconds, iteration, float("inf")
-        while self._going_on() and (count := self._count(iteration, per_iteration)):
+        while self._going_on() and (count := self._next(iteration, per_iteration)):
             began = time.perf_counter()
             metrics = self._advance(count)
             took = time.perf_counter() - began
@@ -90,15 +90,19 @@ class Session:
             self.engine.compile(self.state)
         _log.info("compiled in %.1f s", time.perf_counter() - began)
 
+    def _next(self, iteration: int, per_iteration: float) -> int:
+        """Iterations of the next call, 0 after the last or where any process has got a signal."""
+        if iteration >= self._settings.iterations:
+            return 0
+        self._code, count = self._peers.agree(self._stop.code, self._count(iteration, per_iteration))
+        return 0 if self._code else count
+
     def _count(self, iteration: int, per_iteration: float) -> int:
-        """Iterations of the next call, 0 after the last or a signal; the first is one iteration long, to measure."""
+        """How many iterations a call should have; the first is one iteration long, to measure."""
         every = self._settings.checkpoint_every
         wanted = max(1, int(SECONDS_PER_CALL / per_iteration)) if np.isfinite(per_iteration) else 1
         to_checkpoint = every - iteration % every
-        count = min(wanted, to_checkpoint, self._settings.iterations - iteration, self.engine.call_capacity)
-        if count:
-            self._code, count = self._peers.agree(self._stop.code, count)
-        return 0 if self._code else count
+        return min(wanted, to_checkpoint, self._settings.iterations - iteration, self.engine.call_capacity)
 
     def _advance(self, count: int) -> Metrics:
         self.state, metrics = self.engine.advance(self.state, count)
