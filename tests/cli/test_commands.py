@@ -24,8 +24,9 @@ SEQUENCE = [preset for preset in shipped_presets() if preset not in ANALYTICAL]
 
 
 def or_slow(name: str) -> list[pytest.MarkDecorator]:
-    """Those that a user begins with are tried with the quick tests."""
-    return [] if name.endswith("quick") else [pytest.mark.slow]
+    """Those that a user begins with, one of each setting, are tried with the quick tests."""
+    begun_with = ("ipd-shaping-quick", "ipd-mixed-quick", "cleanup-shaping-quick", "cleanup-mixed-quick")
+    return [] if name in begun_with else [pytest.mark.slow]
 
 
 @pytest.mark.parametrize("preset", [pytest.param(each, id=each.name, marks=or_slow(each.name)) for each in SEQUENCE])

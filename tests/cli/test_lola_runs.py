@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import numpy as np
+import pytest
 from command_line import TINY, Command
 from processes import assert_same_rows
 
@@ -13,6 +14,7 @@ POOL = ["population.meta=2", "population.p_naive=0.5", "population.fixed=[{ stra
 LOOK_AHEAD = ["lola.look_aheads=2", "lola.memory=meta-episode", "lola.optimizer=adam", "lola.learning_rate=0.01"]
 
 
+@pytest.mark.slow
 def test_it_trains_goes_on_bit_by_bit_and_is_evaluated(train: Command, coalactl: Command) -> None:
     settings = [word for assignment in (*POOL, *LOOK_AHEAD) for word in ("--set", assignment)]
     arguments = [*TINY, "--method", "lola-dice", *settings, "-q"]

@@ -84,6 +84,7 @@ def test_a_figure_from_nothing_and_what_is_there_is_not_made_again(coalactl: Com
     assert {path: path.stat().st_mtime_ns for run in runs for path in run.path.rglob("*") if path.is_file()} == before
 
 
+@pytest.mark.slow
 def test_the_figures_of_cleanup_from_nothing(coalactl: Command, monkeypatch: pytest.MonkeyPatch) -> None:
     """Every criterion of Figs. 6, 7, 13 and 14 finds what it is about in what the engine has measured."""
     write_network()
@@ -105,6 +106,7 @@ def test_the_figures_of_cleanup_from_nothing(coalactl: Command, monkeypatch: pyt
     assert drawn == {"6", "7", "13", "14"}
 
 
+@pytest.mark.slow
 def test_both_methods_in_one_pool_from_nothing(coalactl: Command, monkeypatch: pytest.MonkeyPatch) -> None:
     """H.3: a part without an axis of methods, whose agents are judged by method, beside one of M-FOS alone."""
     write_network()
@@ -123,6 +125,7 @@ def test_both_methods_in_one_pool_from_nothing(coalactl: Command, monkeypatch: p
     assert list(Path("out/report/figures").glob("fig-h3-*.png"))
 
 
+@pytest.mark.slow
 def test_gradient_balance_from_nothing(coalactl: Command, monkeypatch: pytest.MonkeyPatch) -> None:
     """Fig. 12: three parts that differ in B; none of them is taken for a run of Fig. 5C."""
     write_network()

@@ -267,6 +267,7 @@ def quick_engine(every: int, **population: Any) -> Engine:
 COLUMNS = [f"gradient_balance_{name}" for name in ("coala_pg", "m_fos", "batch_unaware")]
 
 
+@pytest.mark.slow
 def test_measuring_changes_no_bit_of_training_and_is_of_the_iteration_alone() -> None:
     """The same rows and parameters with and without it, and however the iterations are cut into calls."""
     plain, measuring = quick_engine(0), quick_engine(2)
@@ -289,6 +290,7 @@ def test_measuring_changes_no_bit_of_training_and_is_of_the_iteration_alone() ->
     assert measuring._compiled_advance._cache_size() == 1
 
 
+@pytest.mark.slow
 def test_it_is_measured_against_naive_learners_in_any_pool() -> None:
     """Also where a pool has none, or fixed strategies beside them."""
     engine = quick_engine(1, p_naive=0.0, fixed=[{"strategy": "tit-for-tat", "weight": 0.5}], dynamic_naive=True)
