@@ -38,6 +38,7 @@ _MFOS = Source("ipd-shaping", "m-fos")
 _UNAWARE = Source("ipd-shaping", "batch-unaware")
 _MIXED = {method: Source("ipd-mixed", method) for method in ("coala-pg", "m-fos", "batch-unaware")}
 _WITHOUT = Source("ipd-meta-only", "coala-pg")
+_LOLA = {role: Source(role, "lola-dice") for role in ("ipd-shaping", "ipd-mixed")}
 _TOGETHER = {method: Source("ipd-coala-vs-mfos", method) for method in ("coala-pg", "m-fos")}
 
 _AGAINST_NAIVE = final("reward_vs_naive")
@@ -98,6 +99,30 @@ SEQUENCE_CLAIMS = (
             mean(_MIXED["m-fos"], _AMONG_META, f"m-fos's {_META}", below=DEFECTS),
             mean(_MIXED["batch-unaware"], _AMONG_META, f"batch-unaware's {_META}", below=DEFECTS),
             mean(_WITHOUT, _AMONG_META, f"coala-pg's {_META} without naive agents", below=DEFECTS),
+        ),
+    ),
+)
+
+# PAPER has LOLA "as a reference" in 5A and "as in the analytical game" in 5C: cooperation among few look-aheads.
+REFERENCE_CLAIMS = (
+    Claim(
+        "5A",
+        "LOLA-DiCE, the reference that differentiates through its co-player, extorts naive learners too",
+        ("ipd-shaping",),
+        (
+            difference(_LOLA["ipd-shaping"], _MFOS, _AGAINST_NAIVE, _REWARD, above=CONSIDERABLY),
+            difference(_LOLA["ipd-shaping"], _UNAWARE, _AGAINST_NAIVE, _REWARD, above=CONSIDERABLY),
+            mean(_LOLA["ipd-shaping"], _ADVANTAGE, f"lola-dice's {_LEAD}", above=0.0),
+        ),
+    ),
+    Claim(
+        "5C",
+        "In a mixed pool LOLA-DiCE agents cooperate with each other, as in the analytical game with few look-aheads, "
+        "and extort naive learners",
+        ("ipd-mixed",),
+        (
+            most(_LOLA["ipd-mixed"], _AMONG_META, f"lola-dice's {_META}", above=COOPERATES),
+            mean(_LOLA["ipd-mixed"], _ADVANTAGE, f"lola-dice's {_LEAD}", above=0.0),
         ),
     ),
 )
@@ -263,5 +288,13 @@ def _place(claim: Claim) -> tuple[bool, int, str]:
     return not claim.figure[0].isdigit(), number, claim.figure
 
 
-_ALL = (*SHAPING_CLAIMS, *LOLA_CLAIMS, *SEQUENCE_CLAIMS, *POOL_CLAIMS, *BALANCE_CLAIMS, *CLEANUP_CLAIMS)
+_ALL = (
+    *SHAPING_CLAIMS,
+    *LOLA_CLAIMS,
+    *SEQUENCE_CLAIMS,
+    *REFERENCE_CLAIMS,
+    *POOL_CLAIMS,
+    *BALANCE_CLAIMS,
+    *CLEANUP_CLAIMS,
+)
 CLAIMS = tuple(sorted(_ALL, key=_place))

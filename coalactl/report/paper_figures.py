@@ -32,8 +32,10 @@ DRAWINGS: Mapping[str, Callable[[Case], Figure | None]] = {
 
 
 def figures_of(judgements: Sequence[Judgement]) -> Iterator[Figure]:
-    """A figure for each case that has runs."""
+    """A figure for each setting that has runs, from the first of the figure's claims on it."""
+    drawn = set()
     for judgement in judgements:
-        drawn = DRAWINGS[judgement.claim.figure](judgement.case)
-        if drawn is not None:
-            yield drawn
+        figure = DRAWINGS[judgement.claim.figure](judgement.case)
+        if figure is not None and figure.name not in drawn:
+            drawn.add(figure.name)
+            yield figure

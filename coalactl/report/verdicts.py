@@ -72,5 +72,5 @@ def numbers(outcome: Outcome) -> tuple[str, str]:
 def command(judgement: Judgement) -> str:
     """What would make the runs that are missing; empty where none are."""
     name = judgement.claim.figure.lower().replace(".", "")
-    whole = set(judgement.claim.roles) <= set(judgement.case.settings)
-    return "" if whole else f"coalactl reproduce {'fig' if name[0].isdigit() else ''}{name}"
+    missing = any(outcome.quantity is None for outcome in judgement.outcomes)
+    return f"coalactl reproduce {'fig' if name[0].isdigit() else ''}{name}" if missing else ""

@@ -68,6 +68,11 @@ def _balance(preset: str, batch: int, seeds: tuple[int, ...] = _FRESH_SEEDS, min
     return Part(name, preset=preset, seeds=seeds, settings=settings, minutes=minutes)
 
 
+def _lola(preset: str, minutes: float | None = None) -> Part:
+    """The paper swept nothing for LOLA-DiCE on the dilemma: the preset's own values, at both scales."""
+    return Part(f"{preset}-lola", preset=preset, methods=("lola-dice",), minutes=minutes)
+
+
 _BATCHES = (16, 8, 32)
 _LOOK_AHEADS = ("1", "2", "3", "10", "20")
 
@@ -84,6 +89,7 @@ PARTS = {
             minutes=6,
         ),
         Part("ipd-coala-vs-mfos-quick", preset="ipd-coala-vs-mfos-quick", minutes=7.5),
+        *(_lola(preset) for preset in ("ipd-shaping-quick", "ipd-mixed-quick", "ipd-shaping", "ipd-mixed")),
         Part("ipd-shaping", sweep="ipd-shaping"),
         Part("ipd-mixed", sweep="ipd-mixed"),
         Part("ipd-meta-only", preset="ipd-meta-only", methods=("coala-pg",)),
@@ -121,8 +127,11 @@ def _exact(name: str, number: str, shows: str, *presets: str) -> Figure:
     return Figure(name, number, shows, parts, parts)
 
 
-_SHAPING = (("ipd-shaping-quick",), ("ipd-shaping",))
-_MIXED = (("ipd-mixed-quick", "ipd-meta-only-quick"), ("ipd-mixed", "ipd-meta-only"))
+_SHAPING = (("ipd-shaping-quick", "ipd-shaping-quick-lola"), ("ipd-shaping", "ipd-shaping-lola"))
+_MIXED = (
+    ("ipd-mixed-quick", "ipd-mixed-quick-lola", "ipd-meta-only-quick"),
+    ("ipd-mixed", "ipd-mixed-lola", "ipd-meta-only"),
+)
 _BOTH_METHODS = (("ipd-coala-vs-mfos-quick", "ipd-mixed-quick"), ("ipd-coala-vs-mfos", "ipd-mixed"))
 _BALANCE = (
     tuple(f"ipd-gradient-balance-quick-{batch}" for batch in _BATCHES),

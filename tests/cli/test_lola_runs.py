@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import numpy as np
+import pandas as pd
 import pytest
 from command_line import TINY, Command
 from processes import assert_same_rows
+from sweeps import SIZES, write_network
 
+from coalactl.reproduction import figures
 from coalactl.runs.directory import RunDirectory
 from coalactl.runs.metric_files import read_metrics
 
@@ -27,3 +32,17 @@ def test_it_trains_goes_on_bit_by_bit_and_is_evaluated(train: Command, coalactl:
     assert np.isfinite(rows[["policy_loss", "value_loss", "grad_norm"]]).all(axis=None)
     assert (rows["look_ahead_norm"] > 0).all()
     assert coalactl("eval", "whole", "--pool", "mixed", "--episodes", "16", "-q").code == 0
+
+
+@pytest.mark.slow
+def test_it_is_the_reference_of_figure_5a(coalactl: Command, monkeypatch: pytest.MonkeyPatch) -> None:
+    """From nothing: its runs beside those of the other methods, its claim judged by both, its line in the figure."""
+    write_network()
+    settings = {**SIZES, "run.iterations": 2, "run.checkpoint_every": 2}
+    for name in ("ipd-shaping-quick", "ipd-shaping-quick-lola"):
+        monkeypatch.setitem(figures.PARTS, name, figures.PARTS[name]._replace(settings=settings, seeds=(7, 8)))
+    claims = coalactl("reproduce", "fig5a", "--out", "out", "--json").json["claims"]
+    of_lola = next(claim for claim in claims if "LOLA" in claim["claim"])
+    assert all(check["values"].keys() == {"7", "8"} for check in of_lola["checks"])
+    drawn = pd.read_csv(next(Path("out/report/figures").glob("fig-5a*.csv")))
+    assert set(drawn["line"]) == {"coala-pg", "m-fos", "batch-unaware", "lola-dice"}
