@@ -20,7 +20,7 @@ from coalactl_core.config import (
     RunConfig,
     Size,
 )
-from coalactl_core.config_environments import MatrixGameConfig
+from coalactl_core.config_environments import PayoffsConfig
 from coalactl_core.config_numbers import Coefficient, Limit, Positive, Probability, Section, scheduled_values
 from coalactl_core.memory_one import MEMORY_ONE, Payoffs, Probabilities, extortion, largest_phi
 
@@ -40,7 +40,7 @@ def _known_start(given: str) -> str:
     return given
 
 
-class AnalyticalGameConfig(MatrixGameConfig):
+class AnalyticalGameConfig(PayoffsConfig):
     """A symmetric two-player, two-action matrix game, repeated without end and discounted (Eq. 15-16)."""
 
     discount: Annotated[float, Field(ge=0, lt=1)] = 0.999

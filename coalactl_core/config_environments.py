@@ -14,14 +14,20 @@ _PayoffRow = Annotated[tuple[_Payoff, _Payoff], Field(strict=False)]
 _Chance = Annotated[float, Field(ge=0, le=1, allow_inf_nan=False)]
 
 
-class MatrixGameConfig(Section):
-    """A symmetric two-player, two-action matrix game, repeated (App. B.1)."""
+class PayoffsConfig(Section):
+    """A symmetric two-player, two-action matrix game (App. B.1)."""
 
     name: Literal["matrix-game"] = "matrix-game"
     payoffs: Annotated[
         tuple[_PayoffRow, _PayoffRow],
         Field(strict=False, description="own payoff by own action (row) and the other's (column); 0 cooperates"),
     ] = ((1.0, -1.0), (2.0, 0.0))
+
+
+class MatrixGameConfig(PayoffsConfig):
+    """The matrix game, repeated for an inner episode; ``boundary``: what is seen there of the one before."""
+
+    boundary: Literal["hidden", "last-joint-action"] = "hidden"
 
 
 class CleanUpLiteConfig(Section):

@@ -127,7 +127,9 @@ def _play_lineup(
 def _reduced(episodes: MetaEpisode, game: Game) -> Encounters:
     if not isinstance(game.environment, MatrixGame):
         return Encounters(outcomes=episodes.outcomes, cooperation=None, visits=None)
-    cooperation, visits = jax.vmap(partial(_cooperation, inner_episodes=game.inner_episodes))(episodes.trajectory)
+    # A start after a joint action is a start, as it is to memory-one policies.
+    trajectory = episodes.trajectory._replace(states=game.environment.forget(episodes.trajectory.states))
+    cooperation, visits = jax.vmap(partial(_cooperation, inner_episodes=game.inner_episodes))(trajectory)
     return Encounters(outcomes=episodes.outcomes, cooperation=cooperation, visits=visits)
 
 

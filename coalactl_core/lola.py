@@ -129,7 +129,7 @@ def look_ahead(prepared: Prepared, situation: Situation, naive: NaiveHyperparame
 
     def step(learner: Learner, key: Key[Array, ""]) -> tuple[Learner, None]:
         now = situation._replace(key=key, start=situation.start._replace(learner=learner))
-        experience = _experience(prepared, _sampled(prepared, now, lola), now.start, lola)
+        experience = _experience(prepared, _sampled(prepared, now, lola), now, lola)
         policy, optimizer = lola.game.seats[1].policy, lola.look_ahead_optimizer
         return naive_update(learner, experience, naive, policy=policy, optimizer=optimizer), None
 
@@ -197,7 +197,7 @@ def situation_loss(
     params = jax.tree.map(lambda new, old: jnp.where(kind == FIXED, old, new), learner.params, start.learner.params)
     later = situation._replace(key=play_key, start=start._replace(learner=start.learner._replace(params=params)))
     record = _sampled(prepared, later, lola)
-    own, theirs = _replayed(prepared, record, later.start, lola)
+    own, theirs = _replayed(prepared, record, later, lola)
     log_probs, entropy = log_probs_and_entropy(own.logits, record.actions[..., 0])
     joint = log_probs + log_probs_and_entropy(theirs.logits, record.actions[..., 1])[0]
     rewards = hyper.reward_scale * record.rewards[..., 0]
@@ -222,35 +222,36 @@ def _sampled(prepared: Prepared, situation: Situation, lola: Lola) -> Record:
     return lola.sample(prepared, situation.key, situation.opponent, start)
 
 
-def _experience(prepared: Prepared, record: Record, start: Pairing, lola: Lola) -> Experience:
+def _experience(prepared: Prepared, record: Record, situation: Situation, lola: Lola) -> Experience:
     """What the co-player learns from, with its dependence on both policies."""
-    own, theirs = _replayed(prepared, record, start, lola)
+    own, theirs = _replayed(prepared, record, situation, lola)
     log_probs = [
         log_probs_and_entropy(output.logits, record.actions[..., player])[0]
         for player, output in enumerate((own, theirs))
     ]
     return Experience(
-        observations=_seen(record, lola, 1),
+        observations=_seen(record, situation, lola, 1),
         actions=record.actions[..., 1],
         rewards=record.rewards[..., 1],
         likelihood=magic_box(log_probs[0] + log_probs[1]),
-        memory=start.coplayer_carry,
+        memory=situation.start.coplayer_carry,
     )
 
 
-def _replayed(prepared: Prepared, record: Record, start: Pairing, lola: Lola) -> tuple[PolicyOutput, PolicyOutput]:
+def _replayed(
+    prepared: Prepared, record: Record, situation: Situation, lola: Lola
+) -> tuple[PolicyOutput, PolicyOutput]:
     """What both policies make of the steps, to be differentiated."""
-    own, others = lola.game.seats
+    (own, others), start = lola.game.seats, situation.start
     theirs = others.policy.prepare(start.learner.params, record.actions[..., 1].size)
     return (
-        unroll_from(own.policy, prepared, _seen(record, lola, 0), start.ego_carry),
-        unroll_from(others.policy, theirs, _seen(record, lola, 1), start.coplayer_carry),
+        unroll_from(own.policy, prepared, _seen(record, situation, lola, 0), start.ego_carry),
+        unroll_from(others.policy, theirs, _seen(record, situation, lola, 1), start.coplayer_carry),
     )
 
 
-def _seen(record: Record, lola: Lola, player: int) -> Any:
-    observe = lola.game.seats[player].observe
-    return jax.vmap(jax.vmap(lambda state: observe(state, player)))(record.state)
+def _seen(record: Record, situation: Situation, lola: Lola, player: int) -> Any:
+    return jax.vmap(jax.vmap(lola.game.sight(player, situation.opponent.kind)))(record.state)
 
 
 def _distance(params: Params, start: Params) -> Float[Array, ""]:

@@ -16,7 +16,7 @@ from jax import Array
 from jaxtyping import Bool, Float, Int, Key, Num, Shaped
 
 from coalactl_core.chunks import map_in_chunks
-from coalactl_core.envs.base import DerivesMeasures, Environment
+from coalactl_core.envs.base import DerivesMeasures, Environment, RecallsEnds
 from coalactl_core.naive import naive_update
 from coalactl_core.nets.policy import Policy, PolicyOutput
 from coalactl_core.optimizers import Optimizer, fresh_learner
@@ -43,7 +43,7 @@ _Outcomes = dict[str, Float[Array, "meta_batch players"]]
 class Seat(NamedTuple):
     """How a player plays: its policy, and ``observe``, which gives what that takes, features or numbers.
 
-    ``forgets``: its memory starts afresh in every inner episode, as a naive co-player's does in any seat.
+    ``forgets``: it knows the inner episode alone, its memory starts afresh in each, as a naive co-player's in any seat.
     """
 
     observe: Callable[[EnvironmentState, int], Num[Array, "*features"]]
@@ -76,6 +76,28 @@ class Game(NamedTuple):
         """Those of the ego agent and of the co-player."""
         ego = Seat(observe=self.observe, policy=self.policy, forgets=self.forgets)
         return ego, self.coplayer or ego
+
+    @property
+    def recalling(self) -> RecallsEnds | None:
+        """The environment if its inner episodes start with a view of how the one before ended."""
+        environment = self.environment
+        return environment if isinstance(environment, RecallsEnds) and environment.recalls else None
+
+    def sight(self, player: int, kind: Int[Array, ""] | int) -> Callable[[EnvironmentState], Num[Array, "*features"]]:
+        """What a player takes in of a state; ``kind`` is the co-player's.
+
+        Who knows the inner episode alone does not see how the one before ended.
+        """
+        seat, recalling = self.seats[player], self.recalling
+        if recalling is None:
+            return lambda state: seat.observe(state, player)
+        forgets = jnp.logical_or(seat.forgets, jnp.logical_and(player == 1, kind == NAIVE))
+
+        def see(state: EnvironmentState) -> Num[Array, "*features"]:
+            visible = jax.tree.map(partial(jnp.where, forgets), recalling.forget(state), state)
+            return seat.observe(visible, player)
+
+        return see
 
 
 class Moment(NamedTuple):
@@ -167,7 +189,10 @@ def _play_part(
     }
     ego_fresh, coplayer_fresh = (fresh[seat] for seat in game.seats)
     learners = jax.vmap(partial(fresh_learner, game.naive_optimizer))(opponents.params)
-    pairs = Pairing(learner=learners, ego_carry=ego_fresh, coplayer_carry=coplayer_fresh)
+    last = None
+    if game.recalling is not None:
+        last = _repeat(_repeat(game.recalling.before_first, game.batch_size), count)
+    pairs = Pairing(learner=learners, ego_carry=ego_fresh, coplayer_carry=coplayer_fresh, last=last)
     is_naive = opponents.kind == NAIVE
     acting_params = game.policy.prepare(ego_params, keys.size * game.batch_size * game.environment.episode_length)
 
@@ -182,7 +207,12 @@ def _play_part(
         learners = pairs.learner
         if game.learns:
             learners = _learn(learners, records, is_naive, hyper, game)
-        pairs = Pairing(learner=learners, ego_carry=moment.ego_carry, coplayer_carry=moment.coplayer_carry)
+        pairs = Pairing(
+            learner=learners,
+            ego_carry=moment.ego_carry,
+            coplayer_carry=moment.coplayer_carry,
+            last=None if game.recalling is None else moment.state,
+        )
         return pairs, keep(start, records)
 
     return jax.tree.map(lambda leaf: jnp.swapaxes(leaf, 0, 1), jax.lax.scan(inner_episode, pairs, keys)[1])
@@ -195,6 +225,8 @@ def play_inner_episode(
     reset_key, play_key = jax.random.split(key)
     trajectory_keys = jax.random.split(play_key, (game.environment.episode_length, game.batch_size))
     states = jax.vmap(game.environment.reset)(jax.random.split(reset_key, game.batch_size))
+    if game.recalling is not None:
+        states = jax.vmap(game.recalling.recall)(states, pair.last)
     coplayer_params = game.seats[1].policy.prepare(
         pair.learner.params, game.batch_size * game.environment.episode_length
     )
@@ -218,10 +250,11 @@ def _step(
     """One simultaneous move in one trajectory."""
     environment, (own, others) = game.environment, game.seats
     ego_key, coplayer_key, environment_key = jax.random.split(key, 3)
-    ego, ego_carry = own.policy.step(ego_params, own.observe(moment.state, 0), moment.ego_carry)
-    seen = others.observe(moment.state, 1)
-    coplayer, coplayer_carry = others.policy.step(coplayer_params, seen, moment.coplayer_carry)
-    logits = _coplayer_logits(coplayer, environment.observe(moment.state, 1), opponent)
+    seen, theirs = (game.sight(player, opponent.kind)(moment.state) for player in range(2))
+    ego, ego_carry = own.policy.step(ego_params, seen, moment.ego_carry)
+    coplayer, coplayer_carry = others.policy.step(coplayer_params, theirs, moment.coplayer_carry)
+    forgotten = moment.state if game.recalling is None else game.recalling.forget(moment.state)
+    logits = _coplayer_logits(coplayer, environment.observe(forgotten, 1), opponent)
     actions = jnp.stack([jax.random.categorical(ego_key, ego.logits), jax.random.categorical(coplayer_key, logits)])
     state, rewards, events = environment.step(environment_key, moment.state, actions)
     record = Record(
@@ -248,15 +281,13 @@ def _learn(
     learners: Learner, records: Record, is_naive: Bool[Array, "meta_batch"], hyper: NaiveHyperparameters, game: Game
 ) -> Learner:
     """The naive co-players' updates, in chunks that see what was observed; other opponents stay as they are."""
-    seat = game.seats[1]
-    observe: Callable[[EnvironmentState], Num[Array, "*lead"]] = jax.vmap(
-        jax.vmap(lambda state: seat.observe(state, 1))
-    )
+    policy = game.seats[1].policy
+    observe: Callable[[EnvironmentState], Num[Array, "*lead"]] = jax.vmap(jax.vmap(game.sight(1, NAIVE)))
 
     def update(pair: tuple[Learner, Record]) -> Learner:
         learner, record = pair
         experience = Experience(observe(record.state), record.actions[..., 1], record.rewards[..., 1])
-        return naive_update(learner, experience, hyper, policy=seat.policy, optimizer=game.naive_optimizer)
+        return naive_update(learner, experience, hyper, policy=policy, optimizer=game.naive_optimizer)
 
     updated = map_in_chunks(update, (learners, records), chunk=game.naive_chunk)
     return _select(is_naive, updated, learners)

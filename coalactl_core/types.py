@@ -164,11 +164,15 @@ class Trajectory(NamedTuple):
 
 
 class Pairing(NamedTuple):
-    """What goes on across inner episodes in one pairing: the co-player's learning, and memories of ``batch``."""
+    """What goes on across inner episodes in one pairing: the co-player's learning, and memories of ``batch``.
+
+    ``last`` holds the last states of the inner episode before, in an environment that recalls them (None in others).
+    """
 
     learner: Learner
     ego_carry: PolicyCarry
     coplayer_carry: PolicyCarry
+    last: EnvironmentState | None = None
 
 
 class MetaEpisode(NamedTuple):

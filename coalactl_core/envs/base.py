@@ -56,6 +56,29 @@ class DerivesMeasures(Environment, Protocol):
 
 
 @runtime_checkable
+class RecallsEnds(Environment, Protocol):
+    """An environment whose inner episodes may start with a view of how the one before ended.
+
+    The view is for who remembers that one: naive co-players, fixed strategies and everyone whose memory starts afresh
+    see what :meth:`forget` leaves of a state.
+    """
+
+    @property
+    def recalls(self) -> bool:
+        """Whether they do; if not, every inner episode starts as the first one."""
+
+    @property
+    def before_first(self) -> EnvironmentState:
+        """What stands for the last state where no inner episode was before."""
+
+    def recall(self, state: EnvironmentState, last: EnvironmentState) -> EnvironmentState:
+        """The start of an inner episode, as :meth:`reset` gives it, after one that ended in the last state."""
+
+    def forget(self, state: EnvironmentState) -> EnvironmentState:
+        """The state without what it shows of the inner episode before."""
+
+
+@runtime_checkable
 class FewObservations(Environment, Protocol):
     """An environment with so few observations that they can be numbered; policies may then use tables."""
 

@@ -11,6 +11,7 @@ from jax import Array
 from jaxtyping import Float, Int, Key
 
 PRISONERS_DILEMMA = ((1.0, -1.0), (2.0, 0.0))
+_JOINT_ACTIONS = 4
 
 
 class MatrixGame(NamedTuple):
@@ -20,10 +21,14 @@ class MatrixGame(NamedTuple):
     last joint action seen from player 0's side: 0 = start, 1 = CC, 2 = CD, 3 = DC, 4 = DD. Each player observes it from
     its own side (own action first), one-hot. Every inner episode starts in state 0, which hides the last joint action
     of the episode before (OPEN between §5.1 and App. B; here as App. B has it).
+
+    ``recalls``: from the second inner episode on, that joint action is shown beside the start, both features being 1;
+    states 5 to 8 are the start after CC, CD, DC and DD.
     """
 
     payoffs: tuple[tuple[float, float], tuple[float, float]] = PRISONERS_DILEMMA
     episode_length: int = 10
+    recalls: bool = False
 
     @property
     def observation_size(self) -> int:
@@ -53,16 +58,34 @@ class MatrixGame(NamedTuple):
 
     def observe(self, state: Int[Array, ""], player: int) -> Float[Array, "5"]:
         """The state from the player's own side: for player 1 CD and DC change places."""
-        return jax.nn.one_hot(self.observe_number(state, player), self.observation_size, dtype=float)
+        number = self.observe_number(state, player)
+        if self.recalls:
+            return jnp.asarray(self.vocabulary, dtype=float)[number]
+        return jax.nn.one_hot(number, self.observation_size, dtype=float)
 
     @property
-    def vocabulary(self) -> Float[np.ndarray, "5 5"]:
-        """The start and the four joint actions, one-hot."""
-        return np.eye(self.observation_size, dtype=np.float32)
+    def vocabulary(self) -> Float[np.ndarray, "vocabulary 5"]:
+        """The start and the four joint actions, one-hot; then the start after each, if it is recalled."""
+        single = np.eye(self.observation_size, dtype=np.float32)
+        return np.concatenate([single, single[:1] + single[1:]]) if self.recalls else single
 
     def observe_number(self, state: Int[Array, ""], player: int) -> Int[Array, ""]:
         """The state as the player numbers it."""
-        return jnp.asarray([0, 1, 3, 2, 4], dtype=jnp.int8)[state] if player == 1 else state
+        mirrored = [0, 1, 3, 2, 4, 5, 7, 6, 8] if self.recalls else [0, 1, 3, 2, 4]
+        return jnp.asarray(mirrored, dtype=jnp.int8)[state] if player == 1 else state
+
+    @property
+    def before_first(self) -> Int[np.ndarray, ""]:
+        """The start: nothing to recall."""
+        return np.zeros((), np.int8)
+
+    def recall(self, state: Int[Array, ""], last: Int[Array, ""]) -> Int[Array, ""]:
+        """The start after the last joint action."""
+        return jnp.where(last == 0, state, _JOINT_ACTIONS + last).astype(jnp.int8)
+
+    def forget(self, state: Int[Array, "*lead"]) -> Int[Array, "*lead"]:
+        """The start as the first inner episode has it."""
+        return jnp.where(state > _JOINT_ACTIONS, 0, state).astype(jnp.int8)
 
     def describe(self, state: Int[Array, ""], actions: Int[Array, "2"], events: None) -> dict[str, Float[Array, "2"]]:
         """Whether each player defected."""

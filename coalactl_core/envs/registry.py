@@ -19,7 +19,8 @@ def build_environment(experiment: SequenceExperiment) -> Environment:
     """
     config, length = experiment.environment, experiment.rollout.inner_episode_length
     if isinstance(config, MatrixGameConfig):
-        return MatrixGame(payoffs=config.payoffs, episode_length=length)
+        recalls = config.boundary == "last-joint-action"
+        return MatrixGame(payoffs=config.payoffs, episode_length=length, recalls=recalls)
     if isinstance(config, CleanUpLiteConfig):
         return CleanUpLite(episode_length=length, **config.model_dump(exclude={"name"}))
     if config.name.startswith(PREFIX):

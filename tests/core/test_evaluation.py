@@ -99,6 +99,17 @@ def test_behaviour_by_previous_outcome_is_the_agents_table() -> None:
     np.testing.assert_allclose(found.cooperation, found.visits * expected, atol=1e-12)
 
 
+def test_a_start_that_recalls_a_joint_action_is_a_start() -> None:
+    environment = ENVIRONMENT._replace(recalls=True)
+    agent = POLICY.init(jax.random.key(1))
+    found = play(
+        agent, bank_of(agent), [[META] * 2], GAME._replace(environment=environment, observe=environment.observe)
+    )
+    assert found.visits is not None
+    np.testing.assert_array_equal(found.visits[..., 0], BATCH)
+    np.testing.assert_array_equal(found.visits.sum(-1), LENGTH * BATCH)
+
+
 def test_what_is_played_does_not_depend_on_the_number_of_chunks() -> None:
     agent = POLICY.init(jax.random.key(1))
     one, three = (play(agent, bank_of(agent), [[META] * 2] * chunks) for chunks in (1, 3))

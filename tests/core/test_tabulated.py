@@ -96,9 +96,11 @@ def test_a_large_vocabulary_takes_the_general_path() -> None:
     assert not policy.takes_indices
 
 
+@pytest.mark.parametrize(("recalls", "states"), [(False, 5), (True, 9)])
 @pytest.mark.parametrize("player", [0, 1])
-def test_numbers_of_a_matrix_game_stand_for_its_observations(player) -> None:
-    game = MatrixGame()
-    for state in range(5):
+def test_numbers_of_a_matrix_game_stand_for_its_observations(player, recalls, states) -> None:
+    game = MatrixGame(recalls=recalls)
+    assert len(game.vocabulary) == states
+    for state in range(states):
         number = game.observe_number(jnp.int8(state), player)
         np.testing.assert_array_equal(game.vocabulary[number], game.observe(jnp.int8(state), player))
