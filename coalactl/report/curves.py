@@ -98,7 +98,8 @@ def gradient_balance(case: Case) -> Figure | None:
         "Of the policy gradients of three estimators on the same meta-episodes against naive learners, while COALA-PG "
         "agents train. Geometric mean over seeds with its 95% t-interval; thin lines are seeds."
     )
-    return figure_of("12", "Fig. 12: gradient balance", note, panels, settings[0]) if settings else None
+    figure = figure_of("12", "Fig. 12: gradient balance", note, panels, settings[0]) if settings else None
+    return figure and figure._replace(one_scale=True)
 
 
 def _ratios(group: Group) -> Iterator[Line]:

@@ -85,6 +85,8 @@ class Figure(NamedTuple):
     title: str
     caption: str
     panels: tuple[Panel, ...]
+    one_scale: bool = False
+    """Whether the panels' y axes are to be compared."""
 
 
 def numbers_of(figure: Figure) -> str:
@@ -117,7 +119,7 @@ def render(figure: Figure, formats: Sequence[str]) -> Mapping[str, bytes]:
         for empty in drawn[count:]:
             empty.remove()
         for axes, panel, fitting in zip(drawn[:count], figure.panels, columns, strict=True):
-            _draw(axes, panel, 4 if count > 2 else 6)
+            _draw(axes, panel, 4 if count > 2 else 6, _limits(*(figure.panels if figure.one_scale else [panel])))
             if not shared:
                 _legend(axes, axes, "upper center", fitting, bbox_to_anchor=(0.5, -0.22))
         if shared:
@@ -144,7 +146,7 @@ def _bytes(canvas: Canvas, name: str) -> bytes:
     return target.getvalue()
 
 
-def _draw(axes: Axes, panel: Panel, ticks: int) -> None:
+def _draw(axes: Axes, panel: Panel, ticks: int, limits: tuple[float, float]) -> None:
     from matplotlib.ticker import MaxNLocator
 
     for line in panel.lines:
@@ -162,17 +164,17 @@ def _draw(axes: Axes, panel: Panel, ticks: int) -> None:
         axes.xaxis.set_major_locator(MaxNLocator(nbins=ticks, integer=True))
     if panel.log_y:
         axes.set_yscale("log")
-    axes.set_ylim(*_limits(panel))
+    axes.set_ylim(*limits)
     axes.grid(axis="y", linewidth=0.4, color="#dddddd")
     axes.set_axisbelow(True)
 
 
-def _limits(panel: Panel) -> tuple[float, float]:
+def _limits(*panels: Panel) -> tuple[float, float]:
     """Around the lines and the seeds: the interval of three seeds would flatten everything."""
-    drawn = [line.estimate if line.seeds is None else line.seeds for line in panel.lines]
+    drawn = [line.estimate if line.seeds is None else line.seeds for panel in panels for line in panel.lines]
     known = np.concatenate([values[np.isfinite(values)].ravel() for values in drawn])
     low, high = (float(known.min()), float(known.max())) if len(known) else (0.0, 1.0)
-    if panel.log_y:
+    if panels[0].log_y:
         return low / 1.3, high * 1.3
     margin = 0.05 * (high - low) or 0.05
     return low - margin, high + margin
