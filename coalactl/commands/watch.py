@@ -30,6 +30,7 @@ def watch(
         Path | None,
         typer.Argument(metavar="[RUN]", help="A run; by default the newest below ./runs.", show_default=False),
     ] = None,
+    agent: Annotated[int, typer.Option(metavar="A", help="Which of the run's meta agents plays, from 0.")] = 0,
     episode: Annotated[
         int | None,
         typer.Option(metavar="N", help="The inner episode, from 0.", show_default="the last"),
@@ -54,6 +55,7 @@ def watch(
     request = checked(
         WatchRequest(
             run=run,
+            agent=agent,
             episode=episode,
             gif=form is Format.GIF,
             out=out,

@@ -31,6 +31,7 @@ def watch(request: WatchRequest) -> None:
     """Does what the request asks; raises :class:`UserError`, before anything is played where the request is wrong."""
     entry = _entry(request)
     check_shown(entry.experiment.environment)
+    _check_agent(request, entry)
     episode = _episode(request, entry)
     prepare_jax()
     contestant = load([entry], request.step)[0]
@@ -38,7 +39,7 @@ def watch(request: WatchRequest) -> None:
     target = _target(request, contestant, opponent, episode) if request.gif else None
     if target is not None:
         make_folder(target.parent)
-    scenes = play(contestant, opponent, request.seed)
+    scenes = play(contestant, request.agent, opponent, request.seed)
     note(f"step {contestant.step}: A is {scenes.names[0]}, B is {scenes.names[1]}; seed {request.seed}")
     viewer = viewer_of(scenes)
     if target is None:
@@ -59,6 +60,12 @@ def _entry(request: WatchRequest) -> Entry:
     return enter([path], request.step)[0]
 
 
+def _check_agent(request: WatchRequest, entry: Entry) -> None:
+    count = entry.experiment.population.meta_agents
+    if not 0 <= request.agent < count:
+        raise UserError(f"--agent: {request.agent} given; {entry.run.path} has agents 0 to {count - 1}")
+
+
 def _episode(request: WatchRequest, entry: Entry) -> int:
     count = entry.experiment.rollout.inner_episodes
     episode = count - 1 if request.episode is None else request.episode
@@ -70,7 +77,7 @@ def _episode(request: WatchRequest, entry: Entry) -> int:
 def _opponent(request: WatchRequest, contestant: Contestant) -> Opponent:
     """Which of the kind goes by the seed."""
     kind = request.against or ("naive" if contestant.p_naive > 0 else "meta")
-    found = opponents_of(0, 0, [contestant], find_pool(kind, 1), contestant.p_naive)
+    found = opponents_of(0, request.agent, [contestant], find_pool(kind, 1), contestant.p_naive)
     return found[request.seed % len(found)]
 
 
@@ -78,7 +85,8 @@ def _target(request: WatchRequest, contestant: Contestant, opponent: Opponent, e
     if request.out is not None:
         return request.out
     folder = contestant.entry.run.path / "watch"
-    name = f"step-{contestant.step}-{opponent.kind}-{opponent.name}-episode-{episode}-seed-{request.seed}.gif"
+    pair = f"agent-{request.agent}-{opponent.kind}-{opponent.name}"
+    name = f"step-{contestant.step}-{pair}-episode-{episode}-seed-{request.seed}.gif"
     refuse_links((folder, folder / name))
     check_target(folder / name)
     return folder / name

@@ -12,9 +12,10 @@ _GIF = (b"GIF87a", b"GIF89a")
 
 
 class WatchRequest(NamedTuple):
-    """The command line of ``watch``; ``against`` is "naive", "meta" or None, ``episode`` counts from 0."""
+    """The command line of ``watch``; ``against`` is "naive", "meta" or None; ``agent`` and ``episode`` count from 0."""
 
     run: Path | None
+    agent: int
     episode: int | None
     gif: bool
     out: Path | None

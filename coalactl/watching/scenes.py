@@ -37,8 +37,8 @@ class Scenes(NamedTuple):
         return record
 
 
-def play(contestant: Contestant, opponent: Opponent, seed: int) -> Scenes:
-    """A meta-episode of the run's first agent; a naive opponent learns from all B trajectories, of which one is kept.
+def play(contestant: Contestant, agent: int, opponent: Opponent, seed: int) -> Scenes:
+    """A meta-episode of one of the run's agents; a naive opponent learns from all B trajectories, of which one is kept.
 
     Random numbers depend on the seed and the run's own seed.
     """
@@ -50,16 +50,17 @@ def play(contestant: Contestant, opponent: Opponent, seed: int) -> Scenes:
         params=jax.tree.map(lambda leaf: leaf[opponent.number][None], contestant.naive if naive else contestant.agents),
         tables=None,
     )
+    ego = jax.tree.map(lambda leaf: leaf[agent], contestant.agents)
     key = jax.random.fold_in(jax.random.key(seed), contestant.entry.experiment.run.seed)
-    record: Any = evaluation.watch(key, contestant.agents[0], met, contestant.hyper, game=game)
+    record: Any = evaluation.watch(key, ego, met, contestant.hyper, game=game)
     return Scenes(
         record=jax.tree.map(lambda leaf: np.asarray(leaf)[0], record),
         environment=game.environment,
-        names=("agent 0", _name(opponent)),
+        names=(f"agent {agent}", _name(agent, opponent)),
     )
 
 
-def _name(opponent: Opponent) -> str:
+def _name(agent: int, opponent: Opponent) -> str:
     if opponent.kind == "naive":
         return f"naive learner {opponent.number}"
-    return "its copy" if opponent.number == 0 else f"agent {opponent.number}"
+    return "its copy" if opponent.number == agent else f"agent {opponent.number}"

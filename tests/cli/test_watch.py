@@ -12,6 +12,7 @@ import jax
 import numpy as np
 import pytest
 from command_line import Command, Result
+from jax.flatten_util import ravel_pytree
 from PIL import Image
 from processes import SMALL
 
@@ -174,7 +175,7 @@ def test_an_animation_goes_below_the_run_and_replaces_its_own(coalactl: Command,
     before = contents(clean)
     result = coalactl("watch", clean, "--format", "gif")
     path = Path(shown(result).strip())
-    assert path == clean / "watch" / "step-1-naive-0-episode-2-seed-0.gif"
+    assert path == clean / "watch" / "step-1-agent-0-naive-0-episode-2-seed-0.gif"
     assert contents(clean).keys() - before.keys() == {str(path.relative_to(clean))}
     with Image.open(path) as image:
         assert (image.format, image.n_frames) == ("GIF", LENGTH)  # type: ignore[attr-defined]
@@ -193,6 +194,24 @@ def test_who_is_met(coalactl: Command, train: Command, shelf: Path, ipd: Path) -
     several = trained(train, shelf, "ipd-several", *NO_NAIVE)
     assert "B is agent 1" in coalactl("watch", several).err
     assert "B is naive learner 0" in coalactl("watch", several, "--against", "naive").err
+
+
+def test_who_plays(coalactl: Command, train: Command, shelf: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Each agent meets the other one: the parameters that play and those that are met change places."""
+    several = trained(train, shelf, "ipd-several", *NO_NAIVE)
+    played: list[tuple[np.ndarray, np.ndarray]] = []
+    play = evaluation.watch
+
+    def noted(key: Any, agent: Any, opponents: Any, hyper: Any, *, game: Any) -> Any:
+        played.append((ravel_pytree(agent)[0], ravel_pytree(opponents.params)[0]))
+        return play(key, agent, opponents, hyper, game=game)
+
+    monkeypatch.setattr(evaluation, "watch", noted)
+    assert "A is agent 0, B is agent 1" in coalactl("watch", several).err
+    assert "A is agent 1, B is agent 0" in coalactl("watch", several, "--agent", "1").err
+    (first, second), others = played
+    assert not np.array_equal(first, second)
+    np.testing.assert_array_equal(others, [second, first])
 
 
 def test_naive_learners_learn_and_others_do_not(coalactl: Command, ipd: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -233,6 +252,8 @@ def test_a_terminal_shows_a_frame_in_the_place_of_the_one_before(
         (["empty"], "empty is not a run directory: it has no config.toml", 2),
         (["ipd", "--episode", "3"], "--episode: 3 given; ipd has inner episodes 0 to 2", 2),
         (["ipd", "--episode", "-1"], "--episode: -1 given; ipd has inner episodes 0 to 2", 2),
+        (["ipd", "--agent", "1"], "--agent: 1 given; ipd has agents 0 to 0", 2),
+        (["ipd", "--agent", "-1"], "--agent: -1 given; ipd has agents 0 to 0", 2),
         (["ipd", "--step", "7"], "ipd has no checkpoint of step 7; it has 1", 2),
         (["ipd", "--out", "a.gif"], "--out: it goes with --format gif", 2),
         (["ipd", "--format", "png"], "'png' is not one of 'terminal', 'gif'", 2),
