@@ -184,6 +184,7 @@ class NaiveConfig(Section):
     reward_scale: Positive = 0.05
     normalize_advantages: bool = True
     optimizer: Optimizer = "adam"
+    optimizer_state: Literal["fresh", "kept"] = "fresh"
     adam_epsilon: Positive = 1e-5
     learning_rate: Coefficient = 0.005
     max_grad_norm: Limit = 1.0
@@ -305,7 +306,7 @@ class SequenceExperiment(Section):
             "population.stratified": population.stratified,
             "population.dynamic_naive": population.dynamic_naive,
             "meta": (meta.algorithm, meta.epochs, meta.minibatches, meta.optimizer, meta.value_after_end),
-            "naive": (self.naive.algorithm, self.naive.optimizer),
+            "naive": (self.naive.algorithm, self.naive.optimizer, self.naive.optimizer_state),
             "lola": self.lola.model_dump(exclude={"learning_rate"}) if self.looks_ahead else None,
         }
 

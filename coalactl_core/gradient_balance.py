@@ -19,12 +19,14 @@ from typing import NamedTuple
 
 import jax
 import jax.numpy as jnp
+import optax
 from jax import Array
 from jax.flatten_util import ravel_pytree
 from jaxtyping import Float, Key
 
 from coalactl_core.chunks import Map
 from coalactl_core.estimators import ESTIMATORS
+from coalactl_core.naive_optimizers import with_kept_states
 from coalactl_core.objectives import a2c_policy_loss
 from coalactl_core.population import Population, naive_set
 from coalactl_core.returns import batch_lambda_returns, values_after
@@ -78,7 +80,7 @@ def gradient_balance(state: TrainState, hyper: Hyperparameters, balance: Balance
 
     def of_agent(agent: tuple[Key[Array, ""], Params, MetaHyperparameters]) -> dict[str, Number]:
         key, params, own = agent
-        parts = _sampled_parts(key, params, naive, hyper._replace(meta=own), balance)
+        parts = _sampled_parts(key, params, (naive, state.naive_optimizers), hyper._replace(meta=own), balance)
         return ratios(parts, batch_size=balance.game.batch_size)
 
     agents = jax.random.split(measure, balance.population.meta), state.meta.params, hyper.meta
@@ -155,9 +157,17 @@ def gradient_parts(
 
 
 def _sampled_parts(
-    key: Key[Array, ""], params: Params, naive: Params, hyper: Hyperparameters, balance: Balance
+    key: Key[Array, ""],
+    params: Params,
+    naive: tuple[Params, optax.OptState | None],
+    hyper: Hyperparameters,
+    balance: Balance,
 ) -> Credit:
-    """Sums over portions of one agent's meta-episodes against naive learners, drawn as in training."""
+    """Sums over portions of one agent's meta-episodes against naive learners, drawn as in training.
+
+    ``naive``: the parameters that they start with, and the optimiser states that are kept (None: fresh ones).
+    """
+    starts, kept = naive
     population, size = balance.population, balance.population.meta_batch_size
     credit_of_all = jax.vmap(
         partial(credit_of, discount=hyper.meta.discount, inner_episode_length=balance.updater.inner_episode_length)
@@ -169,9 +179,10 @@ def _sampled_parts(
         opponents = Opponents(
             kind=jnp.full(size, NAIVE),
             number=number,
-            params=jax.tree.map(lambda leaf: leaf[number], naive),
+            params=jax.tree.map(lambda leaf: leaf[number], starts),
             tables=None,
         )
+        opponents = with_kept_states(opponents, kept, balance.game.naive_optimizer)
         trajectory = play_meta_episodes(play, params, opponents, hyper.naive, balance.game).trajectory
         credit = less_baseline(credit_of_all(trajectory.rewards))
         ones = jnp.ones(size, trajectory.rewards.dtype)

@@ -155,8 +155,8 @@ def _learn(
     """One agent's update and its report; each device looks ahead in its part of the meta-batch."""
     inner_episodes = lola.game.inner_episodes
     keys = jax.random.split(key, (opponents.kind.shape[0], inner_episodes))
-    # Their parameters are those of the learners.
-    opponents = opponents._replace(params=())
+    # Their parameters and optimisers are those of the learners.
+    opponents = opponents._replace(params=(), opt_state=None)
     opponents = jax.tree.map(lambda leaf: jnp.repeat(leaf[:, None], inner_episodes, 1), opponents)
 
     def gradient(part: Situation) -> tuple[Params, Losses]:

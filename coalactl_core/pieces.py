@@ -103,6 +103,7 @@ def _game(experiment: SequenceExperiment, environment: Environment, policy: Poli
         learns=learns,
         forgets=experiment.looks_ahead and experiment.lola.memory == "inner-episode",
         keeps_starts=experiment.looks_ahead,
+        keeps_optimizers=learns and experiment.naive.optimizer_state == "kept",
         shards=chosen_shards(experiment),
     )
 

@@ -12,6 +12,7 @@ from typing import Any, NamedTuple
 
 import jax
 import jax.numpy as jnp
+import optax
 from jax import Array
 from jaxtyping import Bool, Float, Int, Key, Num, Shaped
 
@@ -55,7 +56,8 @@ class Game(NamedTuple):
     """The static side of a rollout.
 
     ``observe``, ``policy`` and ``forgets`` are the ego agent's, and both players' where ``coplayer`` is None;
-    ``learns``: whether the pool has naive co-players; ``keeps_starts``: whether meta-episodes hold their ``starts``.
+    ``learns``: whether the pool has naive co-players; ``keeps_starts``: whether meta-episodes hold their ``starts``;
+    ``keeps_optimizers``: whether naive co-players' optimisers go on from one meta-episode to the next.
     """
 
     environment: Environment
@@ -70,6 +72,7 @@ class Game(NamedTuple):
     coplayer: Seat | None = None
     forgets: bool = False
     keeps_starts: bool = False
+    keeps_optimizers: bool = False
 
     @property
     def seats(self) -> tuple[Seat, Seat]:
@@ -133,10 +136,10 @@ def play_meta_episodes(
     def keep(start: Pairing, records: Record) -> tuple[Trajectory, _Outcomes, Pairing | None]:
         return _ego_trajectory(records), _outcomes(records, game), start if game.keeps_starts else None
 
-    trajectory, outcomes, starts = _play(key, ego_params, opponents, hyper, game, keep)
+    (trajectory, outcomes, starts), opt_state = _play(key, ego_params, opponents, hyper, game, keep)
     # (meta_batch, episodes, episode_steps, batch) becomes (meta_batch, steps, batch).
     trajectory = jax.tree.map(_join_steps, trajectory)
-    return MetaEpisode(trajectory, outcomes, starts)
+    return MetaEpisode(trajectory, outcomes, starts, opt_state)
 
 
 def record_meta_episodes(
@@ -151,7 +154,7 @@ def record_meta_episodes(
         del start
         return jax.tree.map(lambda leaf: leaf[:, :, 0], records)
 
-    return _play(key, ego_params, opponents, hyper, game, keep)
+    return _play(key, ego_params, opponents, hyper, game, keep)[0]
 
 
 def _play(
@@ -161,10 +164,10 @@ def _play(
     hyper: NaiveHyperparameters,
     game: Game,
     keep: Callable[[Pairing, Record], Tree],
-) -> Tree:
+) -> tuple[Tree, optax.OptState | None]:
     """What is kept of each inner episode's start and records (meta_batch, episode_steps, batch).
 
-    Leads with ``meta_batch``.
+    Also the opponents' optimiser states at the end, if they had one at the start. Both lead with ``meta_batch``.
     """
     keys = jax.random.split(key, (game.inner_episodes, opponents.kind.shape[0]))
     play = partial(_play_part, ego_params=ego_params, hyper=hyper, game=game, keep=keep)
@@ -179,7 +182,7 @@ def _play_part(
     hyper: NaiveHyperparameters,
     game: Game,
     keep: Callable[[Pairing, Record], Tree],
-) -> Tree:
+) -> tuple[Tree, optax.OptState | None]:
     """The meta-episodes of one device."""
     count = opponents.kind.shape[0]
     own, others = game.seats
@@ -189,6 +192,8 @@ def _play_part(
     }
     ego_fresh, coplayer_fresh = (fresh[seat] for seat in game.seats)
     learners = jax.vmap(partial(fresh_learner, game.naive_optimizer))(opponents.params)
+    if opponents.opt_state is not None:
+        learners = learners._replace(opt_state=opponents.opt_state)
     last = None
     if game.recalling is not None:
         last = _repeat(_repeat(game.recalling.before_first, game.batch_size), count)
@@ -215,7 +220,9 @@ def _play_part(
         )
         return pairs, keep(start, records)
 
-    return jax.tree.map(lambda leaf: jnp.swapaxes(leaf, 0, 1), jax.lax.scan(inner_episode, pairs, keys)[1])
+    end, kept = jax.lax.scan(inner_episode, pairs, keys)
+    opt_state = None if opponents.opt_state is None else end.learner.opt_state
+    return jax.tree.map(lambda leaf: jnp.swapaxes(leaf, 0, 1), kept), opt_state
 
 
 def play_inner_episode(

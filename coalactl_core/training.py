@@ -20,6 +20,7 @@ from coalactl_core.gradient_balance import Balance, gradient_balance
 from coalactl_core.hyperparameters import at_iteration, hyperparameters_of
 from coalactl_core.iteration import iterate
 from coalactl_core.metrics import summarize
+from coalactl_core.naive_optimizers import fresh_states, kept_states, with_kept_states
 from coalactl_core.pieces import Pieces, build_pieces
 from coalactl_core.population import naive_set, sample_opponents
 from coalactl_core.rollout import play_meta_episodes
@@ -49,7 +50,8 @@ def train_step(state: TrainState, pieces: Pieces) -> tuple[TrainState, Metrics]:
     naive = naive_set(shuffle, state.naive, state.meta.params, population)
 
     def meet(agent: Int[Array, ""], key: Key[Array, ""]) -> Opponents:
-        return sample_opponents(key, agent, state.meta.params, naive, hyper.population, population)
+        drawn = sample_opponents(key, agent, state.meta.params, naive, hyper.population, population)
+        return with_kept_states(drawn, state.naive_optimizers, pieces.game.naive_optimizer)
 
     def play_all(agent: tuple[Key[Array, ""], Params, Opponents]) -> MetaEpisode:
         key, params, opponents = agent
@@ -60,7 +62,11 @@ def train_step(state: TrainState, pieces: Pieces) -> tuple[TrainState, Metrics]:
     episodes = pieces.map_agents(play_all, agents)
     meta, losses = pieces.learner.update(learn, state, episodes, opponents, hyper)
     metrics = summarize(state.step, episodes, opponents, losses, population.kinds)
-    return state._replace(key=key, step=state.step + 1, meta=meta, naive=naive), metrics
+    state = state._replace(key=key, step=state.step + 1, meta=meta, naive=naive)
+    if state.naive_optimizers is not None:
+        kept = kept_states(state.naive_optimizers, episodes.opt_state, opponents, population.naive)
+        state = state._replace(naive_optimizers=kept)
+    return state, metrics
 
 
 @dataclass(frozen=True)
@@ -215,7 +221,8 @@ class Engine:
 
     def _init_run(self, seed: UInt[Array, ""], hyper: Scheduled[Hyperparameters]) -> TrainState:
         key, params_key = jax.random.split(jax.random.key(seed))
-        population, policy = self.pieces.population, self.pieces.game.policy
+        population, game = self.pieces.population, self.pieces.game
+        policy = game.policy
         params = jax.vmap(policy.init)(jax.random.split(params_key, population.meta + population.naive))
         return TrainState(
             key=key,
@@ -223,6 +230,9 @@ class Engine:
             hyperparameters=hyper,
             meta=jax.vmap(self.pieces.learner.init)(params[: population.meta]),
             naive=params[population.meta :],
+            naive_optimizers=(
+                fresh_states(params[population.meta :], game.naive_optimizer) if game.keeps_optimizers else None
+            ),
         )
 
 

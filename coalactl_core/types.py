@@ -120,13 +120,14 @@ class Learner(NamedTuple):
 
 
 class TrainState(NamedTuple):
-    """Everything that one run is, between iterations."""
+    """Everything that one run is, between iterations; ``naive_optimizers`` is None where their states are not kept."""
 
     key: Key[Array, "*runs"]
     step: Int[Array, "*runs"]
     hyperparameters: Scheduled[Hyperparameters]
     meta: Learner
     naive: Params
+    naive_optimizers: optax.OptState | None = None
 
 
 class Summary(NamedTuple):
@@ -141,13 +142,14 @@ class Opponents(NamedTuple):
 
     ``number`` counts within the kind: naive initialisation, meta agent or fixed strategy. ``params`` are the network
     parameters at the start of the meta-episode; ``tables`` are the action probabilities of fixed strategies by
-    observation (None in a pool without them).
+    observation (None in a pool without them). ``opt_state`` is that of the optimisers at the start (None: fresh).
     """
 
     kind: Int[Array, "*meta_batch"]
     number: Int[Array, "*meta_batch"]
     params: Params
     tables: Float[Array, "*meta_batch observations actions"] | None
+    opt_state: optax.OptState | None = None
 
 
 class Trajectory(NamedTuple):
@@ -179,12 +181,14 @@ class MetaEpisode(NamedTuple):
     """One meta-episode: B meta-trajectories against one opponent, and what to report of it.
 
     ``outcomes`` holds means over the batch and the steps of each inner episode, for both players. ``starts`` is how the
-    pairing stood at the start of each inner episode, for a learner that needs it.
+    pairing stood at the start of each inner episode, for a learner that needs it. ``opt_state`` is that of the
+    opponents' optimisers at the end, where they had one at the start.
     """
 
     trajectory: Trajectory
     outcomes: dict[str, Float[Array, "*lead inner_episodes players"]]
     starts: Pairing | None = None
+    opt_state: optax.OptState | None = None
 
 
 class Experience(NamedTuple):
