@@ -36,7 +36,8 @@ class Part(NamedTuple):
     minutes: float | None = None
     """On two cores that do nothing else; None where nothing was measured.
 
-    Of what was trained beside other work, the parts of 5C and H.3, half of the measured processor time.
+    Of what was trained beside other work, the parts of 5C and H.3, half of the measured processor time; of LOLA-DiCE that
+    of the first 20 (5A) and 61 (5C) iterations, extrapolated.
     """
 
 
@@ -89,7 +90,9 @@ PARTS = {
             minutes=6,
         ),
         Part("ipd-coala-vs-mfos-quick", preset="ipd-coala-vs-mfos-quick", minutes=7.5),
-        *(_lola(preset) for preset in ("ipd-shaping-quick", "ipd-mixed-quick", "ipd-shaping", "ipd-mixed")),
+        _lola("ipd-shaping-quick", minutes=2.7),
+        _lola("ipd-mixed-quick", minutes=25),
+        *(_lola(preset) for preset in ("ipd-shaping", "ipd-mixed")),
         Part("ipd-shaping", sweep="ipd-shaping"),
         Part("ipd-mixed", sweep="ipd-mixed"),
         Part("ipd-meta-only", preset="ipd-meta-only", methods=("coala-pg",)),
