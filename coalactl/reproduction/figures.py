@@ -36,8 +36,8 @@ class Part(NamedTuple):
     minutes: float | None = None
     """On two cores that do nothing else; None where nothing was measured.
 
-    Of what was trained beside other work, the parts of 5C and H.3, half of the measured processor time; of LOLA-DiCE that
-    of the first 20 (5A) and 61 (5C) iterations, extrapolated.
+    Of what was trained beside other work, the parts of 5C and H.3, half of the measured processor time; of LOLA-DiCE
+    that of the first 20 (5A) and 61 (5C) iterations, extrapolated.
     """
 
 
