@@ -99,6 +99,7 @@ def test_a_resume_names_the_file_uses_the_checkpoint_before_and_ends_the_same(
     assert_whole(result, made, train)
 
 
+@pytest.mark.slow
 def test_in_a_pack_all_go_back_to_the_newest_step_that_is_whole_in_each(
     made: Callable[..., str], train: Command
 ) -> None:

@@ -172,6 +172,7 @@ def test_naive_agents_come_from_a_run_that_is_trained_before() -> None:
     assert sweep_of(part, Path("out")).settings["population.naive_from"] == f"out/before/trials/{trial.id}/seed-3"
 
 
+@pytest.mark.slow
 @pytest.mark.usefixtures("from_another")
 def test_without_the_run_before_the_others_are_not_trained(coalactl: Command, monkeypatch: pytest.MonkeyPatch) -> None:
     before = figures.PARTS["before"]
@@ -217,6 +218,7 @@ def test_stopped_by_a_signal_it_says_how_to_go_on(coalactl: Command, monkeypatch
     assert not Path("out/report").exists()
 
 
+@pytest.mark.slow
 @pytest.mark.usefixtures("small")
 def test_failed_runs_are_named_and_the_rest_is_reported(coalactl: Command, monkeypatch: pytest.MonkeyPatch) -> None:
     part = figures.PARTS["ipd-shaping-quick"]

@@ -157,6 +157,7 @@ def test_training_counts_on_for_those_who_were_met() -> None:
     np.testing.assert_array_equal(state.naive, naive)
 
 
+@pytest.mark.slow
 def test_kept_states_matter_from_the_second_iteration_on_and_plain_steps_have_none() -> None:
     for optimizer, differs in (("adam", True), ("sgd", False)):
         first, second = ([], [])

@@ -72,6 +72,8 @@ START, RESUMED = "2", "3"
 NETWORK = "network_of_the_docs:elman_policy"
 PAGES = {page.relative_to(ROOT).as_posix(): page for page in pages()}
 DOCS = ROOT / "docs"
+# They train several environments each.
+LONG_PAGES = ("docs/cleanup.md", "docs/environments.md")
 
 
 @pytest.fixture(scope="module")
@@ -138,7 +140,9 @@ def _shared_engine(experiment: SequenceExperiment) -> Any:
 # --- running a page -------------------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("name", PAGES)
+@pytest.mark.parametrize(
+    "name", [pytest.param(name, marks=[pytest.mark.slow] if name in LONG_PAGES else []) for name in PAGES]
+)
 def test_a_page_runs_from_top_to_bottom(name: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     if name in EXTRAS:
         pytest.importorskip(EXTRAS[name])
