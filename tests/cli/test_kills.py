@@ -134,7 +134,7 @@ def test_rows_of_another_log_every_stay_as_they_were(whole: Any, train: Command)
 
 
 def survive(kills: int, seed: int, *more: str) -> int:
-    """Starts a run, kills and resumes it again and again, on a slow machine until it has come somewhere.
+    """Starts a run, kills and resumes it again and again, on a slow machine ever later until it has come somewhere.
 
     Gives how often training had begun by then.
     """
@@ -150,7 +150,7 @@ def survive(kills: int, seed: int, *more: str) -> int:
         if kill % 4 != 3:  # every fourth is killed while it starts or compiles
             wait_for(process, "training")
             trained += 1
-        time.sleep(draws.uniform(0, 1))
+        time.sleep(draws.uniform(0, 1 + 2 * max(0, kill - kills)))
         process.kill()
         process.communicate()
         assert process.returncode == KILLED

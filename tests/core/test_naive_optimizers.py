@@ -141,6 +141,7 @@ def met_in(engine: Engine, state: TrainState) -> set[int]:
     return found
 
 
+@pytest.mark.slow
 def test_training_counts_on_for_those_who_were_met() -> None:
     engine = engine_of(optimizer_state="kept")
     state = engine.init([0])
