@@ -10,10 +10,12 @@ import numpy as np
 
 from coalactl_core.envs.matrix_game import MatrixGame
 from coalactl_core.estimators import ESTIMATORS
+from coalactl_core.lola import Lola
 from coalactl_core.nets.policy import Policy, PolicyOutput
 from coalactl_core.objectives import a2c_policy_loss
 from coalactl_core.optimizers import sgd
-from coalactl_core.types import MetaHyperparameters, NaiveHyperparameters, Opponents
+from coalactl_core.rollout import Game, Record, play_inner_episode
+from coalactl_core.types import MetaHyperparameters, NaiveHyperparameters, Opponents, Pairing
 from coalactl_core.update import Updater
 
 OBSERVATIONS, ACTIONS = 5, 2
@@ -63,6 +65,40 @@ def score_function_updater(policy: Policy, environment: MatrixGame, chunk: int, 
         chunk=chunk,
         trajectory_chunk=1_000,
         rematerialize=False,
+    )
+    return plain._replace(**changes)
+
+
+def game_of(environment: MatrixGame, policy: Policy, batch_size: int, inner_episodes: int, **changes: Any) -> Game:
+    """One policy in both seats, naive co-players that take plain steps, all at once; anything by keyword."""
+    plain = Game(
+        environment=environment,
+        observe=environment.observe,
+        policy=policy,
+        batch_size=batch_size,
+        inner_episodes=inner_episodes,
+        naive_optimizer=sgd,
+        naive_chunk=256,
+        learns=True,
+    )
+    return plain._replace(**changes)
+
+
+def lola_of(game: Game, **changes: Any) -> Lola:
+    """One plain look-ahead step on what is sampled, one situation at a time; anything by keyword."""
+
+    def sample(prepared: Any, key: Any, opponent: Opponents, start: Pairing) -> Record:
+        return play_inner_episode(prepared, key, opponent, start, game=game)[1]
+
+    plain = Lola(
+        game=game,
+        sample=sample,
+        look_aheads=1,
+        look_ahead_optimizer=sgd,
+        continues=False,
+        baseline=True,
+        optimizer=sgd,
+        chunk=1,
     )
     return plain._replace(**changes)
 

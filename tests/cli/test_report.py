@@ -85,6 +85,17 @@ def test_a_claim_is_judged_by_paired_seeds(coalactl: Command) -> None:
     assert (check["verdict"], found["verdict"]) == ("partly", "partly")
 
 
+@pytest.mark.usefixtures("runs")
+def test_a_method_without_runs_leaves_its_claim_open_and_the_others_are_judged(coalactl: Command) -> None:
+    assert coalactl("report", "--format", "md").code == 0
+    claims = json.loads(Path("report/claims.json").read_text())["claims"]
+    own, of_lola = (one for one in claims if one["figure"] == "5A")
+    assert (own["verdict"], of_lola["verdict"]) == ("partly", "not tested")
+    assert of_lola["checks"][0]["missing"].startswith("no finished runs of lola-dice in ipd-shaping-quick")
+    sections = Path("report/claims.md").read_text().split("\n## 5A: ")
+    assert ["coalactl reproduce fig5a" in section.split("\n## ")[0] for section in sections[1:]] == [False, True]
+
+
 def test_a_claim_that_fails_is_called_so(coalactl: Command) -> None:
     values = [{"reward_vs_meta": 0.95}] * 8
     analytical_run(Path("runs/mixed"), values, "analytical-mixed", **{"population.p_naive": 0.05})

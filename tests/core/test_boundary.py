@@ -6,16 +6,16 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
-from support import naive_hyper, opponents_like, quick_jit, reactive_policy
+from support import game_of, lola_of, naive_hyper, opponents_like, quick_jit, reactive_policy
 
 from coalactl_core.config import ConfigurationError, SequenceExperiment
 from coalactl_core.envs.matrix_game import MatrixGame
 from coalactl_core.envs.registry import build_environment
-from coalactl_core.lola import Lola, Situation, look_ahead
+from coalactl_core.lola import Situation, look_ahead
 from coalactl_core.naive import naive_update
 from coalactl_core.nets.policy import Policy, PolicyOutput
 from coalactl_core.optimizers import fresh_learner, sgd
-from coalactl_core.rollout import Game, Seat, play_inner_episode, play_meta_episodes
+from coalactl_core.rollout import Game, Seat, play_meta_episodes
 from coalactl_core.types import FIXED, META, NAIVE, Experience, Opponents, Pairing, Trajectory
 
 pytestmark = pytest.mark.usefixtures("float64")
@@ -25,9 +25,8 @@ BATCH, EPISODES, LENGTH = 6, 5, 3
 PAYOFFS = ((3.0, -1.5), (4.0, 0.25))
 RECALLING = MatrixGame(payoffs=PAYOFFS, episode_length=LENGTH, recalls=True)
 ROWS = 9  # of a table over what may be seen: s0, four joint actions, s0 after each
-TAUGHT = np.asarray(
-    [0, 1, 0, 1, 1, 1, 0, 1, 1]
-)  # for each, of which s0 after CC, DC and DD are answered otherwise than s0
+# For each of them an action; s0 after CC, DC and DD is answered otherwise than s0.
+TAUGHT = np.asarray([0, 1, 0, 1, 1, 1, 0, 1, 1])
 
 OBSERVE = jax.vmap(RECALLING.observe, in_axes=(0, None))
 played = quick_jit(play_meta_episodes, static_argnames="game")
@@ -68,17 +67,7 @@ def players() -> tuple[Any, Any]:
 
 
 def game(**changes: Any) -> Game:
-    plain = Game(
-        environment=RECALLING,
-        observe=RECALLING.observe,
-        policy=POLICY,
-        batch_size=BATCH,
-        inner_episodes=EPISODES,
-        naive_optimizer=sgd,
-        naive_chunk=100,
-        learns=True,
-    )
-    return plain._replace(**changes)
+    return game_of(RECALLING, POLICY, BATCH, EPISODES)._replace(**changes)
 
 
 def play(rules: Game, opponents: Opponents, **hyper: Any) -> Any:
@@ -173,29 +162,15 @@ def test_where_nobody_remembers_it_the_game_is_the_one_that_hides_it() -> None:
 
 
 @pytest.mark.parametrize("kind", [NAIVE, META])
-def test_look_aheads_move_what_the_co_player_acted_on(kind) -> None:
+def test_look_aheads_move_what_the_co_player_acted_on(kind: int) -> None:
     """They start where the inner episode before has ended; of the starts a co-player learns about those that it saw."""
     rules, (ego, other) = game(inner_episodes=2), players()
-
-    def sample(prepared: Any, key: Any, opponent: Opponents, start: Pairing) -> Any:
-        return play_inner_episode(prepared, key, opponent, start, game=rules)[1]
-
-    lola = Lola(
-        game=rules,
-        sample=sample,
-        look_aheads=1,
-        look_ahead_optimizer=sgd,
-        continues=False,
-        baseline=True,
-        optimizer=sgd,
-        chunk=1,
-    )
     opponent = Opponents(kind=jnp.asarray(kind), number=jnp.asarray(0), params=(), tables=None)
     carry = jnp.zeros(BATCH, int)
     last = jnp.asarray([1, 3] * (BATCH // 2), jnp.int8)  # CC and DC to the ego agent, CC and CD to its co-player
     start = Pairing(learner=fresh_learner(sgd, other), ego_carry=carry, coplayer_carry=carry, last=last)
     situation = Situation(key=jax.random.key(0), opponent=opponent, start=start)
-    after = quick_jit(lambda: look_ahead(ego, situation, naive_hyper(), lola))()
+    after = quick_jit(lambda: look_ahead(ego, situation, naive_hyper(), lola_of(rules)))()
     moved = np.abs(np.asarray(after.params["logits"] - other["logits"])).max(-1) > 0
     np.testing.assert_array_equal(moved[[0, 5, 6, 7, 8]], np.isin([0, 5, 6, 7, 8], [0] if kind == NAIVE else [5, 6]))
 

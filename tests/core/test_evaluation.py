@@ -6,7 +6,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
-from support import naive_hyper, reactive_policy
+from support import game_of, naive_hyper, reactive_policy
 
 from coalactl_core.analytical.zero_determinant import extortion_policy, largest_phi
 from coalactl_core.envs.matrix_game import PRISONERS_DILEMMA, MatrixGame
@@ -27,16 +27,7 @@ CERTAIN = 1e3
 AXELROD = ((3.0, 0.0), (5.0, 1.0))
 STAG_HUNT = ((4.0, 0.0), (3.0, 2.0))
 
-GAME = Game(
-    environment=ENVIRONMENT,
-    observe=ENVIRONMENT.observe,
-    policy=POLICY,
-    batch_size=BATCH,
-    inner_episodes=EPISODES,
-    naive_optimizer=adam,
-    naive_chunk=100,
-    learns=False,
-)
+GAME = game_of(ENVIRONMENT, POLICY, BATCH, EPISODES, naive_optimizer=adam, learns=False)
 
 
 def playing(name: str) -> Any:

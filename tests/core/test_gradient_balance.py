@@ -13,6 +13,7 @@ import pytest
 from statistical import two_step_game as game
 from support import (
     as_data,
+    game_of,
     meta_hyper,
     naive_hyper,
     opponents_like,
@@ -45,17 +46,7 @@ def updater(policy: Policy, length: int, chunk: int) -> Updater:
 
 
 def rollout(policy: Policy, batch_size: int, episodes: int, length: int) -> Game:
-    environment = MatrixGame(episode_length=length)
-    return Game(
-        environment=environment,
-        observe=environment.observe,
-        policy=policy,
-        batch_size=batch_size,
-        inner_episodes=episodes,
-        naive_optimizer=sgd,
-        naive_chunk=64,
-        learns=True,
-    )
+    return game_of(MatrixGame(episode_length=length), policy, batch_size, episodes)
 
 
 @pytest.mark.usefixtures("float64")

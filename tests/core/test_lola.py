@@ -7,17 +7,18 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
+import support
 from jax.flatten_util import ravel_pytree
-from support import clock_policy, meta_hyper, naive_hyper, opponents_like, quick_jit, reactive_policy
+from support import clock_policy, lola_of, meta_hyper, naive_hyper, opponents_like, quick_jit, reactive_policy
 
 from coalactl_core.config import NetworkConfig
 from coalactl_core.envs.matrix_game import MatrixGame
-from coalactl_core.lola import Lola, Situation, look_ahead, meta_gradient, situation_loss
+from coalactl_core.lola import Situation, look_ahead, meta_gradient, situation_loss
 from coalactl_core.naive import naive_update
 from coalactl_core.nets.policy import build_policy, unroll_from
 from coalactl_core.objectives import log_probs_and_entropy
 from coalactl_core.optimizers import adam, clip_by_global_norm, differentiable_adam, fresh_learner, sgd
-from coalactl_core.rollout import Game, Record, play_inner_episode, play_meta_episodes
+from coalactl_core.rollout import Game, play_meta_episodes
 from coalactl_core.types import FIXED, META, NAIVE, Experience, Opponents, Pairing
 
 pytestmark = pytest.mark.usefixtures("float64")
@@ -27,32 +28,7 @@ ENVIRONMENT = MatrixGame(episode_length=LENGTH)
 
 
 def game_of(policy: Any, **changes: Any) -> Game:
-    return Game(
-        environment=ENVIRONMENT,
-        observe=ENVIRONMENT.observe,
-        policy=policy,
-        batch_size=BATCH,
-        inner_episodes=3,
-        naive_optimizer=sgd,
-        naive_chunk=1,
-        learns=True,
-    )._replace(**changes)
-
-
-def lola_of(game: Game, **changes: Any) -> Lola:
-    def sample(prepared: Any, key: Any, opponent: Opponents, start: Pairing) -> Record:
-        return play_inner_episode(prepared, key, opponent, start, game=game)[1]
-
-    return Lola(
-        game=game,
-        sample=sample,
-        look_aheads=1,
-        look_ahead_optimizer=sgd,
-        continues=False,
-        baseline=True,
-        optimizer=sgd,
-        chunk=1,
-    )._replace(**changes)
+    return support.game_of(ENVIRONMENT, policy, BATCH, 3)._replace(**changes)
 
 
 def situation_of(game: Game, params: Any, *, kind: int = NAIVE, tables: Any = None) -> Situation:

@@ -6,7 +6,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
-from support import naive_hyper, opponents_like, quick_jit, reactive_policy
+from support import game_of, naive_hyper, opponents_like, quick_jit, reactive_policy
 
 from coalactl_core.config import SequenceExperiment
 from coalactl_core.envs.matrix_game import MatrixGame
@@ -15,7 +15,7 @@ from coalactl_core.naive import naive_update
 from coalactl_core.naive_optimizers import fresh_states, kept_states, with_kept_states
 from coalactl_core.optimizers import adam, fresh_learner, sgd
 from coalactl_core.population import naive_set, sample_opponents
-from coalactl_core.rollout import Game, play_meta_episodes
+from coalactl_core.rollout import play_meta_episodes
 from coalactl_core.training import Engine, build_engine
 from coalactl_core.types import FIXED, META, NAIVE, Experience, Opponents, TrainState
 
@@ -34,17 +34,7 @@ def vectors(opt_state: Any) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
 def test_adam_goes_on_in_play_as_written_down_by_hand() -> None:
     """Plain NumPy: β₁ = .9, β₂ = .999, moments and count from before; only the gradients are the engine's."""
     ego, other = POLICY.init(jax.random.key(1)), POLICY.init(jax.random.key(2))
-    game = Game(
-        environment=ENVIRONMENT,
-        observe=ENVIRONMENT.observe,
-        policy=POLICY,
-        batch_size=BATCH,
-        inner_episodes=EPISODES,
-        naive_optimizer=adam,
-        naive_chunk=100,
-        learns=True,
-        keeps_starts=True,
-    )
+    game = game_of(ENVIRONMENT, POLICY, BATCH, EPISODES, naive_optimizer=adam, keeps_starts=True)
     fresh = fresh_learner(adam, other).opt_state
     kept = jax.tree.map(lambda leaf: jnp.stack([leaf + place for place in range(NAIVES)]), fresh)
     opponents = opponents_like(other, [NAIVE, META, NAIVE])._replace(number=jnp.asarray([2, 1, 0]))

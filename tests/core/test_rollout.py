@@ -7,7 +7,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
-from support import clock_policy, naive_hyper, opponents_like, quick_jit, reactive_policy, recurrent_policy
+from support import clock_policy, game_of, naive_hyper, opponents_like, quick_jit, reactive_policy, recurrent_policy
 
 from coalactl_core.envs.matrix_game import MatrixGame
 from coalactl_core.naive import naive_update
@@ -34,17 +34,7 @@ ENVIRONMENT = MatrixGame(payoffs=PAYOFFS, episode_length=LENGTH)
 
 
 def game(policy: Any, **changes: Any) -> Game:
-    plain = Game(
-        environment=ENVIRONMENT,
-        observe=ENVIRONMENT.observe,
-        policy=policy,
-        batch_size=BATCH,
-        inner_episodes=EPISODES,
-        naive_optimizer=sgd,
-        naive_chunk=100,
-        learns=True,
-    )
-    return plain._replace(**changes)
+    return game_of(ENVIRONMENT, policy, BATCH, EPISODES)._replace(**changes)
 
 
 def play(rules: Game, ego: Any, opponents: Any, seed: int = 0, **hyper: Any) -> MetaEpisode:

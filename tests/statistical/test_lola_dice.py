@@ -11,13 +11,14 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
+import support
 from statistical import two_step_game as game
 from statistical.inner_episode import ACTIONS, COUNT, POLICY, REWARDS, SEEN, inner_return, probabilities
 from support import meta_hyper, naive_hyper, opponents_like
 
 from coalactl_core.lola import Lola, Situation, look_ahead, meta_gradient, situation_loss
 from coalactl_core.optimizers import differentiable_adam, fresh_learner, sgd
-from coalactl_core.rollout import Game, Record, play_inner_episode
+from coalactl_core.rollout import Record, play_inner_episode
 from coalactl_core.types import NAIVE, Opponents, Pairing
 
 # Sums of 16 to 256 terms in float64; measured about 1e-15.
@@ -28,26 +29,9 @@ pytestmark = pytest.mark.usefixtures("float64")
 
 
 def lola_of(sample: Any, *, steps: int = 1, batch: int = COUNT, baseline: bool = True, optimizer: Any = sgd) -> Lola:
-    rollout = Game(
-        environment=game.ENVIRONMENT,
-        observe=game.ENVIRONMENT.observe,
-        policy=POLICY,
-        batch_size=batch,
-        inner_episodes=1,
-        naive_optimizer=sgd,
-        naive_chunk=1,
-        learns=True,
-    )
-    return Lola(
-        game=rollout,
-        sample=sample,
-        look_aheads=steps,
-        look_ahead_optimizer=optimizer,
-        continues=False,
-        baseline=baseline,
-        optimizer=sgd,
-        chunk=100,
-    )
+    rollout = support.game_of(game.ENVIRONMENT, POLICY, batch, 1)
+    changes = {"look_aheads": steps, "look_ahead_optimizer": optimizer, "baseline": baseline, "chunk": 100}
+    return support.lola_of(rollout, sample=sample, **changes)
 
 
 def situation_of(other: Any, batch: int = COUNT, key: int = 0) -> Situation:

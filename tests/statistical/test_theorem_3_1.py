@@ -11,10 +11,9 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 from statistical import two_step_game as game
-from support import meta_hyper, naive_hyper, opponents_like
+from support import game_of, meta_hyper, naive_hyper, opponents_like
 
-from coalactl_core.optimizers import sgd
-from coalactl_core.rollout import Game, play_meta_episodes
+from coalactl_core.rollout import play_meta_episodes
 from coalactl_core.types import NAIVE, Params
 
 # Sums over 65,536 outcomes in float64; measured about 1e-15.
@@ -104,16 +103,7 @@ def test_coala_pg_averaged_over_the_batch_is_off_by_its_size(shaping) -> None:
 
 def test_sampled_gradients_agree_with_the_exact_one(shaping) -> None:
     """200 batches of 256 meta-episodes, each component within 4 standard errors; M-FOS's mean is not."""
-    rollout = Game(
-        environment=game.ENVIRONMENT,
-        observe=game.ENVIRONMENT.observe,
-        policy=game.POLICY,
-        batch_size=game.BATCH,
-        inner_episodes=game.EPISODES,
-        naive_optimizer=sgd,
-        naive_chunk=256,
-        learns=True,
-    )
+    rollout = game_of(game.ENVIRONMENT, game.POLICY, game.BATCH, game.EPISODES)
     opponents = opponents_like(shaping.coplayer, [NAIVE] * 256)
     learning = naive_hyper(learning_rate=NAIVE_STEP)
 
