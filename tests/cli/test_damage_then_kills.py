@@ -88,6 +88,7 @@ def survives(train: Command, whole: list[dict[str, Any]], nth: int, *, readable_
     return writes.left < 0
 
 
+@pytest.mark.slow
 def test_killed_while_dropping_what_was_passed_over(train: Command, cut: Callable[..., list[dict[str, Any]]]) -> None:
     whole = cut()
     for nth in (2, 4, 6):  # before its manifest, its folder and the rows of its episodes

@@ -96,7 +96,8 @@ def test_killed_in_each_save_of_a_chain_of_resumes(whole: Any, train: Command) -
     assert_as_if_nothing_had_happened(whole, train("--resume", "cut", "--json", "-q"), "cut", "--iterations", "12")
 
 
-@pytest.mark.parametrize("place", ["orbax", pytest.param("manifest", marks=pytest.mark.slow)])
+@pytest.mark.slow
+@pytest.mark.parametrize("place", ["orbax", "manifest"])
 def test_a_pack_killed_between_its_runs_saves_and_resumed(whole: Any, train: Command, place: str) -> None:
     pack = ["--seeds", "3", "--iterations", "6"]
     arguments = [*SMALL, *pack, "--out", "cut", "--set", "run.checkpoint_every=2"]

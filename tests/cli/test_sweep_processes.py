@@ -45,6 +45,7 @@ def test_killed_at_random_moments_and_resumed(sweep: Command, whole: str) -> Non
     assert same_rows("cut", whole)
 
 
+@pytest.mark.slow
 def test_a_signal_saves_and_resume_goes_on(sweep: Command) -> None:
     process = start("sweep", write_sweep(**LONG), "--out", "cut")
     wait_until(lambda: saved("cut") > 0, process)

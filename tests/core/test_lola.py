@@ -51,7 +51,10 @@ def hawk() -> tuple[Any, Any, Any]:
     return policy._replace(prepare=lambda params, uses: unpack(params)), ego, other
 
 
-@pytest.mark.parametrize("optimizer", [sgd, differentiable_adam], ids=["sgd", "adam"])
+@pytest.mark.parametrize(
+    "optimizer",
+    [pytest.param(sgd, id="sgd"), pytest.param(differentiable_adam, id="adam", marks=pytest.mark.slow)],
+)
 def test_derivative_on_fixed_samples_agrees_with_finite_differences(optimizer) -> None:
     """What is sampled stays as it is, weighed by how likely the other policies make it; then the step is plain."""
     policy, ego, other = hawk()
