@@ -69,9 +69,9 @@ def _balance(preset: str, batch: int, seeds: tuple[int, ...] = _FRESH_SEEDS, min
     return Part(name, preset=preset, seeds=seeds, settings=settings, minutes=minutes)
 
 
-def _lola(preset: str, minutes: float | None = None) -> Part:
-    """The paper swept nothing for LOLA-DiCE on the dilemma: the preset's own values, at both scales."""
-    return Part(f"{preset}-lola", preset=preset, methods=("lola-dice",), minutes=minutes)
+def _lola(preset: str, minutes: float | None = None, naive_from: str = "") -> Part:
+    """LOLA-DiCE at its values in the preset: on the dilemma the paper swept nothing, for CleanUp it has Table 7."""
+    return Part(f"{preset}-lola", preset=preset, methods=("lola-dice",), naive_from=naive_from, minutes=minutes)
 
 
 _BATCHES = (16, 8, 32)
@@ -92,7 +92,9 @@ PARTS = {
         Part("ipd-coala-vs-mfos-quick", preset="ipd-coala-vs-mfos-quick", minutes=7.5),
         _lola("ipd-shaping-quick", minutes=2.7),
         _lola("ipd-mixed-quick", minutes=25),
-        *(_lola(preset) for preset in ("ipd-shaping", "ipd-mixed")),
+        _lola("cleanup-shaping-quick", naive_from="cleanup-pretraining-quick"),
+        _lola("cleanup-mixed-quick"),
+        *(_lola(preset) for preset in ("ipd-shaping", "ipd-mixed", "cleanup-shaping", "cleanup-mixed")),
         Part("ipd-shaping", sweep="ipd-shaping"),
         Part("ipd-mixed", sweep="ipd-mixed"),
         Part("ipd-meta-only", preset="ipd-meta-only", methods=("coala-pg",)),
@@ -130,7 +132,16 @@ def _exact(name: str, number: str, shows: str, *presets: str) -> Figure:
     return Figure(name, number, shows, parts, parts)
 
 
-_SHAPING = (("ipd-shaping-quick", "ipd-shaping-quick-lola"), ("ipd-shaping", "ipd-shaping-lola"))
+def _with_lola(*settings: str) -> tuple[tuple[str, ...], tuple[str, ...]]:
+    """The parts of settings and those of LOLA-DiCE there, quick and as in the paper."""
+    quick, paper = (
+        tuple(f"{setting}{scale}{method}" for setting in settings for method in ("", "-lola"))
+        for scale in ("-quick", "")
+    )
+    return quick, paper
+
+
+_SHAPING = _with_lola("ipd-shaping")
 _MIXED = (
     ("ipd-mixed-quick", "ipd-mixed-quick-lola", "ipd-meta-only-quick"),
     ("ipd-mixed", "ipd-mixed-lola", "ipd-meta-only"),
@@ -140,9 +151,9 @@ _BALANCE = (
     tuple(f"ipd-gradient-balance-quick-{batch}" for batch in _BATCHES),
     tuple(f"ipd-gradient-balance-{batch}" for batch in _BATCHES),
 )
-_CLEANUP_SHAPING = (("cleanup-shaping-quick",), ("cleanup-shaping",))
-_CLEANUP_MIXED = (("cleanup-mixed-quick",), ("cleanup-mixed",))
-_CLEANUP_BOTH = (("cleanup-mixed-quick", "cleanup-shaping-quick"), ("cleanup-mixed", "cleanup-shaping"))
+_CLEANUP_SHAPING = _with_lola("cleanup-shaping")
+_CLEANUP_MIXED = _with_lola("cleanup-mixed")
+_CLEANUP_BOTH = _with_lola("cleanup-mixed", "cleanup-shaping")
 
 FIGURES = {
     figure.name: figure

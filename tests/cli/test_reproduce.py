@@ -100,7 +100,12 @@ def test_the_figures_of_cleanup_from_nothing(coalactl: Command, monkeypatch: pyt
         "run.iterations": 2,
         "population.stratified": True,
     }
-    for name in ("cleanup-shaping-quick", "cleanup-mixed-quick"):
+    for name in (
+        "cleanup-shaping-quick",
+        "cleanup-mixed-quick",
+        "cleanup-shaping-quick-lola",
+        "cleanup-mixed-quick-lola",
+    ):
         settings = {**sizes, "rollout.meta_batch_size": 4}
         part = PARTS[name]._replace(settings=settings, seeds=(7, 8), naive_from="")
         monkeypatch.setitem(figures.PARTS, name, part)
