@@ -1,7 +1,6 @@
 """What tests of the engine share: hyperparameters as plain numbers, and small policies without a network library."""
 
 from collections.abc import Callable
-from functools import partial
 from typing import Any
 
 import jax
@@ -19,9 +18,6 @@ from coalactl_core.types import MetaHyperparameters, NaiveHyperparameters, Oppon
 from coalactl_core.update import Updater
 
 OBSERVATIONS, ACTIONS = 5, 2
-
-# Small shapes take longer to compile than to run: half the time without the compiler's optimisations.
-quick_jit = partial(jax.jit, compiler_options={"xla_backend_optimization_level": 0})
 
 
 def as_data(tree: Any) -> Any:

@@ -59,7 +59,6 @@ def test_eight_devices_draw_what_one_draws_and_find_the_same_gradients(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("JAX_NUM_CPU_DEVICES", "8")
-    monkeypatch.setenv("XLA_FLAGS", "--xla_backend_optimization_level=0")
     program = Path(__file__).parents[1] / "on_devices.py"
     subprocess.run([sys.executable, program, tmp_path / "found.npz"], check=True, timeout=600)
     with np.load(tmp_path / "found.npz") as found:

@@ -6,7 +6,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
-from support import game_of, lola_of, naive_hyper, opponents_like, quick_jit, reactive_policy
+from support import game_of, lola_of, naive_hyper, opponents_like, reactive_policy
 
 from coalactl_core.config import ConfigurationError, SequenceExperiment
 from coalactl_core.envs.matrix_game import MatrixGame
@@ -29,7 +29,7 @@ ROWS = 9  # of a table over what may be seen: s0, four joint actions, s0 after e
 TAUGHT = np.asarray([0, 1, 0, 1, 1, 1, 0, 1, 1])
 
 OBSERVE = jax.vmap(RECALLING.observe, in_axes=(0, None))
-played = quick_jit(play_meta_episodes, static_argnames="game")
+played = jax.jit(play_meta_episodes, static_argnames="game")
 
 
 def table_policy() -> Policy:
@@ -133,7 +133,7 @@ def test_naive_co_players_learn_from_what_they_saw() -> None:
     episodes = play(game(keeps_starts=True), opponents_like(other, [NAIVE, NAIVE]), learning_rate=2.0)
     both, params = both_actions(episodes.trajectory), episodes.starts.learner.params["logits"]
     rows = seen_rows(both, 1, remembers=False)
-    update = quick_jit(naive_update, static_argnames=("policy", "optimizer"))
+    update = jax.jit(naive_update, static_argnames=("policy", "optimizer"))
     for opponent in range(2):
         learner = fresh_learner(sgd, other)
         for episode in range(EPISODES - 1):
@@ -170,7 +170,7 @@ def test_look_aheads_move_what_the_co_player_acted_on(kind: int) -> None:
     last = jnp.asarray([1, 3] * (BATCH // 2), jnp.int8)  # CC and DC to the ego agent, CC and CD to its co-player
     start = Pairing(learner=fresh_learner(sgd, other), ego_carry=carry, coplayer_carry=carry, last=last)
     situation = Situation(key=jax.random.key(0), opponent=opponent, start=start)
-    after = quick_jit(lambda: look_ahead(ego, situation, naive_hyper(), lola_of(rules)))()
+    after = jax.jit(lambda: look_ahead(ego, situation, naive_hyper(), lola_of(rules)))()
     moved = np.abs(np.asarray(after.params["logits"] - other["logits"])).max(-1) > 0
     np.testing.assert_array_equal(moved[[0, 5, 6, 7, 8]], np.isin([0, 5, 6, 7, 8], [0] if kind == NAIVE else [5, 6]))
 

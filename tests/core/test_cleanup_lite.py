@@ -10,7 +10,6 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 from reference.cleanup_lite import Player, Rules, World
-from support import quick_jit
 
 from coalactl_core.envs.base import DerivesMeasures, Environment, FewObservations
 from coalactl_core.envs.cleanup_lite import DOWN, LEFT, NOOP, RIGHT, UP, ZAP, CleanUpLite, CleanUpState, Draws
@@ -74,7 +73,7 @@ def draws_like(**changes: Any) -> Draws:
     return Draws(*(jnp.asarray(value) for value in given))
 
 
-@quick_jit(static_argnames="env")
+@jax.jit(static_argnames="env")
 def play(env: CleanUpLite, state: CleanUpState, key: jax.Array, weights: jax.Array) -> Any:
     """States before and after, actions, draws, rewards, events and both players' observations, step by step."""
 
@@ -89,8 +88,8 @@ def play(env: CleanUpLite, state: CleanUpState, key: jax.Array, weights: jax.Arr
     return jax.lax.scan(step, state, jax.random.split(key, STEPS))[1]
 
 
-advance = quick_jit(lambda env, *given: env.advance(*given), static_argnums=0)
-advance_all = quick_jit(lambda env, *given: jax.vmap(jax.vmap(env.advance))(*given), static_argnums=0)
+advance = jax.jit(lambda env, *given: env.advance(*given), static_argnums=0)
+advance_all = jax.jit(lambda env, *given: jax.vmap(jax.vmap(env.advance))(*given), static_argnums=0)
 
 
 def played(keys: dict[str, Any], seed: int = 0) -> Any:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import dataclasses
 from functools import partial
 from typing import Any
 
@@ -32,7 +31,7 @@ from coalactl_core.nets.policy import Policy
 from coalactl_core.optimizers import fresh_learner, sgd
 from coalactl_core.population import Population
 from coalactl_core.rollout import Game, play_meta_episodes
-from coalactl_core.training import Engine, build_engine
+from coalactl_core.training import build_engine
 from coalactl_core.types import NAIVE, Hyperparameters, TrainState
 from coalactl_core.update import LearningBatch, Updater, minibatch_gradient
 
@@ -249,19 +248,13 @@ def experiment(every: int, **population: Any) -> SequenceExperiment:
     )
 
 
-def quick_engine(every: int, **population: Any) -> Engine:
-    """Compiled without the compiler's optimisations: it takes longer than what is run here."""
-    engine = build_engine(experiment(every, **population))
-    return dataclasses.replace(engine, compiler_options=(("xla_backend_optimization_level", 0),))
-
-
 COLUMNS = [f"gradient_balance_{name}" for name in ("coala_pg", "m_fos", "batch_unaware")]
 
 
 @pytest.mark.slow
 def test_measuring_changes_no_bit_of_training_and_is_of_the_iteration_alone() -> None:
     """The same rows and parameters with and without it, and however the iterations are cut into calls."""
-    plain, measuring = quick_engine(0), quick_engine(2)
+    plain, measuring = build_engine(experiment(0)), build_engine(experiment(2))
     state, metrics = plain.advance(plain.init([0, 3]), 5)
     found, at_once = measuring.advance(measuring.init([0, 3]), 5)
     np.testing.assert_array_equal(found.meta.params, state.meta.params)
@@ -284,7 +277,9 @@ def test_measuring_changes_no_bit_of_training_and_is_of_the_iteration_alone() ->
 @pytest.mark.slow
 def test_it_is_measured_against_naive_learners_in_any_pool() -> None:
     """Also where a pool has none, or fixed strategies beside them."""
-    engine = quick_engine(1, p_naive=0.0, fixed=[{"strategy": "tit-for-tat", "weight": 0.5}], dynamic_naive=True)
+    engine = build_engine(
+        experiment(1, p_naive=0.0, fixed=[{"strategy": "tit-for-tat", "weight": 0.5}], dynamic_naive=True)
+    )
     _, metrics = engine.advance(engine.init([0]), 1)
     assert all(np.isfinite(metrics.scalars[name][0, 0]).all() for name in COLUMNS)
 

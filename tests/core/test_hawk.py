@@ -8,7 +8,6 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
-from support import quick_jit
 
 from coalactl_core.config import NetworkConfig
 from coalactl_core.nets.policy import Policy, hawk_policy, packed
@@ -42,7 +41,7 @@ def observations() -> jax.Array:
 @cache
 def unroll(policy: Policy) -> Any:
     """The compiled function, one for all tests of a policy."""
-    return quick_jit(policy.unroll)
+    return jax.jit(policy.unroll)
 
 
 @pytest.mark.parametrize("network", [{}, {"depth": 2}, {"heads": 1}, {"heads": 3}], ids=str)
@@ -50,7 +49,7 @@ def test_unrolling_is_repeated_stepping(network) -> None:
     policy = hawk(**network)
     params, carry = awake(policy), policy.initial_carry()
     whole, last = unroll(policy)(params, observations(), carry, None)
-    step = quick_jit(policy.step)
+    step = jax.jit(policy.step)
     for t, observation in enumerate(observations()):
         output, carry = step(params, observation, carry)
         jax.tree.map(lambda one, all_, t=t: close(one, all_[t]), output, whole)
@@ -108,7 +107,7 @@ def test_parallel_and_sequential_scans_agree(resets) -> None:
         memories = [jnp.sum(block.recurrent) for block in last]
         return jnp.sum(jnp.sin(output.logits)) + jnp.sum(output.value**2) + sum(memories)
 
-    results = [quick_jit(jax.value_and_grad(partial(loss, policy)))(params) for policy in (sequential, associative)]
+    results = [jax.jit(jax.value_and_grad(partial(loss, policy)))(params) for policy in (sequential, associative)]
     jax.tree.map(close, *results)
 
 

@@ -8,7 +8,6 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
-from support import quick_jit
 
 from coalactl_core.config import ConfigurationError, SequenceExperiment
 from coalactl_core.envs.base import Environment
@@ -65,7 +64,7 @@ def test_a_game_of_jaxmarl_is_played_as_there(game: str) -> None:
         seen, there, given, _, _ = theirs.step(key, there, dict(zip(theirs.agents, joint, strict=True)))
         return (mine, (seen, there)), (shown, (rewards, jnp.stack([given[agent] for agent in theirs.agents])))
 
-    _, (shown, paid) = quick_jit(jax.lax.scan, static_argnums=0)(
+    _, (shown, paid) = jax.jit(jax.lax.scan, static_argnums=0)(
         advance, (ours.reset(start), theirs.reset(start)), (draws, actions)
     )
     # Of floats, the compiler may round the same formula in two ways.
@@ -89,7 +88,7 @@ def test_the_coin_game_keeps_eight_bytes_and_counts_coins() -> None:
         _, there, *_ = theirs.step(key, there, {"0": joint[0], "1": joint[1]})
         return (mine, there), (rewards, game.describe(mine, joint, events))
 
-    (_, last), (rewards, measures) = quick_jit(jax.lax.scan, static_argnums=0)(
+    (_, last), (rewards, measures) = jax.jit(jax.lax.scan, static_argnums=0)(
         advance, (first, theirs.reset(start)[1]), (draws, actions)
     )
     own, other = measures["own_coins"], measures["other_coins"]
@@ -138,7 +137,7 @@ def test_a_game_of_ours_is_played_there_and_begins_anew(game: Any) -> None:
         paid = rewards, jnp.stack([given[agent] for agent in env.agents])
         return (after, (seen, there)), (shown, paid, (measures, infos), dones)
 
-    _, (shown, paid, measured, dones) = quick_jit(jax.lax.scan, static_argnums=0)(
+    _, (shown, paid, measured, dones) = jax.jit(jax.lax.scan, static_argnums=0)(
         advance, (game.reset(start), env.reset(start)), (jnp.arange(4 * length), draws, actions)
     )
     np.testing.assert_array_equal(*shown)
@@ -186,7 +185,7 @@ def test_there_and_back_is_the_same_game(game: Any) -> None:
         back, given, _ = there.step(key, back, joint)
         return (mine, back), (shown, (rewards, given))
 
-    _, (shown, paid) = quick_jit(jax.lax.scan, static_argnums=0)(
+    _, (shown, paid) = jax.jit(jax.lax.scan, static_argnums=0)(
         advance, (game.reset(start), there.reset(start)), (draws, actions)
     )
     np.testing.assert_array_equal(*shown)

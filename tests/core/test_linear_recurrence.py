@@ -6,7 +6,6 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
-from support import quick_jit
 
 from coalactl_core.nets.linear_recurrence import SCANS, linear_recurrence
 
@@ -35,7 +34,7 @@ def test_states_and_gradients_are_those_of_a_loop(steps, scan) -> None:
     weights = jnp.asarray(draw.normal(size=(steps, WIDTH)))
 
     def results(function):
-        return quick_jit(jax.value_and_grad(lambda *given: jnp.sum(weights * jnp.sin(function(*given))), (0, 1, 2)))(
+        return jax.jit(jax.value_and_grad(lambda *given: jnp.sum(weights * jnp.sin(function(*given))), (0, 1, 2)))(
             *arguments
         )
 

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 import support
 from jax.flatten_util import ravel_pytree
-from support import clock_policy, lola_of, meta_hyper, naive_hyper, opponents_like, quick_jit, reactive_policy
+from support import clock_policy, lola_of, meta_hyper, naive_hyper, opponents_like, reactive_policy
 
 from coalactl_core.config import NetworkConfig
 from coalactl_core.envs.matrix_game import MatrixGame
@@ -89,9 +89,9 @@ def test_derivative_on_fixed_samples_agrees_with_finite_differences(optimizer) -
         return look_ahead(policy.prepare(ego, 1), situation._replace(start=start), hyper, lola).params
 
     read_out = jax.random.normal(jax.random.key(1), other.shape)
-    gradients = quick_jit(jax.grad(lambda *players: read_out @ engine(*players), (0, 1)))(ego, other)
-    by_hand_jit = quick_jit(by_hand)
-    np.testing.assert_allclose(quick_jit(engine)(ego, other), by_hand_jit(ego, other), atol=1e-12)
+    gradients = jax.jit(jax.grad(lambda *players: read_out @ engine(*players), (0, 1)))(ego, other)
+    by_hand_jit = jax.jit(by_hand)
+    np.testing.assert_allclose(jax.jit(engine)(ego, other), by_hand_jit(ego, other), atol=1e-12)
     for place, gradient in enumerate(gradients):
         assert jnp.linalg.norm(gradient) > 1e-3
         for number in range(3):
@@ -111,7 +111,7 @@ def test_fixed_strategies_do_not_learn_and_meta_agents_count_by_their_weight() -
     lola = lola_of(game)
     ego, other = (policy.init(key) for key in jax.random.split(jax.random.key(0)))
     tables = jnp.full((5, 2), 0.5)
-    loss = quick_jit(jax.grad(situation_loss, has_aux=True), static_argnums=4)
+    loss = jax.jit(jax.grad(situation_loss, has_aux=True), static_argnums=4)
 
     def gradient(kind: int, rate: float, weight: float = 1.0) -> tuple[Any, Any]:
         situation = situation_of(game, other, kind=kind, tables=tables)
@@ -133,7 +133,7 @@ def test_chunks_change_nothing() -> None:
     ego, *others = (policy.init(key) for key in jax.random.split(jax.random.key(0), 5))
     each = [situation_of(game, other)._replace(key=jax.random.key(place)) for place, other in enumerate(others)]
     situations = jax.tree.map(lambda *leaves: jnp.stack(leaves), *each)
-    gradient = quick_jit(meta_gradient, static_argnums=4)
+    gradient = jax.jit(meta_gradient, static_argnums=4)
     lola = lola_of(game, look_aheads=2)
     whole, parts = (
         gradient(ego, situations, meta_hyper(), naive_hyper(), lola._replace(chunk=chunk))[0] for chunk in (4, 3)
@@ -168,7 +168,7 @@ def test_starts_are_what_each_inner_episode_begins_with() -> None:
     policy = clock_policy(20)
     ego, other = (policy.init(key) for key in jax.random.split(jax.random.key(0)))
     opponents = opponents_like(other, [NAIVE, META])
-    play = quick_jit(play_meta_episodes, static_argnames="game")
+    play = jax.jit(play_meta_episodes, static_argnames="game")
 
     def starts(*, forgets: bool) -> Pairing:
         game = game_of(policy, forgets=forgets, keeps_starts=True)

@@ -8,7 +8,7 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 from reference import slow_losses
-from support import naive_hyper, quick_jit, reactive_policy, recurrent_policy
+from support import naive_hyper, reactive_policy, recurrent_policy
 
 from coalactl_core.naive import naive_update
 from coalactl_core.optimizers import adam, adamw, fresh_learner, sgd
@@ -71,7 +71,7 @@ def clipped(gradient: dict[str, np.ndarray], limit: float) -> dict[str, np.ndarr
     return {name: part * min(1.0, limit / norm) for name, part in gradient.items()}
 
 
-update = quick_jit(naive_update, static_argnames=("policy", "optimizer"))
+update = jax.jit(naive_update, static_argnames=("policy", "optimizer"))
 
 
 @pytest.mark.parametrize("case", CASES)

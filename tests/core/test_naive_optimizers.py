@@ -6,7 +6,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
-from support import game_of, naive_hyper, opponents_like, quick_jit, reactive_policy
+from support import game_of, naive_hyper, opponents_like, reactive_policy
 
 from coalactl_core.config import SequenceExperiment
 from coalactl_core.envs.matrix_game import MatrixGame
@@ -40,12 +40,12 @@ def test_adam_goes_on_in_play_as_written_down_by_hand() -> None:
     opponents = opponents_like(other, [NAIVE, META, NAIVE])._replace(number=jnp.asarray([2, 1, 0]))
     opponents = with_kept_states(opponents, kept, adam)
     hyper = naive_hyper(learning_rate=0.7)
-    play = quick_jit(play_meta_episodes, static_argnames="game")
+    play = jax.jit(play_meta_episodes, static_argnames="game")
     episodes = jax.tree.map(np.asarray, play(jax.random.key(0), ego, opponents, hyper, game=game))
     trajectory = jax.tree.map(
         lambda leaf: leaf.reshape(3, EPISODES, LENGTH, BATCH), episodes.trajectory._replace(values=None)
     )
-    plain_step = quick_jit(naive_update, static_argnames=("policy", "optimizer"))
+    plain_step = jax.jit(naive_update, static_argnames=("policy", "optimizer"))
     for place, start in ((0, 2), (2, 0)):
         count, first, second = start, np.full((5, 2), float(start)), np.full((5, 2), float(start))
         logits = np.asarray(other["logits"])
@@ -110,14 +110,6 @@ def experiment(**naive: Any) -> SequenceExperiment:
     )
 
 
-QUICKLY = (("xla_backend_optimization_level", 0),)
-
-
-def engine_of(**naive: Any) -> Engine:
-    built = build_engine(experiment(**naive))
-    return Engine(built.experiment, built.pieces, built.run_chunk, compiler_options=QUICKLY)
-
-
 def met_in(engine: Engine, state: TrainState) -> set[int]:
     """Naive agents that a run is about to meet, drawn as an iteration draws them."""
     run = jax.tree.map(lambda leaf: leaf[0], state)
@@ -133,7 +125,7 @@ def met_in(engine: Engine, state: TrainState) -> set[int]:
 
 @pytest.mark.slow
 def test_training_counts_on_for_those_who_were_met() -> None:
-    engine = engine_of(optimizer_state="kept")
+    engine = build_engine(experiment(optimizer_state="kept"))
     state = engine.init([0])
     naive, steps = np.asarray(state.naive), np.zeros(NAIVES, int)
     np.testing.assert_array_equal(state.naive_optimizers.count, steps[None])
@@ -153,7 +145,7 @@ def test_kept_states_matter_from_the_second_iteration_on_and_plain_steps_have_no
     for optimizer, differs in (("adam", True), ("sgd", False)):
         first, second = ([], [])
         for optimizer_state in ("fresh", "kept"):
-            engine = engine_of(optimizer=optimizer, optimizer_state=optimizer_state)
+            engine = build_engine(experiment(optimizer=optimizer, optimizer_state=optimizer_state))
             state = engine.init([0])
             assert (state.naive_optimizers is None) == (optimizer_state == "fresh")
             for found in (first, second):

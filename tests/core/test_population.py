@@ -6,7 +6,6 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
-from support import quick_jit
 
 from coalactl_core.config import ConfigurationError, PopulationConfig
 from coalactl_core.envs.matrix_game import MatrixGame
@@ -21,7 +20,7 @@ META_PARAMS = {"name": jnp.arange(META_AGENTS) + 100.0}
 NAIVE_PARAMS = {"name": jnp.arange(NAIVE_AGENTS) + 200.0}
 TWO_STRATEGIES = ({"strategy": "tit-for-tat", "weight": 0.2}, {"strategy": "always-defect", "weight": 0.1})
 
-sample = quick_jit(sample_opponents, static_argnames="population")
+sample = jax.jit(sample_opponents, static_argnames="population")
 
 
 def pool(meta_batch_size: int = DRAWS, **config: Any) -> Population:

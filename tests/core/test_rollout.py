@@ -7,7 +7,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
-from support import clock_policy, game_of, naive_hyper, opponents_like, quick_jit, reactive_policy, recurrent_policy
+from support import clock_policy, game_of, naive_hyper, opponents_like, reactive_policy, recurrent_policy
 
 from coalactl_core.envs.matrix_game import MatrixGame
 from coalactl_core.naive import naive_update
@@ -25,9 +25,9 @@ PAYOFFS = ((3.0, -1.5), (4.0, 0.25))
 CERTAIN = 1e3
 REACTIVE, RECURRENT = reactive_policy(), recurrent_policy()
 
-compiled = quick_jit(play_meta_episodes, static_argnames="game")
-recorded = quick_jit(record_meta_episodes, static_argnames="game")
-learn = quick_jit(naive_update, static_argnames=("policy", "optimizer"))
+compiled = jax.jit(play_meta_episodes, static_argnames="game")
+recorded = jax.jit(record_meta_episodes, static_argnames="game")
+learn = jax.jit(naive_update, static_argnames=("policy", "optimizer"))
 
 
 ENVIRONMENT = MatrixGame(payoffs=PAYOFFS, episode_length=LENGTH)
@@ -121,7 +121,7 @@ def test_recorded_log_probs_and_values_are_those_of_one_unroll_over_all_inner_ep
     ego, coplayer = policy.init(jax.random.key(1)), policy.init(jax.random.key(2))
     trajectory = play(game(policy), ego, opponents_like(coplayer, [NAIVE, META, NAIVE])).trajectory
     unroll = jax.vmap(lambda states: policy.unroll(ego, jnp.eye(5)[states], policy.initial_carry(), None)[0])
-    output = quick_jit(jax.vmap(unroll, in_axes=2, out_axes=2))(trajectory.states)
+    output = jax.jit(jax.vmap(unroll, in_axes=2, out_axes=2))(trajectory.states)
     log_probs = np.take_along_axis(jax.nn.log_softmax(output.logits), trajectory.actions[..., None].astype(int), -1)
     np.testing.assert_allclose(trajectory.values, output.value, atol=1e-12)
     np.testing.assert_allclose(trajectory.log_probs, log_probs[..., 0], atol=1e-12)

@@ -7,7 +7,6 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
-from support import quick_jit
 
 from coalactl_core.config import NetworkConfig
 from coalactl_core.envs.matrix_game import MatrixGame
@@ -54,7 +53,7 @@ def test_outputs_and_gradients_equal_the_general_paths(uses, depth, resets) -> N
     given = None if resets is None else jnp.isin(jnp.arange(STEPS), jnp.asarray(resets))
     plain, tabulated = policies(depth)
     found, expected = (
-        quick_jit(jax.value_and_grad(lambda params, policy=policy: loss(policy, uses, params, given), has_aux=True))(
+        jax.jit(jax.value_and_grad(lambda params, policy=policy: loss(policy, uses, params, given), has_aux=True))(
             awake(plain)
         )
         for policy in (tabulated, plain)
@@ -67,8 +66,8 @@ def test_outputs_and_gradients_equal_the_general_paths(uses, depth, resets) -> N
 def test_stepping_is_unrolling_and_memory_is_carried(uses) -> None:
     _, policy = policies()
     prepared = policy.prepare(awake(policy), uses)
-    whole, last = quick_jit(policy.unroll)(prepared, numbers(), policy.initial_carry(), None)
-    step, carry = quick_jit(policy.step), policy.initial_carry()
+    whole, last = jax.jit(policy.unroll)(prepared, numbers(), policy.initial_carry(), None)
+    step, carry = jax.jit(policy.step), policy.initial_carry()
     for t, number in enumerate(numbers()):
         output, carry = step(prepared, number, carry)
         jax.tree.map(lambda one, all_, t=t: np.testing.assert_allclose(one, all_[t], atol=TOLERANCE), output, whole)

@@ -8,7 +8,7 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 from reference import slow_losses
-from support import meta_hyper, quick_jit, recurrent_policy, score_function_updater
+from support import meta_hyper, recurrent_policy, score_function_updater
 
 from coalactl_core.envs.matrix_game import MatrixGame
 from coalactl_core.objectives import a2c_policy_loss, ppo_policy_loss
@@ -23,7 +23,7 @@ POLICY = recurrent_policy()
 COEFFICIENTS = {"clip": 0.2, "value_clip": 0.3, "value_coefficient": 0.7, "entropy": 0.05}
 # Sums of a few hundred numbers of order 1 in float64.
 close = partial(np.testing.assert_allclose, atol=1e-12, rtol=1e-12)
-gradient = quick_jit(minibatch_gradient, static_argnames="updater")
+gradient = jax.jit(minibatch_gradient, static_argnames="updater")
 
 
 ENVIRONMENT = MatrixGame(episode_length=STEPS)
@@ -124,7 +124,7 @@ def test_each_epoch_visits_each_meta_episode_once() -> None:
     tiny = 1e-7
     hyper = meta_hyper(**COEFFICIENTS, learning_rate=tiny)
     several = updater(optimizer=sgd, epochs=3, minibatches=2)
-    learner, _ = quick_jit(update_agent, static_argnames="updater")(
+    learner, _ = jax.jit(update_agent, static_argnames="updater")(
         jax.random.key(0), fresh_learner(sgd, params()), batch, hyper, several
     )
     whole, _ = gradient(params(), batch, hyper, updater())
@@ -136,7 +136,7 @@ def test_each_epoch_visits_each_meta_episode_once() -> None:
 def test_gradient_norm_is_reported_before_clipping_and_steps_are_clipped() -> None:
     batch = learning_batch()
     hyper = meta_hyper(**COEFFICIENTS, learning_rate=1.0, max_grad_norm=1e-3)
-    update = quick_jit(update_agent, static_argnames="updater")
+    update = jax.jit(update_agent, static_argnames="updater")
     learner, losses = update(jax.random.key(0), fresh_learner(sgd, params()), batch, hyper, updater(optimizer=sgd))
     whole, _ = gradient(params(), batch, hyper, updater())
     norm = np.sqrt(sum(np.sum(np.square(leaf)) for leaf in jax.tree.leaves(whole)))

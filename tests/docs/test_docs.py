@@ -87,7 +87,7 @@ def network_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(autouse=True)
 def _surroundings(tmp_path: Path, network_folder: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
-    """An empty directory that modules are found in, quick compilation, and everything as it was afterwards."""
+    """An empty directory that modules are found in, and everything as it was afterwards."""
     monkeypatch.chdir(tmp_path)
     monkeypatch.syspath_prepend(network_folder)
     monkeypatch.syspath_prepend(tmp_path)
@@ -99,11 +99,8 @@ def _surroundings(tmp_path: Path, network_folder: Path, monkeypatch: pytest.Monk
     # What it is made of is tested with the command line; what a page gives it is checked before.
     monkeypatch.setattr(reproduction, "reproduce", lambda request: describe_figures(json=False) if request.lists else 0)
     monkeypatch.setattr(child, "measure_in_child", lambda size, **rest: {"size": size, **BENCHMARK})
-    unoptimized = jax.config.read("jax_disable_most_optimizations")
-    jax.config.update("jax_disable_most_optimizations", True)
     before = set(sys.modules)
     yield
-    jax.config.update("jax_disable_most_optimizations", unoptimized)
     for name in set(sys.modules) - before:
         if str(getattr(sys.modules[name], "__file__", "")).startswith(str(tmp_path)):
             del sys.modules[name]
