@@ -22,6 +22,7 @@ _LARGE = ("analytical-seeds.csv",)  # Every measure of every seed: megabytes; cl
 _MEASURES = (
     *("reward", "coplayer_reward", "defection_first", "defection_last", "coplayer_defection_last"),
     *("cleaning_discrepancy", "cleaning", "coplayer_cleaning", "zapping", "zapped", "pollution_level", "apple_level"),
+    *("gradient_balance_coala_pg", "gradient_balance_m_fos", "gradient_balance_batch_unaware"),
 )
 _THINNED = 10
 

@@ -37,7 +37,8 @@ class Part(NamedTuple):
     """On two cores that do nothing else; None where nothing was measured.
 
     Of what was trained beside other work, the parts of 5C and H.3, half of the measured processor time; of LOLA-DiCE
-    that of the first 20 (5A) and 61 (5C) iterations, extrapolated.
+    that of the first 20 (5A) and 61 (5C) iterations, extrapolated. Of Fig. 12, B = 16 by four fifths of its run, and
+    B = 32 with other work beside it for a while.
     """
 
 
@@ -74,7 +75,8 @@ def _lola(preset: str, minutes: float | None = None, naive_from: str = "") -> Pa
     return Part(f"{preset}-lola", preset=preset, methods=("lola-dice",), naive_from=naive_from, minutes=minutes)
 
 
-_BATCHES = (16, 8, 32)
+# Inner episodes that a naive learner learns from, and the minutes that it takes at quick scale.
+_BATCHES = {16: 5.0, 8: 2.4, 32: 10.0}
 _LOOK_AHEADS = ("1", "2", "3", "10", "20")
 
 PARTS = {
@@ -99,7 +101,10 @@ PARTS = {
         Part("ipd-mixed", sweep="ipd-mixed"),
         Part("ipd-meta-only", preset="ipd-meta-only", methods=("coala-pg",)),
         Part("ipd-coala-vs-mfos", preset="ipd-coala-vs-mfos"),
-        *(_balance("ipd-gradient-balance-quick", batch, seeds=_BALANCE_SEEDS) for batch in _BATCHES),
+        *(
+            _balance("ipd-gradient-balance-quick", batch, seeds=_BALANCE_SEEDS, minutes=minutes)
+            for batch, minutes in _BATCHES.items()
+        ),
         *(_balance("ipd-gradient-balance", batch) for batch in _BATCHES),
         Part("cleanup-pretraining-quick", preset="cleanup-pretraining-quick", methods=("batch-unaware",), seeds=(0,)),
         Part(
