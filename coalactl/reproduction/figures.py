@@ -36,9 +36,8 @@ class Part(NamedTuple):
     minutes: float | None = None
     """On two cores that do nothing else; None where nothing was measured.
 
-    Of what was trained beside other work, the parts of 5C and H.3, half of the measured processor time; of LOLA-DiCE
-    that of the first 20 (5A) and 61 (5C) iterations, extrapolated. Of Fig. 12, B = 16 by four fifths of its run, and
-    B = 32 with other work beside it for a while.
+    Of what was trained beside other work, the parts of 5C, half of the measured processor time; of LOLA-DiCE in 5A that
+    of the first 20 iterations, extrapolated. A part of Fig. 12, B = 32, had other work beside it for a while.
     """
 
 
@@ -76,7 +75,7 @@ def _lola(preset: str, minutes: float | None = None, naive_from: str = "") -> Pa
 
 
 # Inner episodes that a naive learner learns from, and the minutes that it takes at quick scale.
-_BATCHES = {16: 5.0, 8: 2.4, 32: 10.0}
+_BATCHES = {16: 4.0, 8: 2.4, 32: 10.0}
 _LOOK_AHEADS = ("1", "2", "3", "10", "20")
 
 PARTS = {
@@ -91,7 +90,7 @@ PARTS = {
             settings={"population.p_naive": 0.0},
             minutes=6,
         ),
-        Part("ipd-coala-vs-mfos-quick", preset="ipd-coala-vs-mfos-quick", minutes=7.5),
+        Part("ipd-coala-vs-mfos-quick", preset="ipd-coala-vs-mfos-quick", minutes=7.2),
         _lola("ipd-shaping-quick", minutes=2.7),
         _lola("ipd-mixed-quick", minutes=25),
         _lola("cleanup-shaping-quick", naive_from="cleanup-pretraining-quick"),
