@@ -11,13 +11,13 @@ os.environ.setdefault("JAX_NUM_CPU_DEVICES", "1")
 import jax
 import pytest
 
-# Tests take longer to compile than to run: no optimisation, and the older generator of code, which takes half the time.
+# No optimisation, and the older generator of code: half the time to compile.
 QUICKLY = "--xla_backend_optimization_level=0 --xla_cpu_use_fusion_emitters=false"
 
 
-def pytest_configure() -> None:
-    """Sets the compiler's flags for this process, the workers and all subprocesses."""
-    if "XLA_FLAGS" in os.environ:
+def pytest_configure(config: pytest.Config) -> None:
+    """Quick tests take longer to compile than to run, their subprocesses too; slow ones run what users run."""
+    if config.option.markexpr != "not slow" or "XLA_FLAGS" in os.environ:
         return
     # A flag that this version of JAX does not know would end the process.
     trial = [sys.executable, "-c", "import jax; jax.devices()"]

@@ -67,6 +67,17 @@ def test_groups_are_of_figures_each_part_once() -> None:
     ]
 
 
+@pytest.mark.parametrize("scale", list(Scale))
+@pytest.mark.parametrize("name", ["fig5a", "fig5b", "fig5c", "fig6", "fig7", "fig13", "fig14"])
+def test_lola_dice_is_trained_beside_the_other_methods_and_meets_whom_they_meet(name: str, scale: Scale) -> None:
+    parts = {part.name: part for part in FIGURES[name].parts(scale) if not part.name.startswith("ipd-meta-only")}
+    of_lola = {part.name.removesuffix("-lola"): part for part in parts.values() if part.methods == ("lola-dice",)}
+    others = {part.name: part for part in parts.values() if part not in of_lola.values()}
+    assert {setting: (part.preset, part.naive_from, part.seeds) for setting, part in of_lola.items()} == {
+        setting: (part.preset or part.sweep, part.naive_from, part.seeds) for setting, part in others.items()
+    }
+
+
 @pytest.mark.usefixtures("small")
 def test_a_figure_from_nothing_and_what_is_there_is_not_made_again(coalactl: Command) -> None:
     result = coalactl("reproduce", "fig5a", "fig5b", "--out", "out", "--json")

@@ -15,7 +15,6 @@ from coalactl_core.hyperparameters import at_iteration, hyperparameters_of
 from coalactl_core.training import Engine, build_engine
 from coalactl_core.types import Metrics, Number, Schedule, TrainState
 
-# Where the result is only to differ.
 MIXED = [{"method": "coala-pg"}, {"method": "m-fos"}]
 
 

@@ -6,8 +6,6 @@ measured (docs/algorithm.md), since rounding differs between processors and the 
 
 from __future__ import annotations
 
-import dataclasses
-import os
 from collections.abc import Sequence
 
 import numpy as np
@@ -20,9 +18,6 @@ from coalactl_core.training import build_engine
 
 pytestmark = pytest.mark.slow
 
-# As users' programs are compiled, whatever flags the other tests have.
-OPTIMIZED = {"xla_backend_optimization_level": 3, "xla_cpu_use_fusion_emitters": True}
-
 
 def quick(preset: str, method: str, seed: int) -> SequenceExperiment:
     found = find_preset(preset)
@@ -32,9 +27,7 @@ def quick(preset: str, method: str, seed: int) -> SequenceExperiment:
 
 def train(experiments: Sequence[SequenceExperiment], iterations: int, column: str) -> np.ndarray:
     """A column of metrics of all runs, mean over agents; shape (runs, iterations)."""
-    flags = os.environ.get("XLA_FLAGS", "")
-    options = tuple((name, value) for name, value in OPTIMIZED.items() if name in flags)
-    engine = dataclasses.replace(build_engine(experiments[0]), compiler_options=options)
+    engine = build_engine(experiments[0])
     state = engine.init([experiment.run.seed for experiment in experiments], experiments)
     parts, done = [], 0
     while done < iterations:
