@@ -191,4 +191,5 @@ def _bounded_sqrt_jvp(
     primals: tuple[Float[Array, "*lead"]], tangents: tuple[Float[Array, "*lead"]]
 ) -> tuple[Float[Array, "*lead"], Float[Array, "*lead"]]:
     (x,), (tangent,) = primals, tangents
-    return jnp.sqrt(x), tangent / jnp.sqrt(jnp.maximum(4 * x, 1 / MAX_SQRT_DERIVATIVE**2))
+    # By its own name: LOLA-DiCE differentiates this rule once more.
+    return _bounded_sqrt(x), tangent / jnp.sqrt(jnp.maximum(4 * x, 1 / MAX_SQRT_DERIVATIVE**2))

@@ -7,6 +7,7 @@ from typing import Any
 import jax
 import jax.numpy as jnp
 import numpy as np
+import optax
 import pytest
 
 from coalactl_core.config import NetworkConfig
@@ -161,3 +162,17 @@ def test_packed_parameters_are_the_same_policy() -> None:
     awake_params = params + 0.1
     found = flat.unroll(flat.prepare(awake_params, STEPS), observations(), flat.initial_carry(), None)
     jax.tree.map(close, found, policy.unroll(unpack(awake_params), observations(), policy.initial_carry(), None))
+
+
+def test_second_derivatives_are_finite_where_a_gate_is_closed() -> None:
+    policy = hawk()
+    params, carry = awake(policy), policy.initial_carry()
+    closed = jax.tree_util.tree_map_with_path(
+        lambda path, leaf: jnp.full_like(leaf, -200.0) if "decay_rate" in jax.tree_util.keystr(path) else leaf, params
+    )
+
+    def squared_slopes(params: Any) -> jax.Array:
+        slopes = jax.grad(lambda params: jnp.sum(jnp.square(policy.unroll(params, observations(), carry, None)[0][0])))
+        return optax.tree.norm(slopes(params), squared=True)
+
+    assert np.isfinite(optax.tree.norm(jax.jit(jax.grad(squared_slopes))(closed)))
