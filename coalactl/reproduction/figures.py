@@ -105,12 +105,19 @@ PARTS = {
             for batch, minutes in _BATCHES.items()
         ),
         *(_balance("ipd-gradient-balance", batch) for batch in _BATCHES),
-        Part("cleanup-pretraining-quick", preset="cleanup-pretraining-quick", methods=("batch-unaware",), seeds=(0,)),
+        Part(
+            "cleanup-pretraining-quick",
+            preset="cleanup-pretraining-quick",
+            methods=("batch-unaware",),
+            seeds=(0,),
+            minutes=0.3,
+        ),
         Part(
             "cleanup-shaping-quick",
             preset="cleanup-shaping-quick",
             methods=_METHODS,
             naive_from="cleanup-pretraining-quick",
+            minutes=68,
         ),
         Part("cleanup-mixed-quick", preset="cleanup-mixed-quick", methods=_METHODS),
         # Table 7 prints what was selected; the ranges of Table 6 at this size would be months.
