@@ -92,7 +92,7 @@ PARTS = {
         ),
         Part("ipd-coala-vs-mfos-quick", preset="ipd-coala-vs-mfos-quick", minutes=7.2),
         _lola("ipd-shaping-quick", minutes=2.7),
-        _lola("ipd-mixed-quick", minutes=25),
+        _lola("ipd-mixed-quick", minutes=21.5),
         _lola("cleanup-shaping-quick", naive_from="cleanup-pretraining-quick"),
         _lola("cleanup-mixed-quick"),
         *(_lola(preset) for preset in ("ipd-shaping", "ipd-mixed", "cleanup-shaping", "cleanup-mixed")),
