@@ -36,8 +36,8 @@ class Part(NamedTuple):
     minutes: float | None = None
     """On two cores that do nothing else; None where nothing was measured.
 
-    Of what was trained beside other work, the parts of 5C, half of the measured processor time; of LOLA-DiCE in 5A that
-    of the first 20 iterations, extrapolated. A part of Fig. 12, B = 32, had other work beside it for a while.
+    Of 5C but for LOLA-DiCE half of the measured processor time; of LOLA-DiCE in 5A that of the first 20 iterations,
+    extrapolated; of Fig. 6 three times that of one method. A part of Fig. 12, B = 32, had other work beside it.
     """
 
 
