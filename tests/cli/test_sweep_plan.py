@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 
 from coalactl.configuration import plain, validate
 from coalactl.errors import UserError
-from coalactl.presets import Preset
+from coalactl.presets import Preset, preset_directory
 from coalactl.sweep.definition import Sweep, find_sweep, from_tables, read_sweep, to_tables
 from coalactl.sweep.plan import Trial, final_trial, identity, plan, with_seed
 from coalactl.tables import flatten
@@ -130,6 +130,14 @@ def test_the_written_sweep_gives_the_same_trials_without_preset_and_file(
     again = from_tables(tomllib.loads(tomli_w.dumps(to_tables(sweep))), "sweep.toml")
     assert again == sweep
     assert plan(again) == plan(sweep)
+
+
+@pytest.mark.parametrize("name", sorted(path.stem for path in (preset_directory() / "sweeps").glob("*.toml")))
+def test_every_shipped_sweep_can_be_planned(name: str) -> None:
+    sweep = read_sweep(find_sweep(name), {})
+    trials = plan(sweep)
+    assert len({trial.id for trial in trials}) == len(trials) > 1
+    assert not {*sweep.selection.seeds} & {*sweep.final_seeds}
 
 
 @pytest.mark.parametrize(
