@@ -28,7 +28,7 @@ from coalactl_core.estimators import ESTIMATORS
 from coalactl_core.gradient_balance import Balance, Credit, credit_of, gradient_balance, gradient_parts, ratios
 from coalactl_core.learners import learning_targets
 from coalactl_core.nets.policy import Policy
-from coalactl_core.optimizers import fresh_learner, sgd
+from coalactl_core.optimizers import Optimizer, adam, fresh_learner, sgd
 from coalactl_core.population import Population
 from coalactl_core.rollout import Game, play_meta_episodes
 from coalactl_core.training import build_engine
@@ -162,8 +162,8 @@ def test_expected_parts_and_ratios_are_the_exact_ones(enumerated) -> None:
     np.testing.assert_allclose(whole, game.exact_gradient(outcomes, ego, learned), rtol=1e-9, atol=1e-12)
 
 
-def one_run(ego: Any, naive: Any, hyper: Hyperparameters) -> TrainState:
-    """A run of one agent and one naive initialisation."""
+def one_run(ego: Any, naive: Any, hyper: Hyperparameters, kept: Any = None) -> TrainState:
+    """A run of one agent and one naive initialisation, with the state that its optimiser goes on from."""
     lead = partial(jax.tree.map, lambda leaf: leaf[None])
     return TrainState(
         key=jax.random.key(5),
@@ -171,10 +171,20 @@ def one_run(ego: Any, naive: Any, hyper: Hyperparameters) -> TrainState:
         hyperparameters=hyper,
         meta=jax.vmap(partial(fresh_learner, sgd))(lead(ego)),
         naive=lead(naive),
+        naive_optimizers=lead(kept),
     )
 
 
-def measured(policy: Policy, ego: Any, naive: Any, batch: int, portions: int, size: int = 512) -> dict[str, float]:
+def measured(
+    policy: Policy,
+    ego: Any,
+    naive: Any,
+    batch: int,
+    portions: int,
+    size: int = 512,
+    optimizer: Optimizer = sgd,
+    kept: Any = None,
+) -> dict[str, float]:
     """What the engine measures on portions of so many meta-episodes of two inner episodes of two steps."""
     population = Population(
         meta=1,
@@ -194,12 +204,12 @@ def measured(policy: Policy, ego: Any, naive: Any, batch: int, portions: int, si
     balance = Balance(
         every=1,
         portions=portions,
-        game=rollout(policy, batch, 2, 2),
+        game=rollout(policy, batch, 2, 2)._replace(naive_optimizer=optimizer),
         updater=updater(policy, 2, min(size, 64)),
         population=population,
         map_agents=agent_map(1),
     )
-    found = jax.jit(lambda state: gradient_balance(state, hyper, balance))(one_run(ego, naive, hyper))
+    found = jax.jit(lambda state: gradient_balance(state, hyper, balance))(one_run(ego, naive, hyper, kept))
     return {name.removeprefix("gradient_balance_"): float(value[0]) for name, value in found.items()}
 
 
@@ -229,6 +239,18 @@ def test_ratios_scale_with_the_batch_as_the_theory_says() -> None:
     np.testing.assert_allclose(change["coala_pg"], 1, rtol=0.2)
     np.testing.assert_allclose(change["m_fos"], 1 / 4, rtol=0.2)
     np.testing.assert_allclose(change["batch_unaware"], 1 / 4, rtol=0.2)
+
+
+@pytest.mark.usefixtures("float64")
+def test_co_players_go_on_from_the_optimiser_states_that_are_kept() -> None:
+    """A fresh state that is kept changes nothing; one of large squares all but stops Adam, and so the future part."""
+    policy = reactive_policy()
+    ego, coplayer = (policy.init(jax.random.key(seed)) for seed in (0, 1))
+    measure = partial(measured, policy, ego, coplayer, 8, portions=1, size=64, optimizer=adam)
+    fresh = fresh_learner(adam, coplayer).opt_state
+    assert measure(kept=fresh) == measure()
+    stopped = fresh._replace(count=fresh.count + 100, nu=jax.tree.map(lambda leaf: leaf + 1e20, fresh.nu))
+    assert abs(measure(kept=stopped)["coala_pg"] / measure()["coala_pg"] - 1) > 0.1
 
 
 # --- in training ----------------------------------------------------------------------------------------------------
