@@ -3,9 +3,10 @@
     python benchmarks/credit_noise.py RUN [--step K] [--meta-batches 32] [--seed 0] [--json]
 
 At the parameters of a trained run's first agent, against its naive learners: policy gradients of so many independent
-meta-batches of the run's own size. Told of each estimate are signal over noise, |mean|² over the trace of the
-covariance of one meta-batch (from unbiased estimates of both, with a jackknife's standard error), and the meta-batch at
-which the two are equal. The rows of COALA-PG at λ 1 are unbiased estimates of one gradient.
+meta-batches of the run's own size. Told of each estimate are the noise, the trace of the covariance of one meta-batch's
+gradient; signal over noise, |mean|² over that, from unbiased estimates of both, with a jackknife's standard error; and
+from the upper end of its 95% interval the smallest meta-batch at which the two may be equal. The first three rows of
+COALA-PG at λ 1 are unbiased estimates of one gradient, the last two are its parts.
 
 Its future term is shared by the batch. What a critic of the whole batch could take away of it is bounded from below by
 what a ridge regression, fitted on the other half of the meta-episodes, explains of it at the start of an inner episode:
@@ -104,13 +105,13 @@ def play(key: jax.Array, subject: Subject) -> tuple[Any, Any, Any]:
     return episodes.trajectory, episodes.outcomes, number
 
 
-def targets(trajectory: Any, hyper: MetaHyperparameters, length: int) -> tuple[jax.Array, jax.Array]:
-    """Advantages and weights as in training."""
+def credited(trajectory: Any, hyper: MetaHyperparameters, length: int) -> tuple[jax.Array, jax.Array]:
+    """Advantages, not centred yet, and weights as in training."""
     kinds = jnp.full(trajectory.rewards.shape[0], NAIVE)
     found = jax.vmap(partial(targets_of_meta_episode, inner_episode_length=length), in_axes=(0, 0, 0, None))(
         hyper.reward_scale * trajectory.rewards, trajectory.values, kinds, hyper
     )
-    return centre_by_kind(found.advantages, kinds, hyper.normalize_advantages), found.weight
+    return found.advantages, found.weight
 
 
 def estimates(trajectory: Any, predicted: jax.Array, subject: Subject) -> tuple[jax.Array, jax.Array]:
@@ -120,7 +121,7 @@ def estimates(trajectory: Any, predicted: jax.Array, subject: Subject) -> tuple[
 
     def of(credit: Any, gae_lambda: jax.Array) -> tuple[jax.Array, jax.Array]:
         credit = jax.tree.map(jnp.asarray, credit)
-        return targets(trajectory, own._replace(credit_assignment=credit, gae_lambda=gae_lambda), length)
+        return credited(trajectory, own._replace(credit_assignment=credit, gae_lambda=gae_lambda), length)
 
     def at_steps(values: jax.Array) -> jax.Array:
         return jnp.repeat(values, length, 1)[..., None]
@@ -139,7 +140,9 @@ def estimates(trajectory: Any, predicted: jax.Array, subject: Subject) -> tuple[
         (advantages - later, weight),
         (jnp.broadcast_to(later, advantages.shape), weight),
     )
-    return jax.tree.map(lambda *leaves: jnp.stack(leaves), *rows)
+    kinds = jnp.full(trajectory.rewards.shape[0], NAIVE)
+    centred = [(centre_by_kind(credit, kinds, own.normalize_advantages), weight) for credit, weight in rows]
+    return jax.tree.map(lambda *leaves: jnp.stack(leaves), *centred)
 
 
 def gradients(trajectory: Any, predicted: jax.Array, subject: Subject) -> jax.Array:
@@ -225,8 +228,14 @@ def measured(subject: Subject, meta_batches: int, seed: int) -> dict[str, Any]:
     rows = {}
     for name, samples in zip(ESTIMATES, found, strict=True):
         ratio, error = signal_to_noise(samples)
-        equal_at = subject.meta_batch / ratio if ratio > 0 else None
-        rows[name] = {"signal_to_noise": ratio, "standard_error": error, "equal_at": equal_at}
+        upper = ratio + 1.96 * error
+        at_least = subject.meta_batch / upper if upper > 0 else None
+        rows[name] = {
+            "noise": float(samples.var(0, ddof=1).sum()),
+            "signal_to_noise": ratio,
+            "standard_error": error,
+            "equal_at_least_at": at_least,
+        }
     # Nothing comes after the last inner episode.
     left, whole = ((future - guess)[:, :-1].var(0).mean() for guess in (predicted, constant))
     reward = np.mean([trajectory.rewards.mean() for trajectory in played])
@@ -248,10 +257,12 @@ def main() -> None:
         print(json.dumps(result, indent=1))
         return
     print(f"{given.meta_batches} meta-batches of {subject.meta_batch}; reward a step {result['reward']:.3f}")
-    print(f"{'estimate':58} {'signal / noise':>18} {'equal at':>9}")
+    print(f"{'estimate':58} {'noise':>9} {'signal / noise':>15} {'equal at least at':>18}")
     for name, row in result["estimates"].items():
-        equal = f"{row['equal_at']:.0f}" if row["equal_at"] else "none"
-        print(f"{name:58} {row['signal_to_noise']:9.3f} ± {row['standard_error']:.3f} {equal:>10}")
+        at_least = f"{row['equal_at_least_at']:.0f}" if row["equal_at_least_at"] else "none"
+        print(
+            f"{name:58} {row['noise']:9.2e} {row['signal_to_noise']:7.3f} ± {row['standard_error']:.3f} {at_least:>18}"
+        )
     print(f"a critic of the batch explains {result['explained']:.3f} of the shared future term's variance")
 
 
