@@ -38,8 +38,8 @@ class Part(NamedTuple):
     minutes: float | None = None
     """On two cores that do nothing else; None where nothing was measured.
 
-    Of 5C but for LOLA-DiCE half of the measured processor time; of LOLA-DiCE in 5A that of the first 20 iterations,
-    extrapolated; of Fig. 6 three times that of one method. A part of Fig. 12, B = 32, had other work beside it.
+    Of LOLA-DiCE in 5A that of the first 20 iterations, extrapolated; of Fig. 6 three times that of one method. A part of
+    Fig. 12, B = 32, had other work beside it.
     """
 
 
@@ -84,13 +84,13 @@ PARTS = {
     part.name: part
     for part in (
         Part("ipd-shaping-quick", preset="ipd-shaping-quick", methods=_METHODS, minutes=2.6),
-        Part("ipd-mixed-quick", preset="ipd-mixed-quick", methods=_METHODS, minutes=23),
+        Part("ipd-mixed-quick", preset="ipd-mixed-quick", methods=_METHODS, minutes=38.5),
         Part(
             "ipd-meta-only-quick",
             preset="ipd-mixed-quick",
             methods=("coala-pg",),
             settings={"population.p_naive": 0.0},
-            minutes=6,
+            minutes=10,
         ),
         Part("ipd-coala-vs-mfos-quick", preset="ipd-coala-vs-mfos-quick", minutes=7.2),
         _lola("ipd-shaping-quick", minutes=2.7),
