@@ -48,10 +48,20 @@ def folder_of(part: Part, out: Path) -> SweepFolder:
     if not is_sweep(path):
         return SweepFolder.create(path, wanted)
     folder = SweepFolder.open(path)
-    if folder.read_sweep() != wanted:
+    if not _trains_the_same(folder.read_sweep(), wanted):
         raise UserError(
             f"{path} holds runs with other values than {part.name} has now; choose another --out, or move it away",
             ExitCode.RUN_CONFLICT,
         )
     folder.forget_failures()
     return folder
+
+
+def _trains_the_same(there: Sweep, wanted: Sweep) -> bool:
+    """Whether both come to the same runs; presets may differ in values that none of them uses, of another method."""
+    if there._replace(tables=wanted.tables) != wanted:
+        return False
+    try:
+        return there.tables == wanted.tables or plan(there) == plan(wanted)
+    except UserError:
+        return False  # Values of another version, which this one does not know.

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import shutil
+from contextlib import nullcontext
 from pathlib import Path
 
 import pandas as pd
@@ -12,7 +13,7 @@ from command_line import Command
 from sweeps import SIZES, write_network
 
 from coalactl.configuration import plain
-from coalactl.errors import ExitCode
+from coalactl.errors import ExitCode, UserError
 from coalactl.report import building
 from coalactl.report.claims import judge
 from coalactl.report.paper_claims import CLAIMS
@@ -20,7 +21,7 @@ from coalactl.report.roles import ROLES, Case
 from coalactl.report.verdicts import command
 from coalactl.reproduction import figures, launch
 from coalactl.reproduction.figures import FIGURES, PARTS, Scale, named, parts_of
-from coalactl.reproduction.sweeps import sweep_of
+from coalactl.reproduction.sweeps import folder_of, sweep_of
 from coalactl.runs.directory import find_runs
 from coalactl.runs.metric_files import read_metrics
 from coalactl.sweep.plan import plan
@@ -258,6 +259,24 @@ def test_runs_with_other_values_are_not_taken_for_ours(coalactl: Command, monkey
     result = coalactl("reproduce", "fig5a", "--out", "out")
     assert result.code == ExitCode.RUN_CONFLICT
     assert result.err.startswith("coalactl: out/ipd-shaping-quick holds runs with other values")
+
+
+@pytest.mark.parametrize(
+    ("method", "refused"),
+    [("lola-dice", False), ("m-fos", True)],
+    ids=["of a method that is not in the part", "of one that is"],
+)
+def test_runs_are_ours_where_a_preset_has_changed_for_other_methods_alone(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, method: str, *, refused: bool
+) -> None:
+    part = figures.PARTS["ipd-shaping-quick"]
+    wanted = sweep_of(part, tmp_path)
+    tables = {**wanted.tables, "for": {**wanted.tables["for"], method: {"meta": {"learning_rate": 0.5}}}}
+    with monkeypatch.context() as before:
+        before.setattr("coalactl.reproduction.sweeps.sweep_of", lambda part, out: wanted._replace(tables=tables))
+        folder_of(part, tmp_path)
+    with pytest.raises(UserError, match="other values") if refused else nullcontext():
+        folder_of(part, tmp_path)
 
 
 @pytest.mark.parametrize(
