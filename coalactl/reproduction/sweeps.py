@@ -48,7 +48,7 @@ def folder_of(part: Part, out: Path) -> SweepFolder:
     if not is_sweep(path):
         return SweepFolder.create(path, wanted)
     folder = SweepFolder.open(path)
-    if not _trains_the_same(folder.read_sweep(), wanted):
+    if not _trains_the_same(folder, wanted):
         raise UserError(
             f"{path} holds runs with other values than {part.name} has now; choose another --out, or move it away",
             ExitCode.RUN_CONFLICT,
@@ -57,11 +57,18 @@ def folder_of(part: Part, out: Path) -> SweepFolder:
     return folder
 
 
-def _trains_the_same(there: Sweep, wanted: Sweep) -> bool:
-    """Whether both come to the same runs; presets may differ in values that none of them uses, of another method."""
+def _trains_the_same(folder: SweepFolder, wanted: Sweep) -> bool:
+    """Whether a folder's sweep comes to the wanted runs, and holds no others.
+
+    Presets may differ in values that none of the runs uses, of another method. The same file may come to other runs in
+    another version, which has more keys.
+    """
+    there = folder.read_sweep()
     if there._replace(tables=wanted.tables) != wanted:
         return False
     try:
-        return there.tables == wanted.tables or plan(there) == plan(wanted)
+        planned = plan(there)
     except UserError:
-        return False  # Values of another version, which this one does not know.
+        return False  # Values that this version does not know.
+    trained = {path.name for path in folder.trials_dir.glob("*")}
+    return planned == plan(wanted) and trained <= {trial.id for trial in planned}

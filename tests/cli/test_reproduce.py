@@ -279,6 +279,17 @@ def test_runs_are_ours_where_a_preset_has_changed_for_other_methods_alone(
         folder_of(part, tmp_path)
 
 
+def test_a_folder_with_runs_of_another_version_is_not_ours(tmp_path: Path) -> None:
+    """Its sweep.toml is the same: what differs are keys that the version did not have, and so the trials' names."""
+    part = figures.PARTS["ipd-shaping-quick"]
+    folder = folder_of(part, tmp_path)
+    (folder.trials_dir / plan(sweep_of(part, tmp_path))[0].id).mkdir(parents=True)
+    folder_of(part, tmp_path)
+    (folder.trials_dir / "coala-pg-00000000").mkdir()
+    with pytest.raises(UserError, match="other values"):
+        folder_of(part, tmp_path)
+
+
 @pytest.mark.parametrize(
     ("arguments", "words"),
     [
