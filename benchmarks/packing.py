@@ -53,6 +53,7 @@ def main() -> None:
     parser.add_argument("--runs", type=int, default=8)
     parser.add_argument("--iterations", type=int, default=20)
     parser.add_argument("--chunks", type=int, nargs="*", default=[1, 2, 4, 8])
+    parser.add_argument("--cold", action="store_true", help="only with a cold cache, one run first")
     parser.add_argument("--json", action="store_true")
     given = parser.parse_args()
     common = [*COMMAND, given.preset, "--iterations", str(given.iterations), "-q", "--set", "run.checkpoint_every=1000"]
@@ -63,16 +64,17 @@ def main() -> None:
         pack = [*common, "--seeds", str(given.runs)]
         found["one process a run, cold"] = measure(alone, folder / "cache")
         found["packed, cold"] = measure([[*pack, "--out", str(folder / "cold")]], folder / "other-cache")
-        again = [[*command[:-1], f"{command[-1]}-again"] for command in alone]
-        found["one process a run"] = measure(again, folder / "cache")
-        for chunk in given.chunks:
+        again = [] if given.cold else [[*command[:-1], f"{command[-1]}-again"] for command in alone]
+        if not given.cold:
+            found["one process a run"] = measure(again, folder / "cache")
+        for chunk in () if given.cold else given.chunks:
             chosen = [*pack, "--set", f"compute.run_chunk={chunk}", "--out"]
             measure([[*chosen, str(folder / f"first-{chunk}")]], folder / "cache")
             found[f"packed, chunk {chunk}"] = measure([[*chosen, str(folder / f"pack-{chunk}")]], folder / "cache")
     if given.json:
         print(json.dumps({way: cost._asdict() for way, cost in found.items()}, indent=2))
         return
-    one = found["one process a run"]
+    one = found["one process a run, cold" if given.cold else "one process a run"]
     print(f"{given.preset}: {given.runs} runs of {given.iterations} iterations; seconds, and times less than alone")
     print(f"{'':<26}{'wall':>10}{'':>8}{'processor':>12}")
     for way, cost in found.items():

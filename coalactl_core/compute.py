@@ -6,10 +6,14 @@ import jax
 
 from coalactl_core.chunks import fitting_chunk
 from coalactl_core.config import SequenceExperiment, check_devices
+from coalactl_core.nets.policy import Policy
 from coalactl_core.sharding import Shards
 
 # Steps of all trajectories that learn at once on a CPU; longer meta-episodes are split, see benchmarks/NOTES.md.
 _LEARNING_ROWS = 12_800
+# Copies of a policy's tables that learning reads on an accelerator: many threads that add to the same few numbers of
+# a gradient wait for each other.
+_TABLE_COPIES = 16
 # A chunk of runs that holds all of them.
 ALL_RUNS = 1_000_000
 
@@ -20,6 +24,7 @@ def with_chosen_compute(experiment: SequenceExperiment) -> SequenceExperiment:
     On a CPU chunks are what fits its cache, and scans are sequential; elsewhere everything is done at once.
     """
     on_cpu, sizes = jax.default_backend() == "cpu", experiment.rollout
+    devices = jax.device_count() if experiment.compute.devices == "all" else _most_devices(experiment)
     whole, few = sizes.meta_batch_size, fitting_chunk(sizes.batch_size, _LEARNING_ROWS // sizes.steps)
     choices = {
         "meta_batch_chunk": 1 if on_cpu else whole,
@@ -27,13 +32,16 @@ def with_chosen_compute(experiment: SequenceExperiment) -> SequenceExperiment:
         "naive_chunk": 2 if on_cpu else whole,
         "agent_chunk": 1 if on_cpu else experiment.population.meta_agents,
         "run_chunk": 1 if on_cpu else ALL_RUNS,
-        "devices": _most_devices(experiment),
-        "scan": "sequential" if on_cpu else "associative",
+        "devices": devices,
+        "scan": _scan(devices if isinstance(experiment.compute.devices, str) else experiment.compute.devices),
     }
-    chosen = {key: value for key, value in choices.items() if getattr(experiment.compute, key) == "auto"}
-    if experiment.compute.devices == "all":
-        chosen["devices"] = jax.device_count()
+    chosen = {key: value for key, value in choices.items() if getattr(experiment.compute, key) in ("auto", "all")}
     return experiment.model_copy(update={"compute": experiment.compute.model_copy(update=chosen)})
+
+
+def table_copies(policy: Policy) -> int:
+    """How many copies of what a policy prepares learning reads."""
+    return _TABLE_COPIES if policy.takes_indices and jax.default_backend() != "cpu" else 1
 
 
 def chosen_shards(experiment: SequenceExperiment) -> Shards:
@@ -44,6 +52,12 @@ def chosen_shards(experiment: SequenceExperiment) -> Shards:
         count, jax.device_count(), size, shared, ("rollout.meta_batch_size", count * experiment.meta.passes[1])
     )
     return Shards(count)
+
+
+def _scan(devices: int) -> str:
+    """The fastest of ``SCANS`` (benchmarks/README.md); XLA spreads no kernel of ours over several devices."""
+    by_backend = {"cpu": "sequential", "gpu": "kernel" if devices == 1 else "associative"}
+    return by_backend.get(jax.default_backend(), "associative")
 
 
 def _most_devices(experiment: SequenceExperiment) -> int:

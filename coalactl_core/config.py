@@ -203,7 +203,7 @@ class ComputeConfig(Section):
     run_chunk: Chunk = "auto"
     devices: Few | Literal["auto", "all"] = "auto"
     rematerialize: bool = False
-    scan: Literal["auto", "sequential", "associative"] = "auto"
+    scan: Literal["auto", "sequential", "associative", "kernel"] = "auto"
 
 
 class RunConfig(Section):

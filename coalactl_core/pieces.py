@@ -8,7 +8,7 @@ from jax import Array
 from jaxtyping import Key
 
 from coalactl_core.chunks import Map, agent_map
-from coalactl_core.compute import chosen_shards
+from coalactl_core.compute import chosen_shards, table_copies
 from coalactl_core.config import SequenceExperiment
 from coalactl_core.envs.base import Environment, FewObservations
 from coalactl_core.envs.registry import build_environment
@@ -153,6 +153,7 @@ def _updater(experiment: SequenceExperiment, game: Game) -> Updater:
         chunk=int(compute.meta_batch_chunk),
         trajectory_chunk=int(compute.trajectory_chunk),
         rematerialize=compute.rematerialize,
+        copies=table_copies(game.policy),
         bootstrap_end=meta.value_after_end == "last-value",
         shards=game.shards,
     )

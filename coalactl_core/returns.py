@@ -7,11 +7,11 @@ divided by the size of that batch.
 
 from __future__ import annotations
 
-import jax
 import jax.numpy as jnp
 from jax import Array
 from jaxtyping import Float
 
+from coalactl_core.loops import scan_steps
 from coalactl_core.types import Flag, Number
 
 
@@ -50,7 +50,7 @@ def batch_lambda_returns(
 
     last_values = next_values[:, -1]
     start = (last_values, jnp.mean(last_values))
-    _, returns = jax.lax.scan(back_up, start, (rewards.T, next_values.T, episode_ends), reverse=True)
+    _, returns = scan_steps(back_up, start, (rewards.T, next_values.T, episode_ends), at_once=20, reverse=True)
     return returns.T
 
 

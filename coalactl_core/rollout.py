@@ -18,6 +18,7 @@ from jaxtyping import Bool, Float, Int, Key, Num, Shaped
 
 from coalactl_core.chunks import map_in_chunks
 from coalactl_core.envs.base import DerivesMeasures, Environment, RecallsEnds
+from coalactl_core.loops import scan_steps
 from coalactl_core.naive import naive_update
 from coalactl_core.nets.policy import Policy, PolicyOutput
 from coalactl_core.optimizers import Optimizer, fresh_learner
@@ -242,7 +243,8 @@ def play_inner_episode(
     def advance(moment: Moment, keys: Key[Array, "batch"]) -> tuple[Moment, Record]:
         return jax.vmap(step)(keys, moment)
 
-    return jax.lax.scan(advance, Moment(states, pair.ego_carry, pair.coplayer_carry), trajectory_keys)
+    start = Moment(states, pair.ego_carry, pair.coplayer_carry)
+    return scan_steps(advance, start, trajectory_keys, at_once=10)
 
 
 def _step(

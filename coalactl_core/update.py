@@ -23,7 +23,8 @@ class Updater(NamedTuple):
     """The static side of an update.
 
     Meta-episodes of more than ``trajectory_chunk`` trajectories are split into parts of so many, and each minibatch
-    into chunks of ``chunk`` meta-episodes or such parts.
+    into chunks of ``chunk`` meta-episodes or such parts. The trajectories of a chunk share ``copies`` copies of the
+    parameters.
     """
 
     observe: Callable[[EnvironmentState, int], Num[Array, "*features"]]
@@ -36,6 +37,7 @@ class Updater(NamedTuple):
     chunk: int
     trajectory_chunk: int
     rematerialize: bool
+    copies: int = 1
     shards: Shards = Shards()
     bootstrap_end: bool = False
 
@@ -174,6 +176,6 @@ def _side_by_side(chunk: LearningBatch) -> LearningBatch:
 def _evaluate(prepared: Prepared, trajectory: Trajectory, updater: Updater) -> _Evaluation:
     """What the policy makes of trajectories, unrolled from their start."""
     observations = jax.vmap(jax.vmap(lambda state: updater.observe(state, 0)))(trajectory.states)
-    output = unroll_from_start(updater.policy, prepared, observations)
+    output = unroll_from_start(updater.policy, prepared, observations, copies=updater.copies)
     log_probs, entropy = log_probs_and_entropy(output.logits, trajectory.actions)
     return _Evaluation(log_probs=log_probs, values=output.value, entropies=entropy)

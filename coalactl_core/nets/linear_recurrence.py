@@ -10,6 +10,8 @@ import jax.numpy as jnp
 from jax import Array
 from jaxtyping import Float
 
+from coalactl_core.nets.recurrence_kernel import kernel_fits, states_by_kernel
+
 State = Float[Array, "width"]
 Sequence = Float[Array, "steps width"]
 Blocks = Float[Array, "blocks length width"]
@@ -77,7 +79,12 @@ def sequential(decays: Sequence, inputs: Sequence, initial: State) -> Sequence:
     return (states + products * starts[:, None]).reshape(shape)
 
 
-SCANS: dict[str, Scan] = {"sequential": sequential, "associative": associative}
+def kernel(decays: Sequence, inputs: Sequence, initial: State) -> Sequence:
+    """One pass through memory on a GPU; :func:`associative` where there is no kernel for the device or the width."""
+    return (states_by_kernel if kernel_fits(decays.shape[1]) else associative)(decays, inputs, initial)
+
+
+SCANS: dict[str, Scan] = {"sequential": sequential, "associative": associative, "kernel": kernel}
 
 
 def _block_length(steps: int) -> int:

@@ -17,6 +17,7 @@ from flax import linen as nn
 from jax import Array
 from jaxtyping import Bool, Float, Key, Num
 
+from coalactl_core.chunks import fitting_chunk
 from coalactl_core.config import ConfigurationError, NetworkConfig
 from coalactl_core.nets.hawk import HawkBlock, HawkCarry, RMSNorm, fresh_carry, lecun_normal
 from coalactl_core.nets.linear_recurrence import SCANS, Scan, linear_recurrence
@@ -101,21 +102,45 @@ def build_policy(
 
 
 def unroll_from_start(
-    policy: Policy, prepared: Prepared, observations: Num[Array, "steps batch *features"]
+    policy: Policy, prepared: Prepared, observations: Num[Array, "steps batch *features"], *, copies: int = 1
 ) -> PolicyOutput:
     """Outputs along a batch of sequences, each from a fresh start; leaves lead with (steps, batch)."""
     batch = observations.shape[1]
     carry = jax.tree.map(lambda leaf: jnp.broadcast_to(leaf, (batch, *leaf.shape)), policy.initial_carry())
-    return unroll_from(policy, prepared, observations, carry)
+    return unroll_from(policy, prepared, observations, carry, copies=copies)
 
 
 def unroll_from(
-    policy: Policy, prepared: Prepared, observations: Num[Array, "steps batch *features"], carry: PolicyCarry
+    policy: Policy,
+    prepared: Prepared,
+    observations: Num[Array, "steps batch *features"],
+    carry: PolicyCarry,
+    *,
+    copies: int = 1,
 ) -> PolicyOutput:
-    """Outputs along a batch of sequences, each from its own memory; leaves lead with (steps, batch)."""
+    """Outputs along a batch of sequences, each from its own memory; leaves lead with (steps, batch).
+
+    With several ``copies`` of what is prepared, each is read by a part of the batch and gets a gradient of its own.
+    """
+
+    def unroll(
+        prepared: Prepared, observations: Num[Array, "part steps *features"], carry: PolicyCarry
+    ) -> PolicyOutput:
+        unroll_one: Callable[..., PolicyOutput] = jax.vmap(
+            lambda seen, carry: policy.unroll(prepared, seen, carry, None)[0]
+        )
+        return unroll_one(observations, carry)
+
     # Each sequence in one piece of memory: its recurrence then needs no copies in another order.
-    unroll: Callable[..., PolicyOutput] = jax.vmap(lambda seen, carry: policy.unroll(prepared, seen, carry, None)[0])
-    output = unroll(jnp.swapaxes(observations, 0, 1), carry)
+    observations = jnp.swapaxes(observations, 0, 1)
+    copies = fitting_chunk(observations.shape[0], copies)
+    if copies > 1:
+        prepared = jax.tree.map(lambda leaf: jnp.broadcast_to(leaf, (copies, *leaf.shape)), prepared)
+        parts = jax.tree.map(lambda leaf: leaf.reshape(copies, -1, *leaf.shape[1:]), (observations, carry))
+        output = jax.vmap(unroll)(prepared, *parts)
+        output = jax.tree.map(lambda leaf: leaf.reshape(-1, *leaf.shape[2:]), output)
+    else:
+        output = unroll(prepared, observations, carry)
     return jax.tree.map(lambda leaf: jnp.swapaxes(leaf, 0, 1), output)
 
 

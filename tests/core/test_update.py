@@ -101,6 +101,13 @@ def test_chunks_equal_the_whole(chunk, trajectory_chunk) -> None:
     jax.tree.map(close, chunked, whole)
 
 
+@pytest.mark.parametrize("copies", [2, 3, 16])
+def test_copies_of_parameters_equal_one(copies) -> None:
+    """Each part of the batch adds to the gradient of its own copy; 3 and 16 do not divide 8, so 2 and 8 are taken."""
+    arguments = params(), learning_batch(), meta_hyper(**COEFFICIENTS)
+    jax.tree.map(close, gradient(*arguments, updater(copies=copies)), gradient(*arguments, updater()))
+
+
 def test_rematerialising_changes_nothing() -> None:
     arguments = params(), learning_batch(), meta_hyper(**COEFFICIENTS)
     jax.tree.map(close, gradient(*arguments, updater(rematerialize=True)), gradient(*arguments, updater()))
