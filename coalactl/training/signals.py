@@ -1,5 +1,8 @@
 """SIGINT and SIGTERM: the first asks to finish the running call and save, the second leaves at once.
 
+``timeout`` and some schedulers signal a process and then its group, so that one request arrives twice: what follows the
+first within a moment is no second.
+
 Python runs signal handlers between bytecodes of the main thread, which may be inside one call of the engine for
 seconds. So the C-level handler wakes a thread through a pipe, and that thread decides.
 """
@@ -10,6 +13,7 @@ import os
 import signal
 import sys
 import threading
+import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from types import TracebackType
@@ -17,6 +21,8 @@ from typing import Any
 
 from coalactl.errors import ExitCode
 
+# Seconds; nobody presses a key twice in less on purpose.
+_MOMENT = 0.2
 _CODES = {signal.SIGINT: ExitCode.INTERRUPTED, signal.SIGTERM: ExitCode.PREEMPTED}
 
 
@@ -33,6 +39,7 @@ class StopSignals:
 
     def __init__(self) -> None:
         self.code: ExitCode | None = None
+        self._first_at = 0.0
         self._on_first: Callable[[str], None] = _say_nothing
         self._leave: Callable[[ExitCode], None] | None = None
         self._previous: dict[signal.Signals, Any] = {}
@@ -80,8 +87,10 @@ class StopSignals:
     def _receive(self, signum: signal.Signals) -> None:
         code, leave = _CODES[signum], self._leave
         if self.code is None and leave is None:
-            self.code = code
+            self.code, self._first_at = code, time.monotonic()
             self._on_first(signum.name)
+            return
+        if self.code is not None and time.monotonic() - self._first_at < _MOMENT:
             return
         try:
             if self.code is None and leave is not None:

@@ -112,6 +112,18 @@ def test_while_saving_the_first_signal_waits_until_all_is_saved(
     assert_goes_on_as_if_nothing_had_happened(train)
 
 
+def test_a_process_that_timeout_signals_and_then_its_group_too_saves(train: Command) -> None:
+    process = start(*TEN, "run", dying_at="long save", nth=2)
+    wait_for(process, "lingering")
+    process.send_signal(signal.SIGTERM)
+    time.sleep(0.02)  # or the system makes one of the two
+    process.send_signal(signal.SIGTERM)
+    _, err = process.communicate(timeout=60)
+    assert (process.returncode, "--resume run" in err) == (75, True), err
+    assert steps(RunDirectory("run")) == [2, 4]
+    assert_goes_on_as_if_nothing_had_happened(train)
+
+
 @pytest.mark.parametrize(("signum", "code", "state"), BOTH)
 @pytest.mark.parametrize(
     ("place", "nth"), [("long save", 2), pytest.param("long call", 4, marks=pytest.mark.slow)], ids=["save", "call"]
