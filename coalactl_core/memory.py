@@ -11,13 +11,17 @@ from coalactl_core.config import SequenceExperiment
 # part of the program (with a warm compile cache it does not, and the peak is that much lower).
 BASE_BYTES = 1_100_000_000
 COMPILER_BYTES_PER_BLOCK = 220_000_000
-# What a program and its libraries take of an accelerator's own memory.
-ACCELERATOR_BASE_BYTES = 1_000_000_000
+# What a program takes of an accelerator's own memory whatever its sizes.
+ACCELERATOR_BASE_BYTES = 300_000_000
 # Arrays of the network's width that a backward pass keeps for each step of each trajectory and each block of a chunk;
 # with tables (``nets/tabulated.py``) what precedes the recurrence is not among them. Rematerialisation changes nothing
 # at the peak: a chunk is recomputed as one, and then it is all there again.
 ARRAYS_PER_ROW = 41
 ARRAYS_PER_ROW_WITH_TABLES = 18
+# Of these an accelerator's compiler keeps fewer: five peaks on an H100 are 0.5 to 1.14 times the estimate, see
+# benchmarks/README.md.
+ACCELERATOR_ARRAYS_PER_ROW = 20
+ACCELERATOR_ARRAYS_PER_ROW_WITH_TABLES = 11
 FLOAT_BYTES = 4
 # Of a chunk's observations: as they are, and in the order of the scan.
 OBSERVATION_COPIES = 2
@@ -27,6 +31,13 @@ BYTES_PER_STORED_STEP = 20
 STATE_COPIES = 3
 WINDOW_BYTES_PER_STORED_STEP = 70
 WINDOW_BYTES_PER_STORED_STEP_AND_DEVICE = 40
+# By whether it is a CPU, and by whether there are tables.
+_ARRAYS = {
+    (True, False): ARRAYS_PER_ROW,
+    (True, True): ARRAYS_PER_ROW_WITH_TABLES,
+    (False, False): ACCELERATOR_ARRAYS_PER_ROW,
+    (False, True): ACCELERATOR_ARRAYS_PER_ROW_WITH_TABLES,
+}
 
 
 class StepSizes(NamedTuple):
@@ -48,7 +59,7 @@ def estimate_bytes(experiment: SequenceExperiment, step: StepSizes, *, runs: int
     """
     sizes, network, compute = experiment.rollout, experiment.network, experiment.compute
     together = int(compute.devices) if on_cpu else 1
-    arrays = ARRAYS_PER_ROW_WITH_TABLES if step.has_tables else ARRAYS_PER_ROW
+    arrays = _ARRAYS[on_cpu, step.has_tables]
     row = arrays * FLOAT_BYTES * max(network.width, network.mlp_width) * network.depth
     row += OBSERVATION_COPIES * step.observation
     trajectories = min(int(compute.trajectory_chunk), sizes.batch_size)

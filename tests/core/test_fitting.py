@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import jax
 import pytest
 
 from coalactl.configuration import resolve
@@ -13,9 +14,9 @@ from coalactl_core.pieces import build_pieces
 GIGABYTE = 10**9
 
 
-def settings(**given: object) -> SequenceExperiment:
-    """The paper's shaping of naive learners in CleanUp-lite, laid out as on an accelerator before it is known which."""
-    preset = find_preset("cleanup-shaping")
+def settings(name: str = "cleanup-shaping", **given: object) -> SequenceExperiment:
+    """A setting of the paper in CleanUp-lite, laid out as on an accelerator before it is known which."""
+    preset = find_preset(name)
     whole = {"meta_batch_chunk": 256, "naive_chunk": 512, "agent_chunk": 1, "run_chunk": 64}
     whole |= {"trajectory_chunk": 32, "devices": 1}
     keys = {**{f"compute.{key}": value for key, value in whole.items()}, "compute.scan": "associative", **given}
@@ -37,6 +38,7 @@ def change(experiment: SequenceExperiment, limit: int) -> dict[str, int] | None:
 def test_the_largest_setting_fits_one_accelerator(
     monkeypatch: pytest.MonkeyPatch, gigabytes: int, least: int, most: int
 ) -> None:
+    monkeypatch.setattr(jax, "default_backend", lambda: "gpu")
     monkeypatch.setattr(fitting, "accelerator_memory", lambda: gigabytes * GIGABYTE)
     asked = settings(**{"compute.meta_batch_chunk": "auto", "compute.naive_chunk": "auto"})
     monkeypatch.setattr(fitting, "with_chosen_compute", lambda _: settings())
@@ -77,3 +79,13 @@ def test_what_is_proposed_fits_a_minibatch_on_every_device() -> None:
     smaller = fitting.fitting_change(experiment, game, 1, 3 * GIGABYTE)
     assert smaller is not None
     assert smaller["rollout.meta_batch_size"] == 16  # one for each device in each of the two minibatches
+
+
+@pytest.mark.parametrize(("preset", "chunk", "peak"), [("cleanup-shaping", 32, 23.3), ("cleanup-mixed", 64, 12.5)])
+def test_the_estimate_is_near_the_peaks_that_were_measured_on_a_gpu(
+    monkeypatch: pytest.MonkeyPatch, preset: str, chunk: int, peak: float
+) -> None:
+    monkeypatch.setattr(jax, "default_backend", lambda: "gpu")
+    agents = 3 if preset == "cleanup-mixed" else 1
+    chunks = {"compute.meta_batch_chunk": chunk, "compute.naive_chunk": chunk, "compute.agent_chunk": agents}
+    assert needed(settings(preset, **chunks)) == pytest.approx(peak * GIGABYTE, rel=0.25)
