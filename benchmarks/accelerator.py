@@ -4,9 +4,9 @@
 
 Told are seconds to build (import to compiled), seconds an iteration after one that is not counted, environment steps a
 second of all runs, the peak of the accelerator's memory beside its estimate, and what the preset's iterations would
-take. ``--kernels N`` profiles one more iteration: how many kernels and copies are started, the time they run, and the N
-operations of the compiled program that take most. Kernels of a graph (XLA's command buffer) count as one operation;
-``XLA_FLAGS=--xla_gpu_enable_command_buffer=`` shows each, and is slower.
+take. ``--kernels N`` compiles a program of one iteration and profiles it: how many kernels and copies are started, the
+time they run, and the N operations that take most, with where in the program they come from. Kernels of a graph (XLA's
+command buffer) count as one operation; ``XLA_FLAGS=--xla_gpu_enable_command_buffer=`` shows each, and is slower.
 """
 
 from __future__ import annotations
@@ -17,7 +17,9 @@ import re
 import tempfile
 import time
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -53,13 +55,13 @@ def operations(folder: Path) -> Iterator[tuple[str, float]]:
                 yield str(stats.get("hlo_op") or event.name), event.duration_ns / 1e6
 
 
-def profile(engine: Engine, state: TrainState) -> tuple[Counter[str], Counter[str]]:
-    """Milliseconds and number of starts of each operation of one iteration."""
+def profile(program: Callable[[], Any]) -> tuple[Counter[str], Counter[str]]:
+    """Milliseconds and number of starts of each operation of a call."""
     spent: Counter[str] = Counter()
     starts: Counter[str] = Counter()
     with tempfile.TemporaryDirectory() as folder:
         with jax.profiler.trace(folder):
-            jax.block_until_ready(engine.advance(state, 1))
+            jax.block_until_ready(program())
         for operation, milliseconds in operations(Path(folder)):
             spent[operation] += milliseconds
             starts[operation] += 1
@@ -68,9 +70,11 @@ def profile(engine: Engine, state: TrainState) -> tuple[Counter[str], Counter[st
 
 def show_kernels(engine: Engine, state: TrainState, most: int) -> None:
     """Prints what one iteration starts."""
-    program = engine._compiled_advance.lower(state, 1).compile().as_text()
-    origins = dict(match.groups() for match in map(_INSTRUCTION.search, program.splitlines()) if match)
-    spent, starts = profile(engine, state)
+    plain = replace(engine, compiler_options=())  # only a program by itself can have some
+    program = jax.jit(partial(plain.advance, count=1)).lower(state).compile()
+    origins = dict(match.groups() for match in map(_INSTRUCTION.search, program.as_text().splitlines()) if match)
+    jax.block_until_ready(program(state))
+    spent, starts = profile(partial(program, state))
     print(f"kernels and copies: {starts.total()}, {spent.total():.2f} ms")
     for operation, milliseconds in spent.most_common(most):
         origin = origins.get(operation, "")[-80:]
