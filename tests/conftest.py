@@ -26,6 +26,11 @@ def pytest_configure(config: pytest.Config) -> None:
         os.environ["XLA_FLAGS"] = QUICKLY
 
 
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """What trains for minutes comes first, so that no worker is left alone with it at the end."""
+    items.sort(key=lambda item: "test_learning.py" not in item.nodeid)
+
+
 @pytest.fixture
 def float64() -> Iterator[None]:
     """Double precision within a test, so that identities hold to rounding error."""
