@@ -112,6 +112,7 @@ def test_while_saving_the_first_signal_waits_until_all_is_saved(
     assert_goes_on_as_if_nothing_had_happened(train)
 
 
+@pytest.mark.slow
 def test_a_process_that_timeout_signals_and_then_its_group_too_saves(train: Command) -> None:
     process = start(*TEN, "run", dying_at="long save", nth=2)
     wait_for(process, "lingering")
