@@ -1,6 +1,6 @@
 """What packing brings: runs in one program against one process a run, and how many runs to compute at once.
 
-    python benchmarks/packing.py [PRESET] [--runs 8] [--iterations 20] [--chunks 1 2 4 8] [--json]
+    python benchmarks/packing.py [PRESET] [--runs 8] [--iterations 20] [--chunks 1 2 4 8] [--cold] [--json]
 
 Each way trains the same runs in fresh processes with a compile cache that is warm but for the one that is called cold;
 ``chunk N`` packs them with ``compute.run_chunk`` = N. Told are seconds of wall and of processor time, start and
@@ -53,7 +53,7 @@ def main() -> None:
     parser.add_argument("--runs", type=int, default=8)
     parser.add_argument("--iterations", type=int, default=20)
     parser.add_argument("--chunks", type=int, nargs="*", default=[1, 2, 4, 8])
-    parser.add_argument("--cold", action="store_true", help="only with a cold cache, one run first")
+    parser.add_argument("--cold", action="store_true", help="only what is called cold")
     parser.add_argument("--json", action="store_true")
     given = parser.parse_args()
     common = [*COMMAND, given.preset, "--iterations", str(given.iterations), "-q", "--set", "run.checkpoint_every=1000"]
@@ -64,13 +64,13 @@ def main() -> None:
         pack = [*common, "--seeds", str(given.runs)]
         found["one process a run, cold"] = measure(alone, folder / "cache")
         found["packed, cold"] = measure([[*pack, "--out", str(folder / "cold")]], folder / "other-cache")
-        again = [] if given.cold else [[*command[:-1], f"{command[-1]}-again"] for command in alone]
         if not given.cold:
+            again = [[*command[:-1], f"{command[-1]}-again"] for command in alone]
             found["one process a run"] = measure(again, folder / "cache")
-        for chunk in () if given.cold else given.chunks:
-            chosen = [*pack, "--set", f"compute.run_chunk={chunk}", "--out"]
-            measure([[*chosen, str(folder / f"first-{chunk}")]], folder / "cache")
-            found[f"packed, chunk {chunk}"] = measure([[*chosen, str(folder / f"pack-{chunk}")]], folder / "cache")
+            for chunk in given.chunks:
+                chosen = [*pack, "--set", f"compute.run_chunk={chunk}", "--out"]
+                measure([[*chosen, str(folder / f"first-{chunk}")]], folder / "cache")
+                found[f"packed, chunk {chunk}"] = measure([[*chosen, str(folder / f"pack-{chunk}")]], folder / "cache")
     if given.json:
         print(json.dumps({way: cost._asdict() for way, cost in found.items()}, indent=2))
         return

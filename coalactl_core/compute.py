@@ -24,7 +24,8 @@ def with_chosen_compute(experiment: SequenceExperiment) -> SequenceExperiment:
     On a CPU chunks are what fits its cache, and scans are sequential; elsewhere everything is done at once.
     """
     on_cpu, sizes = jax.default_backend() == "cpu", experiment.rollout
-    devices = jax.device_count() if experiment.compute.devices == "all" else _most_devices(experiment)
+    given, counts = experiment.compute.devices, {"auto": _most_devices(experiment), "all": jax.device_count()}
+    devices = counts[given] if isinstance(given, str) else given
     whole, few = sizes.meta_batch_size, fitting_chunk(sizes.batch_size, _LEARNING_ROWS // sizes.steps)
     choices = {
         "meta_batch_chunk": 1 if on_cpu else whole,
@@ -33,7 +34,7 @@ def with_chosen_compute(experiment: SequenceExperiment) -> SequenceExperiment:
         "agent_chunk": 1 if on_cpu else experiment.population.meta_agents,
         "run_chunk": 1 if on_cpu else ALL_RUNS,
         "devices": devices,
-        "scan": _scan(devices if isinstance(experiment.compute.devices, str) else experiment.compute.devices),
+        "scan": _scan(devices),
     }
     chosen = {key: value for key, value in choices.items() if getattr(experiment.compute, key) in ("auto", "all")}
     return experiment.model_copy(update={"compute": experiment.compute.model_copy(update=chosen)})
