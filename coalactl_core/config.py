@@ -17,16 +17,16 @@ from pydantic import Field, model_validator
 from coalactl_core.config_diagnostics import DiagnosticsConfig
 from coalactl_core.config_environments import EnvironmentConfig, MatrixGameConfig
 from coalactl_core.config_lola import LolaConfig
-from coalactl_core.config_numbers import Coefficient, Limit, Positive, Probability, Section, scheduled_values
+from coalactl_core.config_numbers import Coefficient, Few, Limit, Positive, Probability, Section, Size
+from coalactl_core.config_population import Method, PopulationConfig
 
-# Far above what any machine trains, and low enough that a slip of the finger ends in a line and not in an endless loop.
-Size = Annotated[int, Field(ge=1, le=1_000_000)]
-Few = Annotated[int, Field(ge=1, le=1_000)]
 # Iterations are counted in 32 bits.
 Iterations = Annotated[int, Field(ge=1, lt=2**31)]
 
-Method = Literal["coala-pg", "m-fos", "batch-unaware", "lola-dice"]
 Optimizer = Literal["adam", "adamw", "sgd"]
+BatchCritic = Literal["none", "measures", "play"]
+# Those whose credit crosses the batch.
+SHAPING_METHODS = ("coala-pg", "m-fos")
 
 
 class ConfigurationError(ValueError):
@@ -46,83 +46,6 @@ class NetworkConfig(Section):
     def _heads_divide_width(self) -> NetworkConfig:
         if self.width % self.heads:
             raise ValueError(f"network.heads: {self.heads} does not divide network.width {self.width}")
-        return self
-
-
-class AgentGroup(Section):
-    """Meta agents of one method in a pool; ``settings`` replace values of ``[meta]`` for them."""
-
-    method: Method
-    count: Few = 1
-    settings: dict[str, Any] = Field(default_factory=dict)
-
-    @model_validator(mode="after")
-    def _method_is_the_groups(self) -> AgentGroup:
-        if "method" in self.settings:
-            raise ValueError("population.meta: settings hold no method; it is the group's")
-        return self
-
-
-class FixedStrategy(Section):
-    """A strategy that never learns, met with probability ``weight``."""
-
-    strategy: str
-    weight: Annotated[float, Field(gt=0, le=1)]
-
-
-class PopulationConfig(Section):
-    """Who is trained, and whom the meta agents meet (§5.1, App. B.2).
-
-    ``naive_from``: a run whose meta agents the naive agents are, in turn; by default fresh initialisations.
-    """
-
-    meta: Few | Annotated[tuple[AgentGroup, ...], Field(strict=False, min_length=1)] = 1
-    naive: Size = 10
-    p_naive: Probability = 1.0
-    stratified: bool = False
-    dynamic_naive: bool = False
-    naive_from: str = ""
-    fixed: Annotated[tuple[FixedStrategy, ...], Field(strict=False)] = ()
-
-    @property
-    def meta_agents(self) -> int:
-        """How many meta agents train."""
-        return self.meta if isinstance(self.meta, int) else sum(group.count for group in self.meta)
-
-    @property
-    def fixed_share(self) -> float:
-        """Probability of meeting a fixed strategy."""
-        return sum(strategy.weight for strategy in self.fixed)
-
-    @property
-    def has_naive(self) -> bool:
-        """Whether naive opponents can occur."""
-        return self.fixed_share < 1 and max(scheduled_values(self.p_naive)) > 0
-
-    @property
-    def has_meta(self) -> bool:
-        """Whether meta opponents can occur."""
-        return self.fixed_share < 1 and min(scheduled_values(self.p_naive)) < 1
-
-    @model_validator(mode="after")
-    def _consistent(self) -> PopulationConfig:
-        if self.fixed_share > 1 + 1e-9:
-            raise ValueError(f"population.fixed: the weights add up to {self.fixed_share:g}; at most 1 is allowed")
-        if self.naive_from and self.dynamic_naive:
-            raise ValueError(
-                f"population.naive_from: {self.naive_from!r} given, but with "
-                "population.dynamic_naive every naive agent is set to a meta agent; use one of the two"
-            )
-        if self.naive_from.startswith("/"):
-            raise ValueError(
-                f"population.naive_from: {self.naive_from!r} given; use a path from the folder where training starts, "
-                "since runs hold no absolute paths"
-            )
-        if self.has_meta and self.meta_agents < 2:
-            raise ValueError(
-                "population.p_naive: below 1 there are meta opponents, and an agent never meets itself; "
-                "use population.meta of at least 2, or p_naive = 1.0"
-            )
         return self
 
 
@@ -154,6 +77,8 @@ class MetaConfig(Section):
     discount: Probability = 1.0
     td_lambda: Probability = 1.0
     gae_lambda: Probability = 1.0
+    batch_critic: BatchCritic = "none"
+    episode_lambda: Probability = 1.0
     reward_scale: Positive = 0.05
     normalize_advantages: bool = False
     value_targets: Literal["batch-unaware", "average-future"] = "batch-unaware"
@@ -241,6 +166,7 @@ class SequenceExperiment(Section):
             )
         self.diagnostics.check_portions(size)
         self._check_look_ahead()
+        self._check_batch_critic()
         for agent, config in enumerate(self.agent_configs()):
             for key in ("algorithm", "epochs", "minibatches", "optimizer", "value_after_end"):
                 if getattr(config, key) != getattr(self.meta, key):
@@ -263,6 +189,27 @@ class SequenceExperiment(Section):
                 f"diagnostics.gradient_balance_every: {self.diagnostics.gradient_balance_every} given; it measures the "
                 "estimators of other methods, use 0 with lola-dice"
             )
+
+    def _check_batch_critic(self) -> None:
+        for config in self.agent_configs():
+            if config.batch_critic != "none" and config.method not in SHAPING_METHODS:
+                raise ValueError(
+                    f"meta.batch_critic: {config.batch_critic!r} given; credit of {config.method} does not cross the "
+                    f"batch, use 'none', or method {' or '.join(SHAPING_METHODS)}"
+                )
+        names = sorted({config.batch_critic for config in self.agent_configs()} - {"none"})
+        if len(names) > 1:
+            raise ValueError(
+                f"population.meta: agents with the critics {' and '.join(map(repr, names))}; in one pool "
+                "meta.batch_critic is one of them, or 'none'"
+            )
+
+    @property
+    def batch_critic(self) -> str | None:
+        """The critic of the batch that some agent has; None if none has one, or no co-player learns."""
+        if not self.population.has_naive:
+            return None
+        return next((config.batch_critic for config in self.agent_configs() if config.batch_critic != "none"), None)
 
     @property
     def looks_ahead(self) -> bool:
@@ -305,6 +252,7 @@ class SequenceExperiment(Section):
             "population.fixed": tuple(fixed.strategy for fixed in population.fixed),
             "population.stratified": population.stratified,
             "population.dynamic_naive": population.dynamic_naive,
+            "meta.batch_critic": self.batch_critic,
             "meta": (meta.algorithm, meta.epochs, meta.minibatches, meta.optimizer, meta.value_after_end),
             "naive": (self.naive.algorithm, self.naive.optimizer, self.naive.optimizer_state),
             "lola": self.lola.model_dump(exclude={"learning_rate"}) if self.looks_ahead else None,

@@ -12,16 +12,19 @@ from typing import Annotated, Literal
 
 from pydantic import AfterValidator, Field, model_validator
 
-from coalactl_core.config import (
-    Few,
-    FixedStrategy,
-    Iterations,
-    Optimizer,
-    RunConfig,
-    Size,
-)
+from coalactl_core.config import Iterations, Optimizer, RunConfig
 from coalactl_core.config_environments import PayoffsConfig
-from coalactl_core.config_numbers import Coefficient, Limit, Positive, Probability, Section, scheduled_values
+from coalactl_core.config_numbers import (
+    Coefficient,
+    Few,
+    Limit,
+    Positive,
+    Probability,
+    Section,
+    Size,
+    scheduled_values,
+)
+from coalactl_core.config_population import FixedStrategy
 from coalactl_core.memory_one import MEMORY_ONE, Payoffs, Probabilities, extortion, largest_phi
 
 AnalyticalMethod = Literal["shaping", "lola-dice"]

@@ -13,7 +13,7 @@ import re
 from collections.abc import Mapping
 from typing import Annotated, Any, Literal
 
-from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, PlainSerializer
+from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, PlainSerializer
 
 _END = 2**31  # iterations are counted in 32 bits
 
@@ -96,6 +96,10 @@ def _range_words(at_least: float, above: float, at_most: float) -> str:
     words += [f"of at most {at_most:g}"] if at_most < math.inf else []
     return " and ".join(words) or "that is finite"
 
+
+# Far above what any machine trains, and low enough that a slip of the finger ends in a line and not in an endless loop.
+Size = Annotated[int, Field(ge=1, le=1_000_000)]
+Few = Annotated[int, Field(ge=1, le=1_000)]
 
 Probability = number(at_least=0.0, at_most=1.0)
 Coefficient = number(at_least=0.0)

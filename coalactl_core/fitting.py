@@ -11,6 +11,7 @@ from typing import Any
 
 import jax
 
+from coalactl_core.batch_critic import build_batch_critic, fresh_state
 from coalactl_core.compute import with_chosen_compute
 from coalactl_core.config import SequenceExperiment
 from coalactl_core.memory import StepSizes, estimate_bytes
@@ -41,7 +42,7 @@ def accelerator_memory() -> int | None:
 
 def memory_needed(experiment: SequenceExperiment, game: Game, runs: int) -> int:
     """What so many runs of a settled experiment take at once, see :func:`memory.estimate_bytes`."""
-    return estimate_bytes(experiment, _step_sizes(game), runs=runs, on_cpu=jax.default_backend() == "cpu")
+    return estimate_bytes(experiment, _step_sizes(experiment, game), runs=runs, on_cpu=jax.default_backend() == "cpu")
 
 
 def fitting_change(experiment: SequenceExperiment, game: Game, runs: int, limit: int) -> dict[str, int] | None:
@@ -83,13 +84,19 @@ def _smaller(experiment: SequenceExperiment) -> Iterator[dict[str, int]]:
         yield {**smallest, "rollout.meta_batch_size": parts * passes * devices}
 
 
-def _step_sizes(game: Game) -> StepSizes:
-    """What the game adds to each step; nothing is computed."""
+def _step_sizes(experiment: SequenceExperiment, game: Game) -> StepSizes:
+    """What the game and a critic of the batch add to each step; nothing is computed."""
     state = jax.eval_shape(game.environment.reset, jax.random.key(0))
     observation = jax.eval_shape(lambda state: game.observe(state, 0), state)
-    return StepSizes(
+    sizes = StepSizes(
         state=_bytes(state), observation=_bytes(observation), has_tables=game.policy.takes_indices, start=_start(game)
     )
+    if experiment.batch_critic is None:
+        return sizes
+    critic = build_batch_critic(experiment.batch_critic, game.environment)
+    kept = jax.eval_shape(lambda: fresh_state(critic))
+    # Terms of the regression, before and after they are weighted, beside the features that they are made of.
+    return sizes._replace(critic=3 * kept.products.shape[0] * kept.products.dtype.itemsize, critic_state=_bytes(kept))
 
 
 def _start(game: Game) -> int:

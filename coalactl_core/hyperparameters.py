@@ -14,6 +14,7 @@ from coalactl_core.config_numbers import Section
 from coalactl_core.estimators import BATCH_UNAWARE, ESTIMATORS
 from coalactl_core.schedules import all_at, floats, points_of, schedule_of
 from coalactl_core.types import (
+    CriticHyperparameters,
     Hyperparameters,
     LolaHyperparameters,
     MetaHyperparameters,
@@ -36,7 +37,8 @@ def at_iteration(hyperparameters: Scheduled[Hyperparameters], step: Int[Array, "
 
 
 def _hyperparameters_of_one(experiment: SequenceExperiment, points: int) -> Scheduled[Hyperparameters]:
-    meta = _stack([_meta_hyperparameters(config, points) for config in experiment.agent_configs()])
+    has_critic = experiment.batch_critic is not None
+    meta = _stack([_meta_hyperparameters(config, points, has_critic) for config in experiment.agent_configs()])
     naive: NaiveConfig = experiment.naive
     return Hyperparameters(
         meta=meta,
@@ -54,7 +56,7 @@ def _hyperparameters_of_one(experiment: SequenceExperiment, points: int) -> Sche
     )
 
 
-def _meta_hyperparameters(config: MetaConfig, points: int) -> Scheduled[MetaHyperparameters]:
+def _meta_hyperparameters(config: MetaConfig, points: int, has_critic: bool) -> Scheduled[MetaHyperparameters]:
     # A learner that is no estimator of the table has no use for a row.
     credit = ESTIMATORS.get(config.method, BATCH_UNAWARE)
     if config.batch_reduction == "mean":
@@ -64,6 +66,11 @@ def _meta_hyperparameters(config: MetaConfig, points: int) -> Scheduled[MetaHype
         credit_from_returns=_flag(config.credit == "returns"),
         value_targets_average_future=_flag(config.value_targets == "average-future"),
         normalize_advantages=_flag(config.normalize_advantages),
+        critic=CriticHyperparameters(
+            used=_flag(config.batch_critic != "none"), **_schedules(config, CriticHyperparameters, points)
+        )
+        if has_critic
+        else None,
         **_schedules(config, MetaHyperparameters, points),
     )
 

@@ -43,13 +43,16 @@ _ARRAYS = {
 class StepSizes(NamedTuple):
     """What a game adds to each step of each trajectory: bytes of the compact state and of what a policy takes of it.
 
-    ``start``: bytes that are kept of how a pairing stands at the start of each inner episode.
+    ``start``: bytes that are kept of how a pairing stands at the start of each inner episode. ``critic``: bytes of what
+    a critic of the batch makes of such a start; ``critic_state``: of what each agent keeps for it.
     """
 
     state: int
     observation: int
     has_tables: bool
     start: int = 0
+    critic: int = 0
+    critic_state: int = 0
 
 
 def estimate_bytes(experiment: SequenceExperiment, step: StepSizes, *, runs: int, on_cpu: bool) -> int:
@@ -72,5 +75,8 @@ def estimate_bytes(experiment: SequenceExperiment, step: StepSizes, *, runs: int
     runs_at_once = min(runs, int(compute.run_chunk))
     agents_at_once = min(int(compute.agent_chunk), experiment.population.meta_agents)
     base = BASE_BYTES + network.depth * COMPILER_BYTES_PER_BLOCK if on_cpu else ACCELERATOR_BASE_BYTES
-    starts = together * experiment.population.meta_agents * sizes.meta_batch_size * sizes.inner_episodes * step.start
-    return base + runs_at_once * (stored * experiment.steps_per_iteration + agents_at_once * row * rows + starts)
+    agents, inner_episodes = experiment.population.meta_agents, sizes.meta_batch_size * sizes.inner_episodes
+    starts = inner_episodes * (together * agents * step.start + agents_at_once * step.critic)
+    # The state of all runs is there at once, before and after an iteration.
+    kept = 2 * runs * agents * step.critic_state
+    return base + runs_at_once * (stored * experiment.steps_per_iteration + agents_at_once * row * rows + starts) + kept

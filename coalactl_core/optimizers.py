@@ -77,7 +77,7 @@ def apply_gradients(
     clipped = clip_by_global_norm(gradients, hyper.max_grad_norm)
     direction, opt_state = optimizer(hyper.adam_epsilon).update(clipped, learner.opt_state, learner.params)
     params = optax.apply_updates(learner.params, optax.tree.scale(-hyper.learning_rate, direction))
-    return OptimizerStep(Learner(params=params, opt_state=opt_state), optax.tree.norm(gradients))
+    return OptimizerStep(learner._replace(params=params, opt_state=opt_state), optax.tree.norm(gradients))
 
 
 @jax.custom_jvp

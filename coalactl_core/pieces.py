@@ -7,6 +7,7 @@ from typing import NamedTuple
 from jax import Array
 from jaxtyping import Key
 
+from coalactl_core.batch_critic import build_batch_critic
 from coalactl_core.chunks import Map, agent_map
 from coalactl_core.compute import chosen_shards, table_copies
 from coalactl_core.config import SequenceExperiment
@@ -114,7 +115,9 @@ def _learner(
     """How the meta agents learn: by an estimator of the table, or by looking ahead."""
     if experiment.looks_ahead:
         return lola_learner(_lola(experiment, game), map_agents)
-    return score_function_learner(updater, population.kinds, map_agents)
+    name = experiment.batch_critic
+    critic = None if name is None else build_batch_critic(name, game.environment)
+    return score_function_learner(updater, population.kinds, map_agents, critic)
 
 
 def _lola(experiment: SequenceExperiment, game: Game) -> Lola:

@@ -9,7 +9,8 @@ import jax.numpy as jnp
 from jax import Array
 from jaxtyping import Float, Int, Key
 
-from coalactl_core.config import ConfigurationError, PopulationConfig
+from coalactl_core.config import ConfigurationError
+from coalactl_core.config_population import PopulationConfig
 from coalactl_core.envs.base import Environment
 from coalactl_core.strategies import Strategy, find_strategy
 from coalactl_core.types import FIXED, META, NAIVE, Opponents, Params, PopulationHyperparameters

@@ -50,8 +50,15 @@ class CreditAssignment(NamedTuple):
     sum_over_batch: bool | Flag
 
 
+class CriticHyperparameters(NamedTuple):
+    """How one meta agent uses the critic of the batch; ``used``: whether its credit comes from it."""
+
+    used: Flag
+    episode_lambda: Number
+
+
 class MetaHyperparameters(NamedTuple):
-    """Numbers of one meta agent's learning."""
+    """Numbers of one meta agent's learning; ``critic`` is None in a pool without a critic of the batch."""
 
     credit_assignment: CreditAssignment
     credit_from_returns: Flag
@@ -69,6 +76,7 @@ class MetaHyperparameters(NamedTuple):
     adam_epsilon: Number
     learning_rate: Number
     max_grad_norm: Number
+    critic: CriticHyperparameters | None = None
 
 
 class NaiveHyperparameters(NamedTuple):
@@ -113,10 +121,11 @@ class Hyperparameters(NamedTuple):
 
 
 class Learner(NamedTuple):
-    """Parameters and optimiser state of one agent that learns."""
+    """Parameters and optimiser state of one agent that learns; ``state``: what else its rule keeps (None: nothing)."""
 
     params: Params
     opt_state: optax.OptState
+    state: Any = None
 
 
 class TrainState(NamedTuple):

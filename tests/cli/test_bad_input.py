@@ -26,6 +26,7 @@ SIZES += ["network.width", "network.mlp_width", "population.naive", "meta.miniba
 FEW = ["network.depth", "meta.epochs"]
 COUNTS = ["run.iterations", "run.log_every", "run.checkpoint_every"]
 PROBABILITIES = [f"{who}.{key}" for who in ("meta", "naive") for key in ("discount", "td_lambda", "gae_lambda")]
+PROBABILITIES += ["meta.episode_lambda"]
 COEFFICIENTS = [
     f"{who}.{key}" for who in ("meta", "naive") for key in ("learning_rate", "entropy", "value_coefficient")
 ]
@@ -36,6 +37,7 @@ CHOICES = {
     "meta.optimizer": "'adam'",
     "meta.value_targets": "'batch-unaware'",
     "meta.credit": "'td-errors'",
+    "meta.batch_critic": "'none'",
     "naive.algorithm": "'a2c'",
     "naive.optimizer": "'sgd'",
     "compute.scan": "'auto'",

@@ -37,8 +37,8 @@ def train(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Train:
 @pytest.mark.slow
 def test_two_devices_train_as_one_does_and_go_on_where_they_stopped(train: Train) -> None:
     small = [*SMALL, "--set", "rollout.meta_batch_size=4", "--set", "run.checkpoint_every=2", "-q"]
-    # A part of the state that comes from what each device played.
-    small += ["--set", "naive.optimizer_state=kept"]
+    # Parts of the state that come from what each device played.
+    small += ["--set", "naive.optimizer_state=kept", "--set", "meta.batch_critic=play"]
     for name, devices, iterations in (("one", 1, 4), ("two", 2, 4), ("cut", 2, 2)):
         code, _, complaints = train(*small, "--iterations", str(iterations), "--out", name, devices=devices)
         assert code == 0, complaints

@@ -7,7 +7,8 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from coalactl_core.config import ConfigurationError, PopulationConfig
+from coalactl_core.config import ConfigurationError
+from coalactl_core.config_population import PopulationConfig
 from coalactl_core.envs.matrix_game import MatrixGame
 from coalactl_core.population import Population, build_population, naive_set, sample_opponents
 from coalactl_core.strategies import STRATEGIES

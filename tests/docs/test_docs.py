@@ -37,8 +37,9 @@ from coalactl.sweep.definition import read_sweep
 from coalactl.sweep.plan import plan
 from coalactl_core import training
 from coalactl_core.compute import with_chosen_compute
-from coalactl_core.config import AgentGroup, FixedStrategy, SequenceExperiment
+from coalactl_core.config import SequenceExperiment
 from coalactl_core.config_numbers import ScheduleConfig
+from coalactl_core.config_population import AgentGroup, FixedStrategy
 from coalactl_core.envs.base import Environment
 from coalactl_core.envs.registry import build_environment
 

@@ -4,7 +4,6 @@ By enumeration of all 65,536 outcomes of the two-step game, through the engine's
 """
 
 from functools import partial
-from typing import NamedTuple
 
 import jax
 import jax.numpy as jnp
@@ -14,46 +13,22 @@ from statistical import two_step_game as game
 from support import game_of, meta_hyper, naive_hyper, opponents_like
 
 from coalactl_core.rollout import play_meta_episodes
-from coalactl_core.types import NAIVE, Params
+from coalactl_core.types import NAIVE
 
 # Sums over 65,536 outcomes in float64; measured about 1e-15.
 EXACT = 1e-10
-NAIVE_STEP = 4.0
-
-
-class Case(NamedTuple):
-    """The game against one naive learner: its outcomes, their probabilities, and the gradient to be estimated."""
-
-    outcomes: game.Outcomes
-    ego: Params
-    coplayer: Params
-    probabilities: jax.Array
-    gradient: jax.Array
-
-
-@jax.jit
-def build_case(outcomes: game.Outcomes, step: float) -> Case:
-    ego, coplayer = game.random_players()
-    coplayer_part = game.coplayer_probabilities(outcomes, coplayer, naive_hyper(learning_rate=step))
-    return Case(
-        outcomes=outcomes,
-        ego=ego,
-        coplayer=coplayer,
-        probabilities=coplayer_part * jnp.exp(jnp.sum(game.ego_log_probs(outcomes, ego), (1, 2))),
-        gradient=game.exact_gradient(outcomes, ego, coplayer_part),
-    )
 
 
 @pytest.fixture(scope="module")
-def shaping() -> Case:
+def shaping() -> game.Case:
     with jax.enable_x64(True):
-        return build_case(game.enumerate_outcomes(), NAIVE_STEP)
+        return game.build_case(game.enumerate_outcomes(), game.NAIVE_STEP)
 
 
 @pytest.fixture(scope="module")
-def unteachable() -> Case:
+def unteachable() -> game.Case:
     with jax.enable_x64(True):
-        return build_case(game.enumerate_outcomes(), 0.0)
+        return game.build_case(game.enumerate_outcomes(), 0.0)
 
 
 @partial(jax.jit, static_argnames="method")
@@ -62,7 +37,7 @@ def _expected(outcomes, ego, probabilities, method: str, from_returns: bool, fac
     return game.expected_estimate(outcomes, ego, factor * probabilities, hyper)
 
 
-def relative_error(case: Case, method: str, *, from_returns: bool = False, factor: float = 1.0) -> float:
+def relative_error(case: game.Case, method: str, *, from_returns: bool = False, factor: float = 1.0) -> float:
     """Distance of the expected estimate from the exact gradient, as a fraction of the latter's length."""
     expected = _expected(case.outcomes, case.ego, case.probabilities, method, from_returns, factor)
     return float(jnp.linalg.norm(expected - case.gradient) / jnp.linalg.norm(case.gradient))
@@ -105,7 +80,7 @@ def test_sampled_gradients_agree_with_the_exact_one(shaping) -> None:
     """200 batches of 256 meta-episodes, each component within 4 standard errors; M-FOS's mean is not."""
     rollout = game_of(game.ENVIRONMENT, game.POLICY, game.BATCH, game.EPISODES)
     opponents = opponents_like(shaping.coplayer, [NAIVE] * 256)
-    learning = naive_hyper(learning_rate=NAIVE_STEP)
+    learning = naive_hyper(learning_rate=game.NAIVE_STEP)
 
     def sample(key: jax.Array) -> tuple[jax.Array, jax.Array]:
         episodes = play_meta_episodes(key, shaping.ego, opponents, learning, rollout)

@@ -11,8 +11,9 @@ from typing import NamedTuple
 import jax
 import jax.numpy as jnp
 import numpy as np
-from support import history_policy, opponents_like, score_function_updater
+from support import history_policy, naive_hyper, opponents_like, score_function_updater
 
+from coalactl_core.batch_critic import Predictions
 from coalactl_core.envs.matrix_game import MatrixGame
 from coalactl_core.learners import learning_targets
 from coalactl_core.naive import naive_update
@@ -35,6 +36,8 @@ STEPS = EPISODES * LENGTH
 ROWS = 105
 PAYOFFS = np.array([[1.0, -1.0], [2.0, 0.0]])
 POLICY = history_policy(ROWS)
+# Of the naive co-player; so large that its learning matters.
+NAIVE_STEP = 4.0
 ENVIRONMENT = MatrixGame(episode_length=LENGTH)
 
 
@@ -50,6 +53,30 @@ class Outcomes(NamedTuple):
     # Outcomes that begin alike share the co-player's update: one outcome of each of 256 beginnings, and each's number.
     beginnings: np.ndarray
     beginning: np.ndarray
+
+
+class Case(NamedTuple):
+    """The game against one naive learner: its outcomes, their probabilities, and the gradient to be estimated."""
+
+    outcomes: Outcomes
+    ego: Params
+    coplayer: Params
+    probabilities: jax.Array
+    gradient: jax.Array
+
+
+@jax.jit
+def build_case(outcomes: Outcomes, step: float) -> Case:
+    """Random players, of whom the co-player learns by steps of this size."""
+    ego, coplayer = random_players()
+    coplayer_part = coplayer_probabilities(outcomes, coplayer, naive_hyper(learning_rate=step))
+    return Case(
+        outcomes=outcomes,
+        ego=ego,
+        coplayer=coplayer,
+        probabilities=coplayer_part * jnp.exp(jnp.sum(ego_log_probs(outcomes, ego), (1, 2))),
+        gradient=exact_gradient(outcomes, ego, coplayer_part),
+    )
 
 
 def enumerate_outcomes() -> Outcomes:
@@ -146,15 +173,16 @@ def estimate(
     hyper: MetaHyperparameters,
     weights: jax.Array | float,
     policy: Policy = POLICY,
+    expected: Predictions | None = None,
 ) -> jax.Array:
     """The engine's estimate of the gradient of Eq. 2 in the logits, as a weighted mean over meta-episodes.
 
-    Its loss is the mean over steps, and over b but for the weight: so the estimate is −L times its gradient.
+    ``expected`` is what a critic of the batch expects. The engine's loss is the mean over steps, and over b but for the
+    weight: so the estimate is −L times its gradient.
     """
     count = episodes.trajectory.rewards.shape[0]
-    targets = learning_targets(
-        episodes, opponents_like(jnp.zeros(()), [NAIVE] * count), hyper, inner_episode_length=LENGTH
-    )
+    opponents = opponents_like(jnp.zeros(()), [NAIVE] * count)
+    targets = learning_targets(episodes, opponents, hyper, inner_episode_length=LENGTH, expected=expected)
     batch = LearningBatch(episodes.trajectory, targets._replace(weight=weights * targets.weight))
     gradients, _ = minibatch_gradient(ego, batch, hyper, score_function_updater(policy, ENVIRONMENT, count))
     return -STEPS * gradients["logits"]
