@@ -7,6 +7,8 @@ from typing import Any, NamedTuple
 
 Config = Mapping[str, Any]
 
+NO_CRITIC = "none"
+
 
 class Agents(NamedTuple):
     """The meta agents of a run that have the same method and the same values in ``[meta]``."""
@@ -16,6 +18,16 @@ class Agents(NamedTuple):
     """As the metric files count them."""
     meta: Mapping[str, Any]
     """Their table ``[meta]``, with what their group sets."""
+
+    @property
+    def critic(self) -> str:
+        """Their critic of the batch, or ``none``."""
+        return str(self.meta.get("batch_critic", NO_CRITIC))
+
+    @property
+    def name(self) -> str:
+        """The method as lists and reports have it: ``coala-pg``, or ``coala-pg, batch critic``."""
+        return self.method if self.critic == NO_CRITIC else f"{self.method}, batch critic"
 
 
 def agents_of(config: Config) -> tuple[Agents, ...]:
@@ -36,6 +48,17 @@ def agents_of(config: Config) -> tuple[Agents, ...]:
             found[alike] = found[alike]._replace(numbers=(*found[alike].numbers, *numbers))
         first = end
     return tuple(found)
+
+
+def agents_with(config: Config, method: str) -> Agents:
+    """The first meta agents of a method; where none has it, the first of all."""
+    found = agents_of(config)
+    return next((agents for agents in found if agents.method == method), found[0])
+
+
+def names_of(config: Config) -> tuple[str, ...]:
+    """How the meta agents learn, each way once, as lists and reports have it."""
+    return tuple(dict.fromkeys(agents.name for agents in agents_of(config)))
 
 
 def method_of(config: Config) -> str:

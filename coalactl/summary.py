@@ -46,7 +46,7 @@ class RunSummary(NamedTuple):
     missing: str = ""
     """Which rows are gone, in words."""
     by_method: Mapping[str, Means] = MappingProxyType({})
-    """Of a pool that mixes methods, the means over each one's agents; empty of others."""
+    """Of a pool that mixes methods, or critics of the batch, the means over each one's agents; empty of others."""
 
     def as_json(self) -> dict[str, Any]:
         """As plain data; ``by_method`` only where there are several methods."""
@@ -159,10 +159,10 @@ def _told_iterations(run: RunDirectory) -> int:
 
 
 def _by_method(config: Mapping[str, Any], first: pd.DataFrame, window: pd.DataFrame) -> dict[str, Means]:
-    """The means of each method's agents, where there are several methods."""
+    """The means of each method's agents, where there are several methods, or one with and without a critic."""
     numbers: dict[str, list[int]] = {}
     for agents in agents_of(config):
-        numbers.setdefault(agents.method, []).extend(agents.numbers)
+        numbers.setdefault(agents.name, []).extend(agents.numbers)
     if len(numbers) == 1:
         return {}
     return {

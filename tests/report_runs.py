@@ -9,6 +9,7 @@ from typing import Any
 import pandas as pd
 
 from coalactl.presets import find_preset, read_preset
+from coalactl.report.configurations import as_run
 from coalactl.runs.directory import RunDirectory, Status
 from coalactl.runs.files import write_json
 from coalactl.runs.metric_files import MetricFiles
@@ -27,10 +28,14 @@ def sequence_pack(
     preset: str = "ipd-shaping-quick",
     **settings: Any,
 ) -> Path:
-    """A pack whose seeds come to these final measures; before the last tenth they are 9, which must not count."""
+    """A pack whose seeds come to these final measures; before the last tenth they are 9, which must not count.
+
+    Without a critic of the batch, as printed, whatever the preset has; a setting may name one.
+    """
     path.mkdir(parents=True)
     for seed, final in values.items():
-        config = _config(preset, {"meta.method": method, "run.seed": seed, "run.iterations": ITERATIONS, **settings})
+        own = {"meta.method": method, "meta.batch_critic": "none", "meta.episode_lambda": 1.0, "run.seed": seed}
+        config = _config(preset, {**own, "run.iterations": ITERATIONS, **settings})
         rows = [
             {
                 "iteration": iteration,
@@ -111,7 +116,7 @@ _ANALYTICAL = {
 
 
 def _config(preset: str, settings: Mapping[str, Any]) -> dict[str, Any]:
-    tree = _ANALYTICAL if preset == "analytical" else read_preset(find_preset(preset))
+    tree = _ANALYTICAL if preset == "analytical" else as_run(read_preset(find_preset(preset)), settings["meta.method"])
     flat = {**flatten(tree), **settings}
     config: dict[str, Any] = {}
     for key, value in flat.items():

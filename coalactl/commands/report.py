@@ -76,7 +76,7 @@ def _write(paths: list[Path] | None, out: Path, formats: list[str], as_json: boo
         note(f"reporting on everything below {DEFAULT_RUNS}")
         paths = [DEFAULT_RUNS]
     usable(out)
-    from coalactl.report import building, writing
+    from coalactl.report import building, verdicts, writing
 
     writing.check_target(out)
     made = building.build(paths)
@@ -86,7 +86,7 @@ def _write(paths: list[Path] | None, out: Path, formats: list[str], as_json: boo
         emit_json({"out": str(out), **content, "files": list(written.files)})
         return
     for judgement in made.judgements:
-        emit(f"{judgement.claim.figure:<4} {judgement.verdict:<15} {judgement.case.name or '-'}")
+        emit(verdicts.in_one_line(judgement))
     runs, left = len(content["runs"]), len(content["problems"])
     note(f"{runs} runs; {left} left out or missing")
     for problem in content["problems"]:

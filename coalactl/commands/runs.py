@@ -90,7 +90,7 @@ def _row(run: RunDirectory) -> dict[str, Any]:
     return {
         "run_dir": str(run.path),
         "status": state,
-        "setting": f"{status.preset} {status.method} seed {status.seed}".strip(),
+        "setting": f"{status.preset} {_method_told(run, status.method)} seed {status.seed}".strip(),
         "preset": status.preset,
         "method": status.method,
         "seed": status.seed,
@@ -101,6 +101,16 @@ def _row(run: RunDirectory) -> dict[str, Any]:
         "updated": status.updated,
         "last": dict(status.last),
     }
+
+
+def _method_told(run: RunDirectory, method: str) -> str:
+    """The method with its critic of the batch; as the status has it where the configuration is damaged."""
+    from coalactl.agents import names_of
+
+    try:
+        return " + ".join(names_of(run.read_config()))
+    except UserError:
+        return method
 
 
 def _print_table(rows: list[dict[str, Any]]) -> None:

@@ -23,7 +23,7 @@ Measure = Callable[[Group], PerSeed]
 
 
 class Source:
-    """One method's runs in one role: where a number comes from."""
+    """One method's runs in one role: where a number comes from; which of them, ``Setting.group`` decides."""
 
     def __init__(self, role: str, method: str) -> None:
         self.role, self.method = role, method
@@ -216,4 +216,5 @@ def _criterion(words: str, above: float | None, below: float | None, interval: s
 
 def _quantity(name: str, interval: Interval, values: PerSeed, *groups: Group) -> Quantity:
     runs = tuple(dict.fromkeys(run.name for group in groups for run in group.runs))
-    return Quantity(name, interval, dict(values), runs)
+    agents = {group.agents.name: group.agents for group in groups}
+    return Quantity(name, interval, dict(values), runs, tuple(agents.values()))

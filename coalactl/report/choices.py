@@ -7,7 +7,7 @@ import re
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
-from coalactl.agents import agents_of
+from coalactl.agents import NO_CRITIC, Agents, agents_with
 from coalactl.errors import UserError
 from coalactl.presets import read_text, shipped_presets
 from coalactl.report.configurations import in_words, own_keys, run_keys
@@ -65,6 +65,13 @@ TABLE_7: Mapping[str, Mapping[str, Mapping[str, Any]]] = {
         "lola-dice": {"meta.learning_rate": 0.03},
     },
 }
+# Settings of ours that the paper does not have: what comes to the paper's algorithm, and why there is another.
+OURS: Mapping[str, Any] = {"meta.batch_critic": NO_CRITIC, "meta.episode_lambda": 1.0}
+_WHY = {
+    "meta.batch_critic": "our addition: a critic of all that the batch holds, for less noise in the future part",
+    "meta.episode_lambda": "our addition: below 1 the critic of the batch stands for what was earned; 1 is unbiased",
+}
+_NOT_PRINTED = "not in the paper"
 _LINE = re.compile(r"""^(?P<key>[a-z_]+)\s*=.*?#\s*(?P<words>(?:our choice|OPEN|our addition)\b.*)$""")
 
 
@@ -87,9 +94,12 @@ def _plain(name: str, title: str, columns: tuple[str, ...], rows: Sequence[tuple
 def _hyperparameters(settings: Sequence[Setting]) -> Table:
     others = [setting for setting in settings if not setting.is_analytical and setting.game != "cleanup-lite"]
     groups = groups_of(others)
-    used = {f"{setting.name}: {group.label}": own_keys(setting.config, group.agents) for setting, group in groups}
+    used = {
+        f"{setting.name}: {group.label}": _used(own_keys(setting.config, group.agents), group.agents)
+        for setting, group in groups
+    }
     rows = []
-    for key, printed in TABLE_4.items():
+    for key, printed in {**TABLE_4, **dict.fromkeys(OURS, _NOT_PRINTED)}.items():
         cells = [in_words(values[key]) if key in values else "–" for values in used.values()]
         rows.append((key, in_words(printed), *cells))
     return _plain(
@@ -106,11 +116,12 @@ def _hyperparameters_of_cleanup(settings: Sequence[Setting]) -> Table:
     for setting in settings:
         for role in [role for role in roles_of(setting)[:1] if role in TABLE_7]:
             for label, group in setting.groups.items():
-                used = own_keys(group.runs[0].config, group.agents)
+                used = _used(own_keys(group.runs[0].config, group.agents), group.agents)
                 printed = {**TABLE_4, **TABLE_7[role][""], **TABLE_7[role].get(group.method, {})}
+                printed |= dict.fromkeys(OURS, _NOT_PRINTED)
                 rows += [
                     (setting.name, label, key, in_words(used[key]) if key in used else "–", in_words(printed[key]))
-                    for key in TABLE_4
+                    for key in (*TABLE_4, *OURS)
                 ]
     return _plain(
         "cleanup-hyperparameters",
@@ -158,8 +169,8 @@ def _differences(settings: Sequence[Setting]) -> Table:
     for setting in settings:
         for role in roles_of(setting)[:1]:
             for label, group in setting.groups.items():
-                values = run_keys(setting.config, group.agents)
-                paper = _paper_keys(ROLES[role].presets[0], group.method)
+                values = _used(run_keys(setting.config, group.agents), group.agents)
+                paper = {**OURS, **_paper_keys(ROLES[role].presets[0], group.method)}
                 rows += [
                     (setting.name, label, key, in_words(values[key]), in_words(paper[key]))
                     for key in values
@@ -180,8 +191,12 @@ def _paper_keys(preset: str, method: str) -> dict[str, Any]:
     config = shipped_run(preset, method)
     if not config:
         return {}
-    found = agents_of(config)
-    return run_keys(config, next((agents for agents in found if agents.method == method), found[0]))
+    return run_keys(config, agents_with(config, method))
+
+
+def _used(values: Mapping[str, Any], agents: Agents) -> dict[str, Any]:
+    """Without what is read with a critic of the batch alone, of agents that have none."""
+    return {key: value for key, value in values.items() if agents.critic != NO_CRITIC or key != "meta.episode_lambda"}
 
 
 def _merged(rows: Sequence[tuple[str, ...]]) -> list[tuple[str, ...]]:
@@ -189,24 +204,34 @@ def _merged(rows: Sequence[tuple[str, ...]]) -> list[tuple[str, ...]]:
     merged: dict[tuple[str, ...], list[str]] = {}
     for setting, method, *rest in rows:
         merged.setdefault((setting, *rest), []).append(method)
-    return [(setting, ", ".join(methods), *rest) for (setting, *rest), methods in merged.items()]
+    return [(setting, "; ".join(methods), *rest) for (setting, *rest), methods in merged.items()]
 
 
 def _open_points(settings: Sequence[Setting]) -> Table:
     rows: dict[tuple[str, ...], list[str]] = {}
     for setting in settings:
         for role in roles_of(setting)[:1]:
-            values = run_keys(setting.config, next(iter(setting.groups.values())).agents)
-            for key, words in open_points(ROLES[role].presets[0]).items():
-                if key in values:
-                    rows.setdefault((key, in_words(values[key]), words), []).append(setting.name)
+            points = {**_WHY, **open_points(ROLES[role].presets[0])}
+            for row, methods in _taken(setting, points).items():
+                told = "" if len(methods) == len(setting.groups) else f" ({'; '.join(methods)})"
+                rows.setdefault(row, []).append(f"{setting.name}{told}")
     return _plain(
         "open-choices",
         "Points that the paper leaves open, and what was taken",
         ("key", "value", "why", "settings"),
-        [(*row, ", ".join(names)) for row, names in sorted(rows.items())],
+        [(*row, "; ".join(names)) for row, names in sorted(rows.items())],
         "From the comments of the presets; docs/algorithm.md has those that are no setting.",
     )
+
+
+def _taken(setting: Setting, points: Mapping[str, str]) -> dict[tuple[str, ...], list[str]]:
+    """The methods of a setting by the value that they have taken: (key, value, why)."""
+    found: dict[tuple[str, ...], list[str]] = {}
+    for label, group in setting.groups.items():
+        values = _used(run_keys(setting.config, group.agents), group.agents)
+        for key in filter(values.__contains__, points):
+            found.setdefault((key, in_words(values[key]), points[key]), []).append(label)
+    return found
 
 
 def open_points(preset: str) -> dict[str, str]:

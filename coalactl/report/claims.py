@@ -11,6 +11,7 @@ import math
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any, Literal, NamedTuple
 
+from coalactl.agents import NO_CRITIC, Agents
 from coalactl.report.roles import ROLES, Case, cases
 from coalactl.report.settings import Setting
 from coalactl.report.statistics import Interval
@@ -25,6 +26,13 @@ class Quantity(NamedTuple):
     interval: Interval
     values: Mapping[int, float]
     runs: tuple[str, ...]
+    agents: tuple[Agents, ...]
+    """Whose it is, each method with or without a critic of the batch once."""
+
+    @property
+    def methods(self) -> tuple[str, ...]:
+        """Whose it is, in words."""
+        return tuple(agents.name for agents in self.agents)
 
 
 class Check(NamedTuple):
@@ -63,6 +71,23 @@ class Judgement(NamedTuple):
     case: Case
     verdict: Verdict
     outcomes: tuple[Outcome, ...]
+    beside: tuple[tuple[Agents, Outcome], ...] = ()
+    """What checks come to with other agents: a method's with a critic of the batch, where it is judged without, or the
+    other way round. No part of the verdict."""
+
+    @property
+    def judged_on(self) -> str:
+        """``COALA-PG with batch critic``, or without one where that could be mistaken; empty where nothing has one."""
+        agents = [agents for outcome in self.outcomes if outcome.quantity for agents in outcome.quantity.agents]
+        with_critic = [f"{one.method.upper()} with batch critic" for one in agents if one.critic != NO_CRITIC]
+        others = {other.method for other, _ in self.beside}
+        without = [f"{one.method.upper()} without batch critic" for one in agents if one.method in others]
+        return next(iter((*with_critic, *without)), "")
+
+    @property
+    def line(self) -> str:
+        """The claim, and which runs it was judged on."""
+        return f"{self.claim.text} (here: {self.judged_on})" if self.judged_on else self.claim.text
 
 
 def judge_all(claims: Sequence[Claim], settings: Sequence[Setting]) -> Iterator[Judgement]:
@@ -75,7 +100,17 @@ def judge_all(claims: Sequence[Claim], settings: Sequence[Setting]) -> Iterator[
 def judge(claim: Claim, case: Case) -> Judgement:
     """The verdict of a claim from the runs of a case."""
     outcomes = tuple(_outcome(check, case) for check in claim.checks)
-    return Judgement(claim, case, _verdict([outcome.verdict for outcome in outcomes]), outcomes)
+    verdict = _verdict([outcome.verdict for outcome in outcomes])
+    return Judgement(claim, case, verdict, outcomes, tuple(_beside(case, outcomes)))
+
+
+def _beside(case: Case, outcomes: Sequence[Outcome]) -> Iterator[tuple[Agents, Outcome]]:
+    other_case = case._replace(settings={role: setting.beside() for role, setting in case.settings.items()})
+    for outcome in outcomes:
+        other = _outcome(outcome.check, other_case)
+        judged = outcome.quantity.methods if outcome.quantity else ()
+        agents = other.quantity.agents if other.quantity else ()
+        yield from [(one, other) for one in agents if one.name not in judged][:1]
 
 
 def _outcome(check: Check, case: Case) -> Outcome:
@@ -113,13 +148,17 @@ def _verdict(found: Sequence[Verdict]) -> Verdict:
 
 def as_json(judgement: Judgement) -> dict[str, Any]:
     """A judgement as ``claims.json`` holds it; what is not finite is null."""
-    return {
+    told: dict[str, Any] = {
         "figure": judgement.claim.figure,
         "setting": judgement.case.name,
         "claim": judgement.claim.text,
         "verdict": judgement.verdict,
         "checks": [_check_json(outcome) for outcome in judgement.outcomes],
     }
+    if judgement.judged_on:
+        told["judged_on"] = judgement.judged_on
+        told["beside"] = [_check_json(outcome) for _, outcome in judgement.beside]
+    return told
 
 
 def _check_json(outcome: Outcome) -> dict[str, Any]:
@@ -140,6 +179,7 @@ def _check_json(outcome: Outcome) -> dict[str, Any]:
         "low": _finite(interval.low),
         "high": _finite(interval.high),
         "seeds": interval.seeds,
+        "methods": list(quantity.methods),
         "values": {str(seed): _finite(value) for seed, value in quantity.values.items()},
         "runs": list(quantity.runs),
     }

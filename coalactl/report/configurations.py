@@ -34,7 +34,7 @@ def setting_keys(config: Mapping[str, Any]) -> dict[str, Any]:
     found = agents_of(config)
     if len(found) == 1:
         return {**shared, "population.meta": meta_agents(config)}
-    pool = " + ".join(f"{len(agents.numbers)} {agents.method}" for agents in found)
+    pool = " + ".join(f"{len(agents.numbers)} {agents.name}" for agents in found)
     values = {
         f"population.meta.{place}.{key}": value
         for place, agents in enumerate(found)

@@ -7,15 +7,17 @@ from collections.abc import Iterable, Iterator
 import numpy as np
 import pandas as pd
 
+from coalactl.agents import NO_CRITIC
 from coalactl.report.balance_claims import ESTIMATORS, column_of
 from coalactl.report.evaluations import within
-from coalactl.report.figures import BLUE, METHOD_COLOURS, METHOD_DASHES, Figure, Line, Panel
+from coalactl.report.figures import LOOKS, OTHER_LOOK, Figure, Line, Look, Panel
 from coalactl.report.roles import BALANCE_ROLES, Case
 from coalactl.report.settings import Group, Setting
 from coalactl.report.statistics import t_band
 
 _SMOOTHING = 40
-_METHODS = ("coala-pg", "batch-unaware", "m-fos", "lola-dice")
+_DOTTED = {method: LOOKS[method, NO_CRITIC]._replace(dashes=":") for method in ("coala-pg", "m-fos")}
+"""A method in another pool, beside the same in the figure's."""
 BANDS = "Mean over seeds with its 95% t-interval; thin lines are seeds"
 REWARD = "reward per step"
 
@@ -55,7 +57,7 @@ def mixed_pool(case: Case) -> Figure | None:
     among = list(curves_of(setting, "reward_vs_meta"))
     control = without.group("coala-pg") if without else None
     if control is not None:
-        among += _curve(control, "reward_vs_meta", "coala-pg, no naive agents", BLUE, ":")
+        among += _curve(control, "reward_vs_meta", "coala-pg, no naive agents", _DOTTED["coala-pg"])
     panels = (
         panel_of("among meta agents", REWARD, among),
         panel_of("against naive learners", REWARD, list(curves_of(setting, "reward_vs_naive"))),
@@ -71,7 +73,7 @@ def two_methods(case: Case) -> Figure | None:
     among = list(curves_of(setting, "reward_vs_meta"))
     control = alone.group("m-fos") if alone else None
     if control is not None:
-        among += _curve(control, "reward_vs_meta", "m-fos, alone in its pool", METHOD_COLOURS["m-fos"], ":")
+        among += _curve(control, "reward_vs_meta", "m-fos, alone in its pool", _DOTTED["m-fos"])
     panels = (
         panel_of("among meta agents", REWARD, among),
         panel_of("against naive learners", REWARD, list(curves_of(setting, "reward_vs_naive"))),
@@ -106,7 +108,7 @@ def _ratios(group: Group) -> Iterator[Line]:
     for estimator in ESTIMATORS:
         curve = group.curve(column_of(estimator))
         if not curve.empty:
-            line = _line(curve.apply(np.log), estimator, METHOD_COLOURS[estimator], METHOD_DASHES.get(estimator, "-"))
+            line = _line(curve.apply(np.log), estimator, LOOKS[estimator, NO_CRITIC])
             seeds = None if line.seeds is None else np.exp(line.seeds)
             estimate, low, high = (np.exp(values) for values in (line.estimate, line.low, line.high))
             yield line._replace(estimate=estimate, low=low, high=high, seeds=seeds)
@@ -138,26 +140,29 @@ def _window(iterations: int) -> int:
 
 
 def _groups(setting: Setting) -> Iterator[Group]:
-    methods = dict.fromkeys((*_METHODS, *(group.method for group in setting.groups.values())))
-    for method in methods:
-        group = setting.group(method)
-        if group is not None:
-            yield group
+    """Each method, with a critic of the batch and without, in the order of legends."""
+    found = {(group.method, group.critic): group for group in setting.variants()}
+    yield from (
+        found[variant] for variant in (*filter(found.__contains__, LOOKS), *sorted(found.keys() - LOOKS.keys()))
+    )
+
+
+def _look(group: Group) -> Look:
+    return LOOKS.get((group.method, group.critic), OTHER_LOOK)
 
 
 def curves_of(setting: Setting, column: str) -> Iterator[Line]:
     """A measure of every method over training."""
     for group in _groups(setting):
-        colour, dashes = METHOD_COLOURS.get(group.method, "#767676"), METHOD_DASHES.get(group.method, "-")
-        yield from _curve(group, column, group.label, colour, dashes)
+        yield from _curve(group, column, group.label, _look(group))
 
 
-def _curve(group: Group, column: str, label: str, colour: str, dashes: str) -> Iterator[Line]:
+def _curve(group: Group, column: str, label: str, look: Look) -> Iterator[Line]:
     curve = group.curve(column)
     if not curve.empty:
         window = _window(int(curve.index.max()) + 1)
         steps = max(1, round(window / max(1, int(curve.index[1] - curve.index[0]) if len(curve) > 1 else 1)))
-        yield _line(curve.interpolate().rolling(steps, center=True, min_periods=1).mean(), label, colour, dashes)
+        yield _line(curve.interpolate().rolling(steps, center=True, min_periods=1).mean(), label, look)
 
 
 def _common_evaluation(setting: Setting) -> str | None:
@@ -175,11 +180,10 @@ def episodes_of(setting: Setting, metric: str, evaluation: str | None = None) ->
     for group in _groups(setting):
         rows = group.within(metric) if evaluation is None else group.evaluated(evaluation, metric)
         if not rows.empty:
-            colour, dashes = METHOD_COLOURS.get(group.method, "#767676"), METHOD_DASHES.get(group.method, "-")
-            yield _line(rows.set_axis(rows.index + 1), group.label, colour, dashes)
+            yield _line(rows.set_axis(rows.index + 1), group.label, _look(group))
 
 
-def _line(rows: pd.DataFrame, label: str, colour: str, dashes: str) -> Line:
+def _line(rows: pd.DataFrame, label: str, look: Look) -> Line:
     values = rows.to_numpy(float)
     band = t_band(values)
-    return Line(label, colour, rows.index.to_numpy(float), band[:, 0], band[:, 1], band[:, 2], dashes, values)
+    return Line(label, look.colour, rows.index.to_numpy(float), band[:, 0], band[:, 1], band[:, 2], look.dashes, values)

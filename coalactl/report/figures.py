@@ -24,9 +24,30 @@ Numbers = NDArray[np.float64]
 BLUE, ORANGE, GREEN, PINK, SKY, AMBER, GREY, BLACK = (
     *("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#56B4E9", "#E69F00", "#767676", "#000000"),
 )
-# Exact shaping has COALA-PG's colour: it is what COALA-PG estimates.
-METHOD_COLOURS = {"coala-pg": BLUE, "shaping": BLUE, "m-fos": ORANGE, "batch-unaware": GREEN, "lola-dice": PINK}
-METHOD_DASHES = {"m-fos": "--", "batch-unaware": "-."}
+Dashes = str | tuple[int, tuple[int, ...]]
+DASH_DOT_DOT = (0, (5, 1, 1, 1, 1, 1))
+
+
+class Look(NamedTuple):
+    """How a line is drawn."""
+
+    colour: str
+    dashes: Dashes = "-"
+
+
+# By method and its critic of the batch, in the order of legends. Solid lines differ in grey by their lightness. Exact
+# shaping (blue in its figures) is what COALA-PG estimates.
+LOOKS: Mapping[tuple[str, str], Look] = {
+    ("coala-pg", "play"): Look(BLACK),
+    ("coala-pg", "measures"): Look(BLACK, ":"),
+    ("coala-pg", "none"): Look(BLUE),
+    ("batch-unaware", "none"): Look(GREEN, "-."),
+    ("m-fos", "play"): Look(AMBER, DASH_DOT_DOT),
+    ("m-fos", "measures"): Look(AMBER, ":"),
+    ("m-fos", "none"): Look(ORANGE, "--"),
+    ("lola-dice", "none"): Look(PINK),
+}
+OTHER_LOOK = Look(GREY)
 
 _COLUMN, _PAGE, _HEIGHT, _LEGEND_ROW = 3.35, 6.9, 2.25, 0.17
 _MOST_BESIDE = 3
@@ -63,7 +84,7 @@ class Line(NamedTuple):
     estimate: Numbers
     low: Numbers
     high: Numbers
-    dashes: str = "-"
+    dashes: Dashes = "-"
     seeds: Numbers | None = None
 
 
@@ -108,7 +129,9 @@ def render(figure: Figure, formats: Sequence[str]) -> Mapping[str, bytes]:
 
     count = len(figure.panels)
     labels = [[line.label for line in panel.lines] for panel in figure.panels]
-    shared = all(own == labels[0] for own in labels)
+    # One legend, where a panel has all lines.
+    fullest = max(range(count), key=lambda place: len(labels[place]))
+    shared = all(set(own) <= set(labels[fullest]) for own in labels)
     columns = [_legend_columns(own, _LEGEND_ROOM[0 if shared and count > 1 else count]) for own in labels]
     rows = max(-(-len(own) // fitting) for own, fitting in zip(labels, columns, strict=True))
     with mpl.rc_context({**mpl.rcParamsDefault, **_STYLE, "backend": "agg"}):
@@ -123,7 +146,7 @@ def render(figure: Figure, formats: Sequence[str]) -> Mapping[str, bytes]:
             if not shared:
                 _legend(axes, axes, "upper center", fitting, bbox_to_anchor=(0.5, -0.22))
         if shared:
-            _legend(canvas, drawn[0], "outside lower center", columns[0])
+            _legend(canvas, drawn[fullest], "outside lower center", columns[fullest])
         return {name: _bytes(canvas, name) for name in formats}
 
 

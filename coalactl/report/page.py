@@ -11,7 +11,7 @@ from coalactl.report.building import Report, run_provenance
 from coalactl.report.claims import Judgement, Outcome
 from coalactl.report.figures import Figure
 from coalactl.report.tables import Table
-from coalactl.report.verdicts import VERDICTS, command, counts, numbers
+from coalactl.report.verdicts import VERDICTS, beside, command, counts, numbers
 
 _LONG = 24
 _MARKS = dict(zip(VERDICTS, ("yes", "partly", "no", "open"), strict=True))
@@ -82,7 +82,7 @@ def sections(report: Report, figures: Sequence[Figure], drawings: Mapping[str, b
 
 def _claims(judgements: Sequence[Judgement]) -> Iterator[str]:
     rows = [
-        (_text(one.claim.figure), _mark(one.verdict), _text(f"{one.claim.text}."), _text(one.case.name or "–"))
+        (_text(one.claim.figure), _mark(one.verdict), _text(f"{one.line}."), _text(one.case.name or "–"))
         for one in judgements
     ]
     yield _grid(("figure", "verdict", "claim", "setting"), rows)
@@ -94,20 +94,21 @@ def _claims(judgements: Sequence[Judgement]) -> Iterator[str]:
     for judgement in judgements:
         where = f" in {judgement.case.name}" if judgement.case.name else ""
         yield f"<details><summary>{_text(judgement.claim.figure)}: criteria and numbers{_text(where)}</summary>"
-        checks = [_check(outcome) for outcome in judgement.outcomes]
+        checks = [_check(outcome.check.criterion, outcome, _mark(outcome.verdict)) for outcome in judgement.outcomes]
+        checks += [_check(words, outcome, f"({outcome.verdict})") for words, outcome in beside(judgement)]
         yield _grid(("criterion", "estimate", "seeds", "verdict", "every seed"), checks)
         if remedy := command(judgement):
             yield f"<p>To test what is missing: <code>{_text(remedy)}</code></p>"
         yield "</details>"
 
 
-def _check(outcome: Outcome) -> tuple[str, ...]:
+def _check(criterion: str, outcome: Outcome, verdict: str) -> tuple[str, ...]:
     estimate, seeds = numbers(outcome)
     values = outcome.quantity.values if outcome.quantity else {}
     told = (
         ", ".join(f"{seed}: {value:.3g}" for seed, value in values.items()) if len(values) <= _LONG else "claims.json"
     )
-    return _text(outcome.check.criterion), _text(estimate), seeds, _mark(outcome.verdict), _text(told)
+    return _text(criterion), _text(estimate), seeds, verdict, _text(told)
 
 
 def _figures(figures: Sequence[Figure], drawings: Mapping[str, bytes]) -> Iterator[str]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any, NamedTuple
 
-from coalactl.agents import meta_agents, method_of
+from coalactl.agents import meta_agents, method_of, names_of
 from coalactl.report.configurations import scheduled
 from coalactl.report.settings import Setting
 
@@ -107,8 +107,8 @@ def _naive_shares(config: Config) -> list[float]:
 
 
 def _one_method(config: Config) -> bool:
-    """Methods are compared between pools, each with one of them."""
-    return "+" not in method_of(config)
+    """Methods are compared between pools, each with one of them, with a critic of the batch or without."""
+    return len(names_of(config)) == 1
 
 
 def _both(config: Config) -> bool:

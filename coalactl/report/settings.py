@@ -10,7 +10,7 @@ from typing import Any, NamedTuple
 
 import pandas as pd
 
-from coalactl.agents import Agents, method_of
+from coalactl.agents import NO_CRITIC, Agents, agents_with, method_of
 from coalactl.errors import UserError
 from coalactl.presets import read_preset, shipped_presets
 from coalactl.report.configurations import as_run, in_words, own_keys, setting_keys
@@ -18,6 +18,8 @@ from coalactl.report.evaluations import within
 from coalactl.report.reading import Run
 
 _MOST_NAMED = 3
+# Claims on others are on what the paper printed: their runs with a critic of the batch are shown, and judge nothing.
+_JUDGED_WITH_CRITIC = ("coala-pg",)
 
 
 @dataclass(frozen=True)
@@ -32,6 +34,11 @@ class Group:
     def method(self) -> str:
         """How its agents learn."""
         return self.agents.method
+
+    @property
+    def critic(self) -> str:
+        """Its agents' critic of the batch, or ``none``."""
+        return self.agents.critic
 
     @property
     def seeds(self) -> tuple[int, ...]:
@@ -107,12 +114,40 @@ class Setting(NamedTuple):
         """The name of its environment."""
         return str(self.config["environment"].get("name", ""))
 
+    def variants(self) -> tuple[Group, ...]:
+        """Each method with each critic of the batch; of several values of its own those with the most seeds, newest."""
+        found: dict[tuple[str, str], Group] = {}
+        for group in sorted(self.groups.values(), key=_weight):
+            found[group.method, group.critic] = group
+        return tuple(found.values())
+
     def group(self, method: str) -> Group | None:
-        """The method's runs; where it was trained with several values, those with the most seeds, newest first."""
-        found = [group for group in self.groups.values() if group.method == method]
-        newest = [str(group.runs[-1].provenance.get("started", "")) for group in found]
-        ranked = sorted(zip(found, newest, strict=True), key=lambda pair: (len(pair[0].seeds), pair[1]))
-        return ranked[-1][0] if ranked else None
+        """The runs that a method is judged by.
+
+        Of COALA-PG those with the critic of the batch that the setting's preset has, or others where there are none of
+        these. Of other methods those without one.
+        """
+        found = [group for group in self.variants() if group.method == method]
+        if method not in _JUDGED_WITH_CRITIC:
+            return next((group for group in found if group.critic == NO_CRITIC), None)
+        wanted = _critic_of(self.preset, method) if len(found) > 1 else ""
+        return max(found, key=lambda group: (group.critic == wanted, _weight(group)), default=None)
+
+    def beside(self) -> Setting:
+        """The same without the runs that a method is judged by, where it has others with another critic, or none."""
+        variants = self.variants()
+        judged = {method: self.group(method) for method in _JUDGED_WITH_CRITIC}
+        hidden = {
+            (method, group.critic)
+            for method, group in judged.items()
+            if group is not None and sum(other.method == method for other in variants) > 1
+        }
+        kept = {label: group for label, group in self.groups.items() if (group.method, group.critic) not in hidden}
+        return self._replace(groups=kept)
+
+
+def _weight(group: Group) -> tuple[int, str]:
+    return len(group.seeds), str(group.runs[-1].provenance.get("started", ""))
 
 
 def group_runs(runs: Sequence[Run]) -> tuple[Setting, ...]:
@@ -160,19 +195,21 @@ def shipped_run(preset: str, method: str) -> dict[str, Any]:
     return {}
 
 
+def _critic_of(preset: str, method: str) -> str:
+    """The critic of the batch that a shipped preset has for a method; ``none`` where there is no such preset."""
+    return agents_with(shipped_run(preset, method), method).critic
+
+
 def _groups(runs: Sequence[Run]) -> Iterator[Group]:
     variants: dict[tuple[str, str], list[tuple[Agents, Run]]] = {}
     for run in runs:
         for agents, part in run.by_agents():
-            variants.setdefault((agents.method, _key(own_keys(run.config, agents))), []).append((agents, part))
-    methods = [method for method, _ in variants]
-    values = {key: own_keys(members[0][1].config, members[0][0]) for key, members in variants.items()}
-    common = _common(list(values.values()))
-    for (method, key), members in sorted(variants.items(), key=lambda item: item[0]):
-        own = values[method, key]
-        other = [f"{name.rpartition('.')[2]} {in_words(own[name])}" for name in own if name not in common]
-        words = ", ".join(word for word in other if not word.startswith("method "))
-        label = f"{method} ({words})" if methods.count(method) > 1 else method
+            variants.setdefault((agents.name, _key(own_keys(run.config, agents))), []).append((agents, part))
+    values = {variant: own_keys(members[0][1].config, members[0][0]) for variant, members in variants.items()}
+    for (name, key), members in sorted(variants.items(), key=lambda item: item[0]):
+        own, common = values[name, key], _common([values[variant] for variant in variants if variant[0] == name])
+        words = ", ".join(f"{place.rpartition('.')[2]} {in_words(own[place])}" for place in own if place not in common)
+        label = f"{name} ({words})" if words else name
         yield Group(label, members[0][0], tuple(sorted((run for _, run in members), key=lambda run: run.seeds)))
 
 

@@ -27,6 +27,13 @@ def counts(judgements: Sequence[Judgement]) -> dict[str, int]:
     return {verdict: found.count(verdict) for verdict in VERDICTS}
 
 
+def in_one_line(judgement: Judgement) -> str:
+    """Figure, verdict, setting and, where it could be mistaken, which runs were judged."""
+    where = judgement.case.name or "-"
+    told = f"; {judgement.judged_on}" if judgement.judged_on else ""
+    return f"{judgement.claim.figure:<4} {judgement.verdict:<15} {where}{told}"
+
+
 def to_markdown(judgements: Sequence[Judgement]) -> str:
     """An overview, then each claim with its checks."""
     lines = [
@@ -37,9 +44,7 @@ def to_markdown(judgements: Sequence[Judgement]) -> str:
         "| figure | verdict | setting | claim |",
         "| --- | --- | --- | --- |",
     ]
-    lines += [
-        f"| {one.claim.figure} | **{one.verdict}** | {one.case.name or '–'} | {one.claim.text} |" for one in judgements
-    ]
+    lines += [f"| {one.claim.figure} | **{one.verdict}** | {one.case.name or '–'} | {one.line} |" for one in judgements]
     for judgement in judgements:
         lines += ["", *_section(judgement)]
     return "\n".join(lines) + "\n"
@@ -49,16 +54,25 @@ def _section(judgement: Judgement) -> Iterator[str]:
     where = f" ({judgement.case.name})" if judgement.case.name else ""
     yield f"## {judgement.claim.figure}: {judgement.verdict}{where}"
     yield ""
-    yield f"{judgement.claim.text}."
+    yield f"{judgement.line}."
     yield ""
     yield "| criterion | estimate | seeds | verdict |"
     yield "| --- | --- | --- | --- |"
     for outcome in judgement.outcomes:
         estimate, seeds = numbers(outcome)
         yield f"| {outcome.check.criterion} | {estimate} | {seeds} | {outcome.verdict} |"
+    for criterion, outcome in beside(judgement):
+        estimate, seeds = numbers(outcome)
+        yield f"| {criterion} | {estimate} | {seeds} | ({outcome.verdict}) |"
     if remedy := command(judgement):
         yield ""
         yield f"To test what is missing: `{remedy}`."
+
+
+def beside(judgement: Judgement) -> Iterator[tuple[str, Outcome]]:
+    """What is told beside a verdict and is no part of it, with its criterion."""
+    for agents, outcome in judgement.beside:
+        yield f"no part of the verdict, {agents.name}: {outcome.check.criterion}", outcome
 
 
 def numbers(outcome: Outcome) -> tuple[str, str]:

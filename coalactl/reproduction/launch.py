@@ -8,6 +8,7 @@ from pathlib import Path
 from coalactl.errors import ExitCode, UserError
 from coalactl.output import emit, emit_json, note
 from coalactl.report.claims import Judgement
+from coalactl.report.verdicts import in_one_line
 from coalactl.reproduction.costs import describe
 from coalactl.reproduction.figures import Figure, parts_of
 from coalactl.reproduction.request import ReproduceRequest
@@ -127,7 +128,7 @@ def _tell(request: ReproduceRequest, judgements: Sequence[Judgement], failures: 
         )
     elif not request.quiet:
         for judgement in ours:
-            emit(f"{judgement.claim.figure:<4} {judgement.verdict:<15} {judgement.case.name or '-'}")
+            emit(in_one_line(judgement))
         emit(str(page))
     missed = sorted({judgement.claim.figure for judgement in ours if judgement.verdict == "not reproduced"})
     if missed and not failures:

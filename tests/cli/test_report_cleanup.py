@@ -112,7 +112,7 @@ def test_measures_of_cleanup_have_a_table_of_their_own(coalactl: Command) -> Non
     with Path("report/tables/cleanup-hyperparameters.csv").open(encoding="utf-8") as file:
         rows = [row for row in csv.DictReader(file) if row["key"] == "meta.learning_rate"]
     printed = {
-        (row["setting"].partition(",")[0], method): row["paper"] for row in rows for method in row["method"].split(", ")
+        (row["setting"].partition(",")[0], method): row["paper"] for row in rows for method in row["method"].split("; ")
     }
     assert printed == {
         **{("cleanup-shaping", method): "0.003" if method == "m-fos" else "0.001" for method in METHODS},

@@ -153,6 +153,7 @@ def test_a_training_tells_of_each_method(train: Command, coalactl: Command) -> N
     pool = 'population.meta=[{method="coala-pg",count=2},{method="m-fos"}]'
     write_network()
     sizes = [word for key, value in SIZES.items() for word in ("--set", f"{key}={value}")]
+    sizes += ["--set", "meta.batch_critic=none"]
     result = train(*sizes, "--set", pool, "--iterations", "2", "--seeds", "2", "--out", "mixed", "--json")
     assert result.code == 0, result.err
     for seed, told in enumerate(result.json["runs"]):

@@ -18,7 +18,7 @@ from report_runs import INNER_EPISODES, analytical_run, sequence_pack
 
 from coalactl.report.building import build
 from coalactl.report.checking import compare
-from coalactl.report.figures import METHOD_COLOURS, Figure, Line, Panel, render
+from coalactl.report.figures import LOOKS, Figure, Line, Panel, render
 from coalactl.report.paper_claims import CLAIMS
 from coalactl.report.paper_figures import DRAWINGS, figures_of
 from coalactl.report.statistics import t_band, t_interval
@@ -118,11 +118,11 @@ def test_figures_are_drawn_in_all_formats_and_are_not_empty(runs: Path) -> None:
 def test_panels_that_are_compared_have_one_scale(one_scale: bool) -> None:
     """The left panel's line lies at 1 and the right one's at 100: lower by eye only where the scale is the same."""
     x = np.arange(3.0)
-    lines = [Line("line", METHOD_COLOURS["m-fos"], x, *[np.full(3, level)] * 3) for level in (1.0, 100.0)]
+    lines = [Line("line", LOOKS["m-fos", "none"].colour, x, *[np.full(3, level)] * 3) for level in (1.0, 100.0)]
     panels = tuple(Panel("", "x", "y", (line,), log_y=True) for line in lines)
     drawn = render(Figure("name", "title", "", panels, one_scale), ("png",))
     pixels = matplotlib.image.imread(BytesIO(drawn["png"]))[..., :3]
-    rgb = [int(METHOD_COLOURS["m-fos"][place : place + 2], 16) / 255 for place in (1, 3, 5)]
+    rgb = [int(LOOKS["m-fos", "none"].colour[place : place + 2], 16) / 255 for place in (1, 3, 5)]
     rows = [np.nonzero((np.abs(half - rgb).max(-1) < 0.02).sum(1) > 200)[0] for half in np.split(pixels, 2, 1)]
     assert (rows[0].mean() > rows[1].mean() + 100) == one_scale
 
@@ -130,8 +130,7 @@ def test_panels_that_are_compared_have_one_scale(one_scale: bool) -> None:
 def test_a_method_has_one_colour_everywhere(runs: Path) -> None:
     lines = [line for figure in figures_of(build([runs]).judgements) for panel in figure.panels for line in panel.lines]
     for method in ("coala-pg", "m-fos"):
-        assert {line.colour for line in lines if line.label == method} == {METHOD_COLOURS[method]}
-    assert len(set(METHOD_COLOURS.values())) == len(METHOD_COLOURS) - 1  # exact shaping has COALA-PG's
+        assert {line.colour for line in lines if line.label == method} == {LOOKS[method, "none"].colour}
 
 
 @pytest.mark.usefixtures("runs")

@@ -64,14 +64,19 @@ def test_groups_are_of_figures_each_part_once() -> None:
         *("fig5a", "fig5b", "fig5c", "fig6", "fig7", "fig12", "fig13", "fig14", "h3")
     }
     assert [part.name for part in parts_of(named(["fig5b", "fig5a"]), Scale.QUICK)] == [
-        *("ipd-shaping-quick", "ipd-shaping-quick-lola")
+        "ipd-shaping-quick",
+        *(f"ipd-shaping-quick-{other}" for other in ("as-printed", "m-fos-critic", "lola")),
     ]
 
 
 @pytest.mark.parametrize("scale", list(Scale))
 @pytest.mark.parametrize("name", ["fig5a", "fig5b", "fig5c", "fig6", "fig7", "fig13", "fig14"])
 def test_lola_dice_is_trained_beside_the_other_methods_and_meets_whom_they_meet(name: str, scale: Scale) -> None:
-    parts = {part.name: part for part in FIGURES[name].parts(scale) if not part.name.startswith("ipd-meta-only")}
+    parts = {
+        part.name: part
+        for part in FIGURES[name].parts(scale)
+        if not part.name.startswith("ipd-meta-only") and "meta.batch_critic" not in part.settings
+    }
     of_lola = {part.name.removesuffix("-lola"): part for part in parts.values() if part.methods == ("lola-dice",)}
     others = {part.name: part for part in parts.values() if part not in of_lola.values()}
     assert {setting: (part.preset, part.naive_from) for setting, part in of_lola.items()} == {
@@ -80,6 +85,30 @@ def test_lola_dice_is_trained_beside_the_other_methods_and_meets_whom_they_meet(
     for setting, part in of_lola.items():
         fewer = scale is Scale.QUICK and setting.startswith("cleanup")
         assert part.seeds == others[setting].seeds[: 3 if fewer else 5], setting
+
+
+@pytest.mark.parametrize(
+    ("name", "beside"),
+    [
+        *((name, {("coala-pg", "none"), ("m-fos", "play")}) for name in ("fig5a", "fig5b")),
+        ("fig5c", {("coala-pg", "none")}),
+    ],
+)
+def test_with_and_without_a_critic_of_the_batch_methods_have_the_same_seeds(
+    name: str, beside: set[tuple[str, str]]
+) -> None:
+    """Beside what the preset has: COALA-PG as printed, and M-FOS with COALA-PG's critic."""
+    preset, *others = (part for part in FIGURES[name].parts(Scale.QUICK) if "lola" not in part.name)
+    found = set()
+    for part in others:
+        if "population.p_naive" not in part.settings:
+            (trial,) = plan(sweep_of(part, Path("out")))
+            assert (part.preset, part.seeds) == (preset.preset, preset.seeds)
+            found.add((trial.method, trial.experiment.meta.batch_critic))
+    assert found == beside
+    assert preset.seeds == tuple(range(100, 110))
+    baselines = [trial for trial in plan(sweep_of(preset, Path("out"))) if trial.method != "coala-pg"]
+    assert {trial.experiment.meta.batch_critic for trial in baselines} == {"none"}
 
 
 @pytest.mark.usefixtures("small")
@@ -313,10 +342,13 @@ def test_mistakes_end_in_one_line_and_write_nothing(coalactl: Command, arguments
 
 def test_ls_tells_what_each_figure_takes(coalactl: Command) -> None:
     rows = {(row["figure"], row["scale"]): row for row in coalactl("reproduce", "ls", "--json").json}
-    assert rows["fig5a", "quick"]["runs"] == 4 * 5
+    # Three methods, COALA-PG as printed, M-FOS with a critic of the batch; LOLA-DiCE.
+    assert rows["fig5a", "quick"]["runs"] == 5 * 10 + 5
     assert rows["fig5a", "paper"]["runs"] == 3 * 24 * 3 + 4 * 5
-    # 120 iterations of 8 meta-episodes, 16 trajectories, 20 inner episodes of 10 steps, 20 runs.
-    assert rows["fig5a", "quick"]["steps"] == 120 * 8 * 16 * 20 * 10 * 20
+    assert rows["fig12", "quick"]["runs"] == 3 * 10
+    assert rows["h3", "quick"]["runs"] == 10 + 3 * 10
+    # 120 iterations of 8 meta-episodes, 16 trajectories, 20 inner episodes of 10 steps, 55 runs.
+    assert rows["fig5a", "quick"]["steps"] == 120 * 8 * 16 * 20 * 10 * 55
     assert rows["fig4a", "both"]["steps"] is None
     shown = coalactl("reproduce", "ls").out
     assert all(name in shown for name in FIGURES)
