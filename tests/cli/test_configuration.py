@@ -147,12 +147,19 @@ def test_every_value_of_a_preset_has_its_source_beside_it(preset) -> None:
 
 def test_the_quick_presets() -> None:
     shaping, mixed = resolved("ipd-shaping-quick").experiment, resolved("ipd-mixed-quick").experiment
-    assert (shaping.rollout.meta_batch_size, shaping.meta.learning_rate, shaping.run.iterations) == (8, 1e-3, 120)
+    assert (shaping.rollout.meta_batch_size, shaping.meta.batch_critic, shaping.run.iterations) == (16, "play", 120)
     assert shaping.run.checkpoint_every == 20
     assert (mixed.population.meta, mixed.population.p_naive, mixed.population.stratified) == (4, 0.75, True)
-    assert (mixed.rollout.meta_batch_size, mixed.rollout.inner_episodes, mixed.run.iterations) == (8, 20, 400)
-    assert mixed.naive.learning_rate == 0.01
-    assert plain(mixed)["meta"]["meta_opponent_weight"] == {"0": 1.0, "100": 4.0}
+    assert (mixed.rollout.meta_batch_size, mixed.rollout.inner_episodes, mixed.run.iterations) == (8, 20, 200)
+    assert (mixed.naive.learning_rate, mixed.meta.batch_critic) == (0.01, "play")
+    assert plain(mixed)["meta"]["meta_opponent_weight"] == {"0": 1.0, "30": 4.0}
+
+
+@pytest.mark.parametrize("preset", ["ipd-shaping-quick", "ipd-mixed-quick"])
+@pytest.mark.parametrize("method", ["m-fos", "batch-unaware", "lola-dice"])
+def test_other_methods_are_as_printed(preset: str, method: str) -> None:
+    found = resolved(preset, f"meta.method={method}").experiment
+    assert (found.meta.batch_critic, found.meta.gae_lambda) == ("none", 1.0)
 
 
 @pytest.mark.parametrize(

@@ -347,8 +347,8 @@ def test_ls_tells_what_each_figure_takes(coalactl: Command) -> None:
     assert rows["fig5a", "paper"]["runs"] == 3 * 24 * 3 + 4 * 5
     assert rows["fig12", "quick"]["runs"] == 3 * 10
     assert rows["h3", "quick"]["runs"] == 10 + 3 * 10
-    # 120 iterations of 8 meta-episodes, 16 trajectories, 20 inner episodes of 10 steps, 55 runs.
-    assert rows["fig5a", "quick"]["steps"] == 120 * 8 * 16 * 20 * 10 * 55
+    # 120 iterations of 16 meta-episodes, 16 trajectories, 20 inner episodes of 10 steps, 55 runs.
+    assert rows["fig5a", "quick"]["steps"] == 120 * 16 * 16 * 20 * 10 * 55
     assert rows["fig4a", "both"]["steps"] is None
     shown = coalactl("reproduce", "ls").out
     assert all(name in shown for name in FIGURES)

@@ -196,7 +196,11 @@ VARIANTS = {"ours": {}, "slow": {"meta.learning_rate": 1e-5, "meta.clip": 0.3}, 
 
 
 def test_variants_are_one_at_a_time_and_go_with_all_axes(tmp_path: Path) -> None:
-    content = tables(axes={"meta.method": ["coala-pg", "m-fos"]}, variants=VARIANTS, set={"meta.clip": 0.1})
+    content = tables(
+        axes={"meta.method": ["coala-pg", "m-fos"]},
+        variants=VARIANTS,
+        set={"meta.clip": 0.1, "meta.learning_rate": 1e-3},
+    )
     found = trials_of(content, tmp_path)
     assert [(trial.method, trial.values["variant"]) for trial in found] == [
         *(("coala-pg", label) for label in VARIANTS),
@@ -252,7 +256,7 @@ MISTAKES = [
         tables(axes={"meta.method": ["pg"]}),
         "meta.method: 'pg' given; use 'coala-pg', 'm-fos', 'batch-unaware' or 'lola-dice'",
     ),
-    (tables(axes={"meta.minibatches": [3]}), "meta.minibatches: 3 does not divide rollout.meta_batch_size 8"),
+    (tables(axes={"meta.minibatches": [3]}), "meta.minibatches: 3 does not divide rollout.meta_batch_size 16"),
     (tables(axes={"run.seed": [1, 2]}), "run.seed: it cannot be swept or set; seeds stand in [selection] and [final]"),
     (tables(axes={"compute.run_chunk": [1, 2]}), "axes.compute.run_chunk: no result depends on it; put it into [set]"),
     (tables(axes={"run.iterations": list(range(1, 10_002))}), "axes: 10001 combinations; use at most 10000"),
