@@ -1,84 +1,79 @@
-"""How noisy an estimator's policy gradient is, and what estimates with less noise would bring.
+"""How much a meta-batch tells of what shaping brings, by the critic that credit across the batch comes from.
 
-    python benchmarks/credit_noise.py RUN [--step K] [--meta-batches 32] [--seed 0] [--json]
+    python benchmarks/credit_noise.py RUN [--step K] [--meta-batches 32] [--seed 0] [--critics NAME ...] [--json]
 
-At the parameters of a trained run's first agent, against its naive learners: policy gradients of so many independent
-meta-batches of the run's own size. Told of each estimate are the noise, the trace of the covariance of one meta-batch's
-gradient; signal over noise, |mean|² over that, from unbiased estimates of both, with a jackknife's standard error; and
-from the upper end of its 95% interval the smallest meta-batch at which the two may be equal. The first three rows of
-COALA-PG at λ 1 are unbiased estimates of one gradient, the last two are its parts.
+At the parameters of a trained run's first agent, against its naive learners: policy gradients (without PPO's clipping)
+of so many independent meta-batches of the run's own size. COALA-PG's credit for an action is what its own inner episode
+still earns, over B, the *current part*, and the mean over the batch of what comes in later ones, the *future part*.
+That is estimated as in App. A.3 at several λ_gae, by a critic that sees one trajectory, and at several λ_e by critics
+of the batch (docs/batch-critic.md), fitted on the other half of the meta-batches: unbiased at λ_e = 1, where the one
+whose critic explains most stands for the truth in what is told of every estimate:
 
-Its future term is shared by the batch. What a critic of the whole batch could take away of it is bounded from below by
-what a ridge regression, fitted on the other half of the meta-episodes, explains of it at the start of an inner episode:
-from all measures of the inner episodes so far, averaged over the batch, the critic's values, and who the co-player is.
+noise: the trace of the covariance of one meta-batch's gradient. useful: the mean's component along the true gradient,
+squared with its sign, over the noise. cosine, scale: of the mean with the true gradient, and that component as a share
+of its length. signal: |mean|² over the noise. All are made of products of different meta-batches of one half, where
+noise is no signal and the critic, fitted on the other half, is a constant. Errors are the jackknife's.
 """
 
 from __future__ import annotations
 
 import argparse
 import json
+from collections.abc import Callable, Sequence
 from functools import partial
+from operator import itemgetter
 from pathlib import Path
 from typing import Any, NamedTuple
 
 import jax
 import jax.numpy as jnp
 import numpy as np
-from jax.flatten_util import ravel_pytree
+import optax
+from flax import linen as nn
 
 from coalactl.engines import sequence_engine_for
 from coalactl.environment import prepare_jax
 from coalactl.evaluation.contestants import enter
 from coalactl.runs.checkpoints import restore
+from coalactl_core import batch_critic
+from coalactl_core.batch_credit import batch_critic_advantages
+from coalactl_core.batch_critic import BatchCritic, Predictions
 from coalactl_core.config import ComputeConfig
 from coalactl_core.config_diagnostics import DiagnosticsConfig
 from coalactl_core.estimators import BATCH_UNAWARE, COALA_PG, M_FOS, centre_by_kind, targets_of_meta_episode
 from coalactl_core.gradient_balance import Balance
 from coalactl_core.hyperparameters import at_iteration
-from coalactl_core.objectives import a2c_policy_loss
+from coalactl_core.nets.policy import unroll_from_start
+from coalactl_core.objectives import log_probs_and_entropy
 from coalactl_core.population import naive_set
-from coalactl_core.returns import td_errors
 from coalactl_core.rollout import play_meta_episodes
-from coalactl_core.types import NAIVE, Hyperparameters, MetaHyperparameters, Opponents, Params, Targets
-from coalactl_core.update import LearningBatch, minibatch_gradient
+from coalactl_core.types import NAIVE, Hyperparameters, MetaEpisode, Opponents, Params, Trajectory
 
-# Of the features' squares, which are 1 on average and as many as there are meta-episodes.
-RIDGE = 10.0
-ESTIMATES = (
-    "batch-unaware, λ of the run",
-    "M-FOS, λ of the run",
-    "COALA-PG, λ of the run",
-    "COALA-PG, λ 1",
-    "COALA-PG, λ 1, less the mean of the other meta-episodes",
-    "COALA-PG, λ 1, less a critic of the whole batch",
-    "COALA-PG, λ 1, current inner episode alone",
-    "COALA-PG, λ 1, later inner episodes alone",
-)
+CRITICS = (*batch_critic.CRITICS, "memory", "play+memory", "network")
+GAE_LAMBDAS, EPISODE_LAMBDAS = (1.0, 0.98, 0.95, 0.9), (1.0, 0.8, 0.5, 0.2, 0.0)
+# Of the set network: width, meta-episodes a step, steps, learning rate, decay of weights.
+WIDTH, SOME, STEPS, RATE, DECAY = 32, 32, 800, 3e-3, 1e-2
+
+See = Callable[[MetaEpisode], jax.Array]
+Predict = Callable[[MetaEpisode], Predictions]
+Rows = dict[str, jax.Array]
 
 
 class Subject(NamedTuple):
-    """The agent that is measured, and against whom."""
+    """The agent that is measured, and against whom; ``length`` is an inner episode's."""
 
     params: Params
     naive: Params
     hyper: Hyperparameters
     balance: Balance
-
-    @property
-    def own(self) -> MetaHyperparameters:
-        return self.hyper.meta
-
-    @property
-    def meta_batch(self) -> int:
-        return self.balance.population.meta_batch_size
+    length: int
 
 
 def subject_of(run: Path, step: int | None) -> Subject:
     """The first agent of a run at a checkpoint."""
     entry = enter([run], step)[0]
-    diagnostics = DiagnosticsConfig(
-        gradient_balance_every=1, gradient_balance_meta_batch=entry.experiment.rollout.meta_batch_size
-    )
+    size = entry.experiment.rollout.meta_batch_size
+    diagnostics = DiagnosticsConfig(gradient_balance_every=1, gradient_balance_meta_batch=size)
     changes = {"compute": ComputeConfig(devices=1), "diagnostics": diagnostics}
     engine = sequence_engine_for(entry.experiment.model_copy(update=changes))
     balance = engine.pieces.balance
@@ -86,160 +81,245 @@ def subject_of(run: Path, step: int | None) -> Subject:
         raise SystemExit("the run has no naive co-players")
     _, state = restore(entry.run, engine.run_template, step)
     hyper = at_iteration(state.hyperparameters, state.step)
-    first: Any = partial(jax.tree.map, lambda leaf: leaf[0])
+    first: Any = partial(jax.tree.map, itemgetter(0))
     naive = naive_set(jax.random.key(0), state.naive, state.meta.params, balance.population)
-    return Subject(first(state.meta.params), naive, hyper._replace(meta=first(hyper.meta)), balance)
+    length = balance.updater.inner_episode_length
+    return Subject(first(state.meta.params), naive, hyper._replace(meta=first(hyper.meta)), balance, length)
 
 
-def play(key: jax.Array, subject: Subject) -> tuple[Any, Any, Any]:
-    """One meta-batch against naive learners: trajectories, measures of inner episodes, who the co-players are."""
+def play(key: jax.Array, subject: Subject) -> MetaEpisode:
+    """One meta-batch against naive learners."""
     draw, key = jax.random.split(key)
-    number = jax.random.randint(draw, (subject.meta_batch,), 0, subject.balance.population.naive)
-    opponents = Opponents(
-        kind=jnp.full(subject.meta_batch, NAIVE),
-        number=number,
-        params=jax.tree.map(lambda leaf: leaf[number], subject.naive),
-        tables=None,
-    )
-    episodes = play_meta_episodes(key, subject.params, opponents, subject.hyper.naive, subject.balance.game)
-    return episodes.trajectory, episodes.outcomes, number
+    population = subject.balance.population
+    number = jax.random.randint(draw, (population.meta_batch_size,), 0, population.naive)
+    params = jax.tree.map(itemgetter(number), subject.naive)
+    opponents = Opponents(kind=jnp.full_like(number, NAIVE), number=number, params=params, tables=None)
+    return play_meta_episodes(key, subject.params, opponents, subject.hyper.naive, subject.balance.game)
 
 
-def credited(trajectory: Any, hyper: MetaHyperparameters, length: int) -> tuple[jax.Array, jax.Array]:
-    """Advantages, not centred yet, and weights as in training."""
-    kinds = jnp.full(trajectory.rewards.shape[0], NAIVE)
-    found = jax.vmap(partial(targets_of_meta_episode, inner_episode_length=length), in_axes=(0, 0, 0, None))(
-        hyper.reward_scale * trajectory.rewards, trajectory.values, kinds, hyper
-    )
-    return found.advantages, found.weight
+def came(episodes: MetaEpisode, subject: Subject) -> Predictions:
+    """What critics are to predict, in the environment's scale."""
+    rewards, discount, length = episodes.trajectory.rewards, subject.hyper.meta.discount, subject.length
+    discounted = rewards.reshape(len(rewards), -1, length, rewards.shape[2]) * (discount ** jnp.arange(length))[:, None]
+    return batch_critic.returns_from_starts(jnp.mean(jnp.sum(discounted, 2), -1), discount**length)
 
 
-def estimates(trajectory: Any, predicted: jax.Array, subject: Subject) -> tuple[jax.Array, jax.Array]:
-    """Advantages and weights of :data:`ESTIMATES`; ``predicted`` [meta_batch, inner_episodes] is the critic's."""
-    own, length = subject.own, subject.balance.updater.inner_episode_length
-    one = jnp.ones_like(own.gae_lambda)
-
-    def of(credit: Any, gae_lambda: jax.Array) -> tuple[jax.Array, jax.Array]:
-        credit = jax.tree.map(jnp.asarray, credit)
-        return credited(trajectory, own._replace(credit_assignment=credit, gae_lambda=gae_lambda), length)
-
-    def at_steps(values: jax.Array) -> jax.Array:
-        return jnp.repeat(values, length, 1)[..., None]
-
-    advantages, weight = of(COALA_PG, one)
-    shared = jnp.mean(advantages, 2, keepdims=True)
-    others = (jnp.sum(shared, 0) - shared) / (shared.shape[0] - 1)
-    later = at_steps(shared_future(trajectory, subject))
-    rows = (
-        of(BATCH_UNAWARE, own.gae_lambda),
-        of(M_FOS, own.gae_lambda),
-        of(COALA_PG, own.gae_lambda),
-        (advantages, weight),
-        (advantages - others, weight),
-        (advantages - at_steps(predicted), weight),
-        (advantages - later, weight),
-        (jnp.broadcast_to(later, advantages.shape), weight),
-    )
-    kinds = jnp.full(trajectory.rewards.shape[0], NAIVE)
-    centred = [(centre_by_kind(credit, kinds, own.normalize_advantages), weight) for credit, weight in rows]
-    return jax.tree.map(lambda *leaves: jnp.stack(leaves), *centred)
+def cross_fitted(name: str, played: list[MetaEpisode], wanted: Predictions, subject: Subject) -> Predictions:
+    """What a critic expects in each meta-batch, having learnt from the half that it is not of; shaped as ``wanted``."""
+    fit = partial(network, subject=subject) if name == "network" else partial(regression, see=seen_by(name, subject))
+    halves = [(played[half::2], jax.tree.map(itemgetter(slice(half, None, 2)), wanted)) for half in (1, 0)]
+    predicts = [fit(*half) for half in halves]
+    found = [predicts[index % 2](episodes) for index, episodes in enumerate(played)]
+    return jax.tree.map(lambda *leaves: np.stack(leaves), *found)
 
 
-def gradients(trajectory: Any, predicted: jax.Array, subject: Subject) -> jax.Array:
-    """The policy gradient of each estimate: [estimates, parameters]."""
-    own = subject.own._replace(value_coefficient=jnp.zeros(()), entropy=jnp.zeros(()))
-    updater = subject.balance.updater._replace(policy_loss=a2c_policy_loss)
-
-    def gradient(estimate: tuple[jax.Array, jax.Array]) -> jax.Array:
-        advantages, weight = estimate
-        batch = LearningBatch(trajectory, Targets(advantages, trajectory.values, weight))
-        return -ravel_pytree(minibatch_gradient(subject.params, batch, own, updater)[0])[0]
-
-    return jax.lax.map(gradient, estimates(trajectory, predicted, subject))
+def regression(played: Sequence[MetaEpisode], wanted: Predictions, see: See) -> Predict:
+    """A critic of the engine that learnt from these meta-batches."""
+    see_all = jax.jit(partial(jax.lax.map, see))
+    seen, answers = jnp.concatenate([see_all(episodes) for episodes in played]), jax.tree.map(jnp.concatenate, wanted)
+    fresh = batch_critic.fresh_state(BatchCritic(see=see, features=seen.shape[-1]))
+    state = batch_critic.learn(fresh, seen, answers, jnp.ones(len(seen), bool))
+    return lambda episodes: batch_critic.predict(state, see_all(episodes))
 
 
-def shared_future(trajectory: Any, subject: Subject) -> jax.Array:
-    """[meta_batch, inner_episodes]: TD errors of all later inner episodes, summed, as a mean over the batch."""
-    own, length = subject.own, subject.balance.updater.inner_episode_length
-    errors = jax.vmap(partial(td_errors, discount=own.discount))(
-        own.reward_scale * jnp.swapaxes(trajectory.rewards, 1, 2), jnp.swapaxes(trajectory.values, 1, 2)
-    )
-    by_episode = errors.mean(1).reshape(errors.shape[0], -1, length).sum(2)
-    return jnp.cumsum(by_episode[:, ::-1], 1)[:, ::-1] - by_episode
+def seen_by(name: str, subject: Subject) -> See:
+    """What a critic sees of one meta-episode: as one of the engine's, the policy's memory, or several with a +."""
+    environment = subject.balance.game.environment
+    known = {each: batch_critic.build_batch_critic(each, environment).see for each in batch_critic.CRITICS}
+    known["memory"] = partial(memories, subject=subject)
+    return lambda episode: jnp.concatenate([known[part](episode) for part in name.split("+")], -1)
 
 
-def features(trajectory: Any, outcomes: Any, number: Any, subject: Subject) -> np.ndarray:
-    """[meta_batch, inner_episodes, features]: what is known at the start of each inner episode."""
-    length = subject.balance.updater.inner_episode_length
-    measures = np.concatenate([np.asarray(values) for _, values in sorted(outcomes.items())], -1)
-    before = np.pad(measures, ((0, 0), (1, 0), (0, 0)))[:, :-1]
-    sofar = before.cumsum(1) / np.maximum(np.arange(before.shape[1]), 1)[:, None]
-    values = np.asarray(trajectory.values)[:, ::length].mean(2, keepdims=True)
-    who = np.eye(subject.balance.population.naive)[np.asarray(number)]
-    who = np.broadcast_to(who[:, None], (*before.shape[:2], who.shape[1]))
-    return np.concatenate([before, sofar, values, who], -1)
+def memories(episode: MetaEpisode, subject: Subject) -> jax.Array:
+    """The policy's memory at the start of each inner episode, as a mean over the batch."""
+    policy = subject.balance.updater.policy
+    prepared = policy.prepare(subject.params, episode.trajectory.actions.size)
+
+    def remember(carry: Any, seen: jax.Array) -> tuple[Any, jax.Array]:
+        # What is a whole number in a memory is the number of something.
+        floats = [leaf.ravel() for leaf in jax.tree.leaves(carry) if jnp.issubdtype(leaf.dtype, jnp.floating)]
+        return policy.unroll(prepared, seen, carry, None)[1], jnp.concatenate(floats)
+
+    def of_trajectory(seen: jax.Array) -> jax.Array:
+        return jax.lax.scan(remember, policy.initial_carry(), seen.reshape(-1, subject.length, *seen.shape[1:]))[1]
+
+    return jnp.mean(jax.vmap(of_trajectory, in_axes=1)(observed(episode.trajectory, subject)), 0)
 
 
-def predictions(known: np.ndarray, wanted: np.ndarray) -> np.ndarray:
-    """Of each inner episode's target, by a ridge regression on the other half of the meta-episodes."""
-    half = np.arange(len(wanted)) % 2 == 0
-    predicted = np.zeros_like(wanted)
-    for fitted in (half, ~half):
-        for episode in range(wanted.shape[1]):
-            x, y = known[:, episode], wanted[:, episode]
-            centre, scale, level = x[fitted].mean(0), x[fitted].std(0), y[fitted].mean()
-            x = np.where(scale > 1e-9, (x - centre) / np.maximum(scale, 1e-9), 0.0)
-            square = x[fitted].T @ x[fitted] + RIDGE * np.eye(x.shape[1])
-            slope = np.linalg.solve(square, x[fitted].T @ (y[fitted] - level))
-            predicted[~fitted, episode] = level + x[~fitted] @ slope
-    return predicted
+class SetNetwork(nn.Module):
+    """U and c by inner episode, from means of embedded transitions: over the one before, and over all so far."""
+
+    @nn.compact
+    def __call__(self, transitions: jax.Array) -> jax.Array:
+        embedded = nn.Dense(WIDTH)(nn.relu(nn.Dense(WIDTH)(transitions)))
+        before = jnp.pad(jnp.mean(embedded, (1, 2)), ((1, 0), (0, 0)))[:-1]
+        episode = jnp.arange(len(before))[:, None]
+        known = [before, jnp.cumsum(before, 0) / jnp.maximum(episode, 1), 1 - episode / len(before)]
+        return nn.Dense(2)(nn.tanh(nn.Dense(WIDTH)(jnp.concatenate(known, -1))))
 
 
-def signal_to_noise(samples: np.ndarray) -> tuple[float, float]:
-    """|mean|² / trace of the covariance of one sample, and its standard error by the jackknife."""
+def network(played: Sequence[MetaEpisode], wanted: Predictions, subject: Subject) -> Predict:
+    """A set network that learnt from these meta-batches."""
+    trajectories = jax.tree.map(lambda *leaves: np.concatenate(leaves), *(episodes.trajectory for episodes in played))
+    answers = np.concatenate(np.stack(wanted, -1))
+    level, size = answers.mean(0), answers.std()
+    model, optimizer = SetNetwork(), optax.adamw(optax.cosine_decay_schedule(RATE, STEPS), weight_decay=DECAY)
+    see = partial(transitions_of, subject=subject)
+    apply = jax.vmap(lambda params, trajectory: model.apply(params, see(trajectory)), in_axes=(None, 0))
 
-    def ratio(total: np.ndarray, squares: float, count: int) -> float:
-        noise = (squares - total @ total / count) / (count - 1)
-        return float((total @ total / count**2 - noise / count) / noise)
+    @jax.jit
+    def step(params: Params, state: Any, batch: Trajectory, answers: np.ndarray) -> tuple[Params, Any]:
+        gradient = jax.grad(lambda params: jnp.mean((apply(params, batch) - answers) ** 2))(params)
+        updates, state = optimizer.update(gradient, state, params)
+        return optax.apply_updates(params, updates), state
 
-    total, norms, count = samples.sum(0), (samples**2).sum(1), len(samples)
-    left_out = [
-        ratio(total - sample, norms.sum() - norm, count - 1) for sample, norm in zip(samples, norms, strict=True)
-    ]
-    spread = float(np.sqrt((count - 1) * np.var(left_out)))
-    return ratio(total, norms.sum(), count), spread
+    params: Params = model.init(jax.random.key(0), see(jax.tree.map(itemgetter(0), trajectories)))
+    state = optimizer.init(params)
+    for members in np.random.default_rng(0).integers(len(answers), size=(STEPS, SOME)):
+        batch = jax.tree.map(itemgetter(members), trajectories)
+        params, state = step(params, state, batch, (answers[members] - level) / size)
+    found = jax.jit(lambda episodes: apply(params, episodes.trajectory) * size + level)
+    return lambda episodes: Predictions(*jnp.moveaxis(found(episodes), -1, 0))
 
 
-def measured(subject: Subject, meta_batches: int, seed: int) -> dict[str, Any]:
+def transitions_of(trajectory: Trajectory, subject: Subject) -> jax.Array:
+    """What was seen, done, earned and seen next in one meta-episode; nothing is next at an inner episode's end."""
+    environment = subject.balance.game.environment
+    seen = jax.vmap(jax.vmap(lambda state: environment.observe(state, 0)))(trajectory.states)
+    steps = seen, jax.nn.one_hot(trajectory.actions, environment.num_actions), trajectory.rewards[..., None]
+    seen, done, earned = (leaf.reshape(-1, subject.length, *leaf.shape[1:]) for leaf in steps)
+    return jnp.concatenate([seen, done, earned, jnp.pad(seen[:, 1:], ((0, 0), (0, 1), (0, 0), (0, 0)))], -1)
+
+
+def observed(trajectory: Trajectory, subject: Subject) -> jax.Array:
+    """What the policy takes in, leading with the axes of steps."""
+    return jax.vmap(jax.vmap(lambda state: subject.balance.updater.observe(state, 0)))(trajectory.states)
+
+
+def by_a3(trajectory: Trajectory, credit: Any, gae_lambda: Any, subject: Subject) -> jax.Array:
+    """Advantages by App. A.3, times the weight that they have in training."""
+    credit = jax.tree.map(jnp.asarray, credit)
+    own = subject.hyper.meta._replace(credit_assignment=credit, gae_lambda=jnp.asarray(gae_lambda))
+    targets = jax.vmap(partial(targets_of_meta_episode, inner_episode_length=subject.length), in_axes=(0, 0, 0, None))
+    rewards = own.reward_scale * trajectory.rewards
+    found = targets(rewards, trajectory.values, jnp.full(len(rewards), NAIVE), own)
+    return found.advantages * found.weight[:, None, None]
+
+
+def current_by_a3(trajectory: Trajectory, gae_lambda: Any, subject: Subject) -> jax.Array:
+    """The part for the current inner episode: as if each were a meta-episode, with no value after its end."""
+    shape = trajectory.rewards.shape
+    rewards, values = (leaf.reshape(-1, subject.length, shape[2]) for leaf in (trajectory.rewards, trajectory.values))
+    alone = trajectory._replace(rewards=rewards, values=values)
+    return by_a3(alone, COALA_PG, gae_lambda, subject).reshape(shape)
+
+
+def by_critic(trajectory: Trajectory, expected: Predictions, episode_lambda: float, subject: Subject) -> Rows:
+    """COALA-PG's and M-FOS's advantages from a critic of the batch, and what they are made of, times the weight."""
+    own, batch = subject.hyper.meta, trajectory.rewards.shape[2]
+    numbers = {"discount": own.discount, "episode_lambda": episode_lambda, "inner_episode_length": subject.length}
+
+    def of(normalize: bool) -> jax.Array:
+        credit = partial(batch_critic_advantages, **numbers, normalize_current_episode=normalize)
+        found = jax.vmap(lambda rewards, *expected: credit(rewards.T, *expected).T)(trajectory.rewards, *expected)
+        return batch * own.reward_scale * found
+
+    coala, m_fos = of(True), of(False)
+    current = (m_fos - coala) / (batch - 1)
+    return {"COALA-PG": coala, "M-FOS": m_fos, "current": current, "future": coala - current}
+
+
+def estimates(trajectory: Trajectory, expected: dict[str, Predictions], best: str, subject: Subject) -> Rows:
+    """All advantages that are measured of one meta-batch, centred as in training."""
+    rows, batch, centre = {}, trajectory.rewards.shape[2], subject.hyper.meta.normalize_advantages
+    for lambda_ in GAE_LAMBDAS:
+        future = by_a3(trajectory, COALA_PG, lambda_, subject) - current_by_a3(trajectory, lambda_, subject)
+        rows[f"future, λ_gae {lambda_:g}"] = future
+    for name, critic in expected.items():
+        for lambda_ in EPISODE_LAMBDAS:
+            rows[f"future, {name}, λ_e {lambda_:g}"] = by_critic(trajectory, critic, lambda_, subject)["future"]
+    current = by_critic(trajectory, expected[best], 1.0, subject)["current"]
+    relative = trajectory.values - jnp.mean(trajectory.values, 2, keepdims=True)
+    currents = {best: current, f"{best} and values": current - relative, "A.3": current_by_a3(trajectory, 1.0, subject)}
+    for label, advantages in currents.items():
+        rows |= {f"current, COALA-PG, {label}": advantages, f"current, M-FOS, {label}": batch * advantages}
+    for label, method in (("batch-unaware", BATCH_UNAWARE), ("M-FOS", M_FOS), ("COALA-PG", COALA_PG)):
+        rows[f"whole, {label}, λ_gae of the run"] = by_a3(trajectory, method, subject.hyper.meta.gae_lambda, subject)
+    for lambda_ in (1.0, 0.5):
+        both = by_critic(trajectory, expected[best], lambda_, subject)
+        rows |= {f"whole, {label}, {best}, λ_e {lambda_:g}": both[label] for label in ("COALA-PG", "M-FOS")}
+    return {name: centre_by_kind(row, jnp.full(len(row), NAIVE), centre) for name, row in rows.items()}
+
+
+def gradients(trajectory: Trajectory, expected: dict[str, Predictions], *, best: str, subject: Subject) -> Rows:
+    """The policy gradient of each estimate: one forward pass, and each estimate's advantages pulled back through it."""
+    policy, copies = subject.balance.updater.policy, subject.balance.updater.copies
+    rows = estimates(trajectory, expected, best, subject)
+
+    def of_meta_episode(total: jax.Array, one: tuple[Trajectory, jax.Array]) -> tuple[jax.Array, None]:
+        single, advantages = one
+
+        def log_probs(params: Params) -> jax.Array:
+            prepared = policy.prepare(params, single.actions.size)
+            output = unroll_from_start(policy, prepared, observed(single, subject), copies=copies)
+            return log_probs_and_entropy(output.logits, single.actions)[0]
+
+        _, pull_back = jax.vjp(log_probs, subject.params)
+        return total + jax.lax.map(lambda row: pull_back(row)[0], advantages), None
+
+    stacked = jnp.stack(list(rows.values()), 1) / trajectory.rewards.size
+    total, _ = jax.lax.scan(of_meta_episode, jnp.zeros((len(rows), *subject.params.shape)), (trajectory, stacked))
+    return dict(zip(rows, total, strict=True))
+
+
+def figures(samples: np.ndarray, truth: np.ndarray) -> dict[str, tuple[float, float]]:
+    """What is told of an estimate, with standard errors; rows are meta-batches, ``truth`` holds unbiased ones."""
+    count, half = len(samples), np.arange(len(samples)) % 2
+    pairs = (half[:, None] == half) & ~np.eye(count, dtype=bool)
+
+    def of_pairs(one: np.ndarray, other: np.ndarray) -> np.ndarray:
+        # The product of two means from different meta-batches: of all, then without each of them.
+        products = np.where(pairs, one @ other.T, 0.0)
+        left = products.sum() - products.sum(0) - products.sum(1)
+        return np.append(products.sum(), left) / np.append(pairs.sum(), pairs.sum() - 2 * pairs.sum(0))
+
+    length, along, true = of_pairs(samples, samples), of_pairs(samples, truth), of_pairs(truth, truth)
+    squares = (samples**2).sum(1)
+    noise = np.append(squares.mean(), (squares.sum() - squares) / (count - 1)) - length
+    found = {
+        "noise": noise,
+        "useful": along * np.abs(along) / (true * noise),
+        "cosine": along / np.sqrt(np.where(true * length > 0, true * length, np.nan)),
+        "scale": along / true,
+        "signal": length / noise,
+    }
+    return {name: (values[0], np.sqrt(count - 1) * np.std(values[1:])) for name, values in found.items()}
+
+
+def measured(subject: Subject, meta_batches: int, seed: int, critics: Sequence[str]) -> dict[str, Any]:
     """Everything that is told."""
-    played, wanted, known = [], [], []
     rollout = jax.jit(partial(play, subject=subject))
-    for key in jax.random.split(jax.random.key(seed), meta_batches):
-        trajectory, outcomes, number = jax.device_get(rollout(key))
-        played.append(trajectory)
-        wanted.append(np.asarray(shared_future(trajectory, subject)))
-        known.append(features(trajectory, outcomes, number, subject))
-    future = np.concatenate(wanted).astype(float)
-    predicted = predictions(np.concatenate(known).astype(float), future)
-    constant = predictions(np.zeros((*future.shape, 1)), future)
-    of_batch = jax.jit(partial(gradients, subject=subject))
-    parts = np.split(predicted, meta_batches)
-    found = np.stack([np.asarray(of_batch(*pair), float) for pair in zip(played, parts, strict=True)], 1)
-    rows = {}
-    for name, samples in zip(ESTIMATES, found, strict=True):
-        ratio, error = signal_to_noise(samples)
-        upper = ratio + 1.96 * error
-        at_least = subject.meta_batch / upper if upper > 0 else None
-        rows[name] = {
-            "noise": float(samples.var(0, ddof=1).sum()),
-            "signal_to_noise": ratio,
-            "standard_error": error,
-            "equal_at_least_at": at_least,
-        }
-    # Nothing comes after the last inner episode.
-    left, whole = ((future - guess)[:, :-1].var(0).mean() for guess in (predicted, constant))
-    reward = np.mean([trajectory.rewards.mean() for trajectory in played])
-    return {"estimates": rows, "explained": float(1 - left / whole), "reward": float(reward)}
+    played = [jax.device_get(rollout(key)) for key in jax.random.split(jax.random.key(seed), meta_batches)]
+    wanted = jax.tree.map(lambda *leaves: np.stack(leaves), *(came(episodes, subject) for episodes in played))
+    expected = {name: cross_fitted(name, played, wanted, subject) for name in critics}
+
+    def explained(found: np.ndarray, wanted: np.ndarray) -> float:
+        rows = np.concatenate(found), np.concatenate(wanted)
+        return float(batch_critic.explained_variance(*rows, jnp.ones(len(rows[0]), bool)))
+
+    shares = {name: list(map(explained, critic, wanted)) for name, critic in expected.items()}
+    best = max(shares, key=lambda name: shares[name][1])
+    of_batch = jax.jit(partial(gradients, best=best, subject=subject))
+    samples = [of_batch(one.trajectory, jax.tree.map(itemgetter(index), expected)) for index, one in enumerate(played)]
+    rows = {name: np.stack([np.asarray(sample[name], float) for sample in samples]) for name in samples[0]}
+    truth = rows[f"future, {best}, λ_e 1"]
+    return {
+        "meta_batches": meta_batches,
+        "meta_batch": subject.balance.population.meta_batch_size,
+        "reward": float(np.mean([episodes.trajectory.rewards.mean() for episodes in played])),
+        "explained": {name: dict(zip(("U", "c"), pair, strict=True)) for name, pair in shares.items()},
+        "estimates": {name: figures(row, truth) for name, row in rows.items()},
+    }
 
 
 def main() -> None:
@@ -248,22 +328,21 @@ def main() -> None:
     parser.add_argument("--step", type=int)
     parser.add_argument("--meta-batches", type=int, default=32)
     parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument("--critics", nargs="+", choices=CRITICS, default=CRITICS[:-1])
     parser.add_argument("--json", action="store_true")
     given = parser.parse_args()
     prepare_jax()
-    subject = subject_of(given.run, given.step)
-    result = measured(subject, given.meta_batches, given.seed)
+    result = measured(subject_of(given.run, given.step), given.meta_batches, given.seed, given.critics)
     if given.json:
         print(json.dumps(result, indent=1))
         return
-    print(f"{given.meta_batches} meta-batches of {subject.meta_batch}; reward a step {result['reward']:.3f}")
-    print(f"{'estimate':58} {'noise':>9} {'signal / noise':>15} {'equal at least at':>18}")
-    for name, row in result["estimates"].items():
-        at_least = f"{row['equal_at_least_at']:.0f}" if row["equal_at_least_at"] else "none"
-        print(
-            f"{name:58} {row['noise']:9.2e} {row['signal_to_noise']:7.3f} ± {row['standard_error']:.3f} {at_least:>18}"
-        )
-    print(f"a critic of the batch explains {result['explained']:.3f} of the shared future term's variance")
+    print(f"{given.meta_batches} meta-batches of {result['meta_batch']}; reward a step {result['reward']:.3f}")
+    for name, shares in result["explained"].items():
+        print(f"{name} explains {shares['U']:.3f} (U) and {shares['c']:.3f} (c) of the variance")
+    print(f"{'estimate':40} {'noise':>9}" + "".join(f"{name:>17}" for name in ("useful", "cosine", "scale", "signal")))
+    for name, row in sorted(result["estimates"].items()):
+        told = "".join(f"{value:9.3f} ± {error:5.3f}" for value, error in list(row.values())[1:])
+        print(f"{name:40} {row['noise'][0]:9.2e}{told}")
 
 
 if __name__ == "__main__":

@@ -115,8 +115,7 @@ PARTS = {
         ),
         Part("ipd-coala-vs-mfos-quick", preset="ipd-coala-vs-mfos-quick", seeds=_QUICK_SEEDS, minutes=7.2),
         _lola("ipd-shaping-quick"),
-        # Its lead over naive learners is still growing after the preset's 200 iterations.
-        _lola("ipd-mixed-quick", settings={"run.iterations": 400}, minutes=21.5),
+        _lola("ipd-mixed-quick"),
         _lola("cleanup-shaping-quick", seeds=_FEWER_SEEDS, naive_from="cleanup-pretraining-quick", minutes=22),
         _lola("cleanup-mixed-quick", seeds=_FEWER_SEEDS, minutes=26),
         *(_lola(preset) for preset in ("ipd-shaping", "ipd-mixed", "cleanup-shaping", "cleanup-mixed")),
