@@ -14,7 +14,13 @@ mpl.use("Agg")
 import matplotlib.pyplot as plt
 import pandas as pd
 
-COLOURS = {"coala-pg": "#0072B2", "m-fos": "#D55E00", "batch-unaware": "#009E73", "coala-pg, no naive": "#CC79A7"}
+COLOURS = {
+    "coala-pg, batch critic": "#000000",
+    "coala-pg": "#0072B2",
+    "m-fos": "#D55E00",
+    "batch-unaware": "#009E73",
+    "coala-pg, no naive": "#CC79A7",
+}
 WORDS = {"reward_vs_naive": "reward per step against naive learners", "reward_vs_meta": "reward per step, meta agents"}
 
 
@@ -38,7 +44,7 @@ def draw(out: Path, column: str, packs: dict[str, Path]) -> None:
     axes.axhline(1, color="grey", linewidth=0.6, linestyle=":")
     axes.set(xlabel="training iteration", ylabel=WORDS.get(column, column))
     axes.spines[["top", "right"]].set_visible(False)
-    axes.legend(frameon=False)
+    axes.legend(frameon=False, fontsize="small", loc="lower center", bbox_to_anchor=(0.5, 1.0), ncols=2)
     figure.tight_layout()
     figure.savefig(out)
 

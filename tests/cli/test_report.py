@@ -138,7 +138,7 @@ def test_ten_seeds_give_an_interquartile_mean(coalactl: Command) -> None:
 
 
 def test_settings_differ_by_what_was_set(coalactl: Command) -> None:
-    sequence_pack(Path("runs/a"), "coala-pg", {0: shaping(0.5)})
+    sequence_pack(Path("runs/a"), "coala-pg", {0: shaping(0.5)}, **{"meta.learning_rate": 0.001})
     sequence_pack(Path("runs/b"), "coala-pg", {0: shaping(0.7)}, **{"naive.learning_rate": 0.01})
     sequence_pack(Path("runs/c"), "coala-pg", {0: shaping(0.9)}, **{"meta.learning_rate": 0.01})
     assert coalactl("report").code == 0
@@ -209,8 +209,9 @@ def test_of_a_sweep_without_final_runs_the_trials_count(coalactl: Command) -> No
 def test_differences_from_the_papers_configuration_are_listed(coalactl: Command, runs: Path) -> None:
     assert coalactl("report", runs).code == 0
     found = {row["key"]: (row["here"], row["paper"]) for row in rows_of("report/tables/differences.csv")}
-    assert found["rollout.meta_batch_size"] == ("8", "128")
-    assert found["meta.learning_rate"] == ("0.001", "0.0003")
+    assert found["rollout.meta_batch_size"] == ("16", "128")
+    schedule = "{0: 0.0001, 10: 0.0001, 25: 0.002, interpolation: linear}"
+    assert found["meta.learning_rate"] == (schedule, "0.0003")
     assert "meta.clip" not in found
     assert any(row["key"] == "meta.value_clip" for row in rows_of("report/tables/open-choices.csv"))
 

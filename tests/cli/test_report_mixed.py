@@ -61,7 +61,7 @@ def test_each_methods_agents_are_on_rows_of_their_own(coalactl: Command) -> None
     assert values["m-fos", "2", "reward_vs_meta"] == pytest.approx(0.82 + M_FOS)
     with Path("report/tables/hyperparameters.csv").open(encoding="utf-8") as file:
         (rates,) = [row for row in csv.DictReader(file) if row["key"] == "meta.learning_rate"]
-    assert list(rates.values())[2:] == ["0.001", "0.003"]
+    assert list(rates.values())[2:] == ["{0: 0.0001, 20: 0.002, interpolation: linear}", "0.003"]
     assert coalactl("report", "--check", "report").code == 0
 
 
@@ -130,7 +130,13 @@ def test_what_the_others_in_a_pool_have_makes_another_setting() -> None:
 
 def test_one_method_in_a_list_is_that_method() -> None:
     mixed_pack("runs/list", [{"method": "coala-pg", "count": 2}], **{"meta.method": "m-fos"})
-    sequence_pack(Path("runs/number"), "coala-pg", {7: SEEDS[0]}, "ipd-mixed-quick", **{"population.meta": 2})
+    sequence_pack(
+        Path("runs/number"),
+        "coala-pg",
+        {7: SEEDS[0]},
+        "ipd-mixed-quick",
+        **{"population.meta": 2, "meta.gae_lambda": 1.0},
+    )
     setting = only([Path("runs")])
     assert {label: group.seeds for label, group in setting.groups.items()} == {"coala-pg": (0, 1, 2, 7)}
 

@@ -75,9 +75,9 @@ def test_trials_of_one_program_train_together(sweep: Command, monkeypatch: pytes
         return train(self, jobs, *rest)
 
     monkeypatch.setattr(packing.Program, "train", noting)
-    file = write_sweep(meta__learning_rate=[1e-2, 1e-3], meta__clip=[0.1, {"0": 0.1, "1": 0.2}])
+    file = write_sweep(meta__learning_rate=[1e-2, 1e-3], meta__clip=[0.1, {"0": 0.1, "1": 0.2, "2": 0.3, "3": 0.4}])
     assert sweep(file, "--out", "out", *SMALLER).code == 0
-    # A schedule has another shape than a number; the final runs of one method are one trial.
+    # A schedule of more points than the preset's has another shape; the final runs of one method are one trial.
     assert sorted(map(len, trained)) == [1, 2, 2]
     trained.clear()
     monkeypatch.setattr(packing, "_STEPS_TOGETHER_ON_CPU", 16)  # one run of 16 steps
