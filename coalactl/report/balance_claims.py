@@ -1,4 +1,4 @@
-"""The claim on gradient balance (PAPER section 8, Fig. 12), written down before the runs that judge it.
+"""The claim on gradient balance (Fig. 12), written down before the runs that judge it.
 
 "Of order 1" is a logarithm to base 10 between −1 and 1, "well below" a quarter of COALA-PG's. Of the three ratios each
 seed has its median over training. How they scale with the batch is told at iteration 0, where agents have the same

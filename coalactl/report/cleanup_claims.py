@@ -1,4 +1,4 @@
-"""The claims on CleanUp-lite (PAPER section 8, Figs. 6, 7, 13 and 14), written down before the runs that they judge.
+"""The claims on CleanUp-lite (Figs. 6, 7, 13 and 14), written down before the runs that they judge.
 
 The paper says "higher", "less" and "more" of COALA-PG beside the other methods: a paired difference on its side of 0.
 Only zaps that hit are recorded, so that an agent is zapped exactly as often as its co-player zaps. Cleaning discrepancy

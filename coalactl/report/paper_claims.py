@@ -1,4 +1,4 @@
-"""The table of claims (PAPER section 8) with their criteria, written down before the runs that they judge.
+"""The table of the paper's claims with their criteria, written down before the runs that they judge.
 
 Rewards are a step: mutual cooperation gives 1, mutual defection 0. "Considerably" is 0.1, a tenth of what mutual
 cooperation gives. Sampled play cooperates from 0.5 on and defects below 0.1; exact play cooperates from 0.9 on.

@@ -1,4 +1,4 @@
-"""Record the reference Hawk blocks of `recurrentgemma` into a small fixture (PAPER.md §5, App. B.3).
+"""Record the reference Hawk blocks of `recurrentgemma` into a small fixture (App. B.3).
 
 The tests of our own Hawk policy compare it with the public package of De et al. (2024, arXiv:2402.19427) on copied
 weights, forward and gradients. The package's pins conflict with ours, so it is never imported by the tests: this script
