@@ -222,13 +222,17 @@ def test_a_written_pool_needs_its_preset_no_more() -> None:
 
 @pytest.mark.parametrize("scale", ["", "-quick"])
 def test_the_pool_of_both_methods_is_the_mixed_pool_but_for_its_agents(scale: str) -> None:
+    """The quick pools learn with values of their own: the mixed pool's were chosen for COALA-PG alone."""
     pool = resolved(f"ipd-coala-vs-mfos{scale}")
     assert [(config.method, config.credit) for config in pool.experiment.agent_configs()] == [
         ("coala-pg", "td-errors"),
         ("m-fos", "td-errors"),
     ]
     mixed = resolved(f"ipd-mixed{scale}").values
-    assert {key for key in mixed if mixed[key] != pool.values[key]} == {"population.meta"}
+    differing = {key for key in mixed if mixed[key] != pool.values[key]}
+    if scale:
+        differing = {key for key in differing if not key.startswith("meta.") and key != "run.iterations"}
+    assert differing == {"population.meta"}
 
 
 def test_a_schedule_replaces_a_schedule() -> None:
