@@ -30,21 +30,31 @@ _NO_ROOM = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EROFS)
 app = typer.Typer(
     name="coalactl",
     help="Multi-agent reinforcement learning with agents that are aware of each other's learning.",
-    add_completion=False,
     pretty_exceptions_enable=False,
     rich_markup_mode=None,
     context_settings={"help_option_names": ["-h", "--help"]},
 )
-app.command()(train)
-app.command()(sweep)
-app.command("eval")(evaluate)
-app.command()(watch)
-app.command()(report)
-app.command()(reproduce)
-app.add_typer(presets.app, name="presets")
-app.add_typer(runs.app, name="runs")
-app.command()(doctor)
-app.command()(bench)
+
+
+def _examples(*lines: str) -> str:
+    """The end of a command's help; the mark keeps its lines as they are."""
+    return "\b\nExamples:\n" + "\n".join(f"  coalactl {line}" for line in lines)
+
+
+_COMMANDS: tuple[tuple[str, Callable[..., None], tuple[str, str]], ...] = (
+    ("train", train, ("train --out runs/first", "train ipd-mixed-quick --seeds 5 --set meta.learning_rate=1e-3")),
+    ("sweep", sweep, ("sweep ipd-shaping --dry-run", "sweep my-sweep.toml --out runs/my-sweep --executor process")),
+    ("eval", evaluate, ("eval runs/first --pool naive", "eval runs/a runs/b --pool cross")),
+    ("watch", watch, ("watch runs/first", "watch runs/first --format gif")),
+    ("report", report, ("report runs/first runs/second --out report", "report --check report")),
+    ("reproduce", reproduce, ("reproduce ls", "reproduce fig5a fig5b --out runs/fig5")),
+    ("doctor", doctor, ("doctor", "doctor --json")),
+    ("bench", bench, ("bench", "bench --size ipd-16 --json")),
+)
+for _name, _command, _lines in _COMMANDS:
+    app.command(_name, epilog=_examples(*_lines))(_command)
+app.add_typer(presets.app, name="presets", epilog=_examples("presets ls", "presets cp ipd-shaping-quick my-own.toml"))
+app.add_typer(runs.app, name="runs", epilog=_examples("runs", "runs show runs/first"))
 
 
 @app.callback(invoke_without_command=True)

@@ -56,7 +56,16 @@ def find_file(given: str, what: str, shipped: Sequence[Preset], listing: str) ->
 
 def shipped_presets() -> list[Preset]:
     """All presets that come with the package, by name."""
-    return [Preset(path.stem, path, shipped=True) for path in sorted(preset_directory().glob("*.toml"))]
+    return _shipped(preset_directory())
+
+
+def shipped_sweeps() -> list[Preset]:
+    """All sweeps that come with the package, by name."""
+    return _shipped(preset_directory() / "sweeps")
+
+
+def _shipped(folder: Path) -> list[Preset]:
+    return [Preset(path.stem, path, shipped=True) for path in sorted(folder.glob("*.toml"))]
 
 
 def preset_directory() -> Path:

@@ -7,6 +7,7 @@ from typing import Annotated
 
 import typer
 
+from coalactl import completion
 from coalactl.evaluation.request import DEFAULT_EPISODES, EvalRequest, checked
 
 
@@ -14,7 +15,10 @@ def evaluate(
     runs: Annotated[
         list[Path] | None,
         typer.Argument(
-            metavar="[RUN...]", help="Runs or packs; by default the newest below ./runs.", show_default=False
+            metavar="[RUN...]",
+            help="Runs or packs; by default the newest below ./runs.",
+            show_default=False,
+            autocompletion=completion.runs,
         ),
     ] = None,
     pool: Annotated[
@@ -23,6 +27,7 @@ def evaluate(
             metavar="POOL",
             help="mixed, naive, meta, tabular, classic, cross, or a TOML file.",
             show_default="mixed; cross for several runs",
+            autocompletion=completion.pools,
         ),
     ] = None,
     episodes: Annotated[

@@ -9,6 +9,7 @@ from typing import Annotated
 
 import typer
 
+from coalactl import completion
 from coalactl.output import emit, emit_json, note
 
 app = typer.Typer()
@@ -37,7 +38,7 @@ def ls(as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = Fa
 
 
 @app.command()
-def show(name: Annotated[str, typer.Argument(help="A preset's name.")]) -> None:
+def show(name: Annotated[str, typer.Argument(help="A preset's name.", autocompletion=completion.shipped)]) -> None:
     """Print a preset."""
     from coalactl.presets import find_preset, read_text
 
@@ -46,7 +47,7 @@ def show(name: Annotated[str, typer.Argument(help="A preset's name.")]) -> None:
 
 @app.command()
 def cp(
-    name: Annotated[str, typer.Argument(help="A preset's name.")],
+    name: Annotated[str, typer.Argument(help="A preset's name.", autocompletion=completion.shipped)],
     destination: Annotated[Path, typer.Argument(metavar="[DEST]", help="A file or directory.")] = Path("."),
 ) -> None:
     """Copy a preset to edit it; train it by its path."""

@@ -7,6 +7,7 @@ from typing import Annotated
 
 import typer
 
+from coalactl import completion
 from coalactl.errors import ExitCode, UserError
 from coalactl.output import emit, emit_json, note
 from coalactl.paths import usable
@@ -18,7 +19,12 @@ DEFAULT_OUT = Path("report")
 def report(
     paths: Annotated[
         list[Path] | None,
-        typer.Argument(metavar="[PATH]...", help="Runs, packs, sweeps or folders of them.", show_default="./runs"),
+        typer.Argument(
+            metavar="[PATH]...",
+            help="Runs, packs, sweeps or folders of them.",
+            show_default="./runs",
+            autocompletion=completion.runs,
+        ),
     ] = None,
     out: Annotated[Path, typer.Option(metavar="DIR", help="Where to write.")] = DEFAULT_OUT,
     formats: Annotated[

@@ -7,6 +7,7 @@ from typing import Annotated
 
 import typer
 
+from coalactl import completion
 from coalactl.errors import ExitCode
 from coalactl.reproduction.figures import FIGURES, GROUPS, Scale
 from coalactl.sweep.request import Executor
@@ -16,7 +17,9 @@ def reproduce(
     figures: Annotated[
         list[str],
         typer.Argument(
-            metavar="FIGURE...", help=f"{', '.join(FIGURES)}; {' or '.join(GROUPS)}; ls lists what each takes."
+            metavar="FIGURE...",
+            help=f"{', '.join(FIGURES)}; {' or '.join(GROUPS)}; ls lists what each takes.",
+            autocompletion=completion.figures,
         ),
     ],
     scale: Annotated[Scale, typer.Option(help="Minutes on two cores, or the paper's size.")] = Scale.QUICK,

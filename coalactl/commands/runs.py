@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from coalactl import completion
 from coalactl.errors import UserError
 from coalactl.output import emit, emit_json
 from coalactl.paths import usable
@@ -52,7 +53,10 @@ def ls(
 
 @app.command()
 def show(
-    path: Annotated[Path, typer.Argument(metavar="RUN", help="A run directory or a pack.")], as_json: _Json = False
+    path: Annotated[
+        Path, typer.Argument(metavar="RUN", help="A run directory or a pack.", autocompletion=completion.runs)
+    ],
+    as_json: _Json = False,
 ) -> None:
     """Show what a run came to so far."""
     from coalactl.runs.directory import RunDirectory, is_pack

@@ -7,11 +7,18 @@ from typing import Annotated
 
 import typer
 
+from coalactl import completion
 from coalactl.errors import ExitCode
 from coalactl.sweep.request import Executor
 
 _Name = Annotated[
-    str | None, typer.Argument(metavar="[SWEEP|FILE]", help="A sweep's name or a TOML file.", show_default=False)
+    str | None,
+    typer.Argument(
+        metavar="[SWEEP|FILE]",
+        help="A sweep's name or a TOML file.",
+        show_default=False,
+        autocompletion=completion.sweeps,
+    ),
 ]
 _Assignments = Annotated[
     list[str] | None,
@@ -19,13 +26,17 @@ _Assignments = Annotated[
         "--set",
         metavar="KEY=VALUE",
         help="Set a value of all trials, or of the sweep: axes.KEY=[...], selection.seeds=[...]; repeat.",
+        autocompletion=completion.keys,
     ),
 ]
 _Out = Annotated[
     Path | None, typer.Option(metavar="DIR", help="The new sweep folder.", show_default="runs/sweep-SWEEP-UTC")
 ]
 _Resume = Annotated[
-    Path | None, typer.Option(metavar="DIR", help="Go on with the sweep in DIR, beside others that do.")
+    Path | None,
+    typer.Option(
+        metavar="DIR", help="Go on with the sweep in DIR, beside others that do.", autocompletion=completion.runs
+    ),
 ]
 _Executor = Annotated[
     Executor | None,

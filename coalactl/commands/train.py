@@ -8,6 +8,7 @@ from typing import Annotated, Any
 
 import typer
 
+from coalactl import completion
 from coalactl.errors import ExitCode
 
 
@@ -23,7 +24,12 @@ class Method(StrEnum):
 
 _Assignments = Annotated[
     list[str] | None,
-    typer.Option("--set", metavar="KEY=VALUE", help="Set a value, for instance meta.learning_rate=1e-3; repeat."),
+    typer.Option(
+        "--set",
+        metavar="KEY=VALUE",
+        help="Set a value, for instance meta.learning_rate=1e-3; repeat.",
+        autocompletion=completion.keys,
+    ),
 ]
 _Out = Annotated[
     Path | None,
@@ -50,7 +56,13 @@ _ProcessId = Annotated[int | None, typer.Option(metavar="I", min=0, help="Which 
 # A command's options are its arguments: there are as many as there are.
 def train(  # noqa: PLR0913, PLR0917
     preset: Annotated[
-        str | None, typer.Argument(metavar="[PRESET|FILE]", help="A preset's name or a TOML file.", show_default=False)
+        str | None,
+        typer.Argument(
+            metavar="[PRESET|FILE]",
+            help="A preset's name or a TOML file.",
+            show_default=False,
+            autocompletion=completion.presets,
+        ),
     ] = None,
     method: Annotated[
         Method | None, typer.Option(help="The method of all meta agents; shaping: analytical experiments only.")
@@ -67,9 +79,15 @@ def train(  # noqa: PLR0913, PLR0917
     processes: _Processes = None,
     process_id: _ProcessId = None,
     out: _Out = None,
-    resume: Annotated[Path | None, typer.Option(metavar="DIR", help="Go on with the run or pack in DIR.")] = None,
+    resume: Annotated[
+        Path | None,
+        typer.Option(metavar="DIR", help="Go on with the run or pack in DIR.", autocompletion=completion.runs),
+    ] = None,
     init_from: Annotated[
-        Path | None, typer.Option(metavar="RUN", help="Start at the trained parameters of another run.")
+        Path | None,
+        typer.Option(
+            metavar="RUN", help="Start at the trained parameters of another run.", autocompletion=completion.runs
+        ),
     ] = None,
     dry_run: Annotated[
         bool, typer.Option("--dry-run", help="Show the configuration, the source of each value, sizes; train nothing.")

@@ -8,6 +8,7 @@ from typing import Annotated
 
 import typer
 
+from coalactl import completion
 from coalactl.watching.request import WatchRequest, checked
 
 
@@ -28,7 +29,12 @@ class Against(StrEnum):
 def watch(
     run: Annotated[
         Path | None,
-        typer.Argument(metavar="[RUN]", help="A run; by default the newest below ./runs.", show_default=False),
+        typer.Argument(
+            metavar="[RUN]",
+            help="A run; by default the newest below ./runs.",
+            show_default=False,
+            autocompletion=completion.runs,
+        ),
     ] = None,
     agent: Annotated[int, typer.Option(metavar="A", help="Which of the run's meta agents plays, from 0.")] = 0,
     episode: Annotated[

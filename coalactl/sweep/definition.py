@@ -12,7 +12,7 @@ from pydantic import Field, ValidationError
 from coalactl.complaints import one_line
 from coalactl.errors import UserError
 from coalactl.overrides import shortened
-from coalactl.presets import Preset, find_file, find_preset, preset_directory, read_preset
+from coalactl.presets import Preset, find_file, find_preset, read_preset, shipped_sweeps
 from coalactl.tables import flatten
 from coalactl_core.config_numbers import Section
 
@@ -79,8 +79,7 @@ class Sweep(NamedTuple):
 
 def find_sweep(given: str) -> Preset:
     """The shipped sweep of that name, or the file at that path."""
-    folder = preset_directory() / "sweeps"
-    shipped = [Preset(path.stem, path, shipped=True) for path in sorted(folder.glob("*.toml"))]
+    shipped = shipped_sweeps()
     return find_file(given, "sweep", shipped, f"there are {', '.join(sweep.name for sweep in shipped)}")
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shlex
 import subprocess
 import sys
 import time
@@ -111,6 +112,22 @@ def test_version_and_help(coalactl: Command) -> None:
         ["watch"],
     ):
         assert coalactl(*command, "--help").out.startswith("Usage: coalactl")
+
+
+def test_every_commands_help_ends_with_examples_that_are_understood(coalactl: Command) -> None:
+    """Options are looked at before ``--help`` answers, so that a misspelt one is exit code 2."""
+    commands = [
+        line.split()[0] for line in coalactl("--help").out.partition("Commands:")[2].splitlines() if line.strip()
+    ]
+    assert "train" in commands
+    for command in commands:
+        examples = coalactl(command, "--help").out.partition("Examples:")[2].strip().splitlines()
+        assert len(examples) == 2
+        for example in examples:
+            program, *words = shlex.split(example)
+            assert program == "coalactl"
+            assert words[0] == command
+            coalactl(*words, "--help")
 
 
 LIGHT = [
