@@ -23,7 +23,7 @@ from coalactl_core.types import EnvironmentState, MetaEpisode, Number
 # What an iteration leaves of what was known before it.
 MEMORY = 0.75
 # Strength of the prior, in rows of data (a row is an inner episode's start) with features of the size that they have.
-PRIOR_ROWS = 2.0
+PRIOR_ROWS = 0.4
 # More pairs of observation and action than these are not counted one by one, but by so many random features.
 MOST_CELLS = 64
 RANDOM_FEATURES = 32
