@@ -6,6 +6,7 @@ cooperation gives. Sampled play cooperates from 0.5 on and defects below 0.1; ex
 
 from __future__ import annotations
 
+from coalactl.criteria import CONSIDERABLY, COOPERATES, DEFECTS
 from coalactl.report.balance_claims import BALANCE_CLAIMS
 from coalactl.report.checks import (
     Source,
@@ -25,8 +26,6 @@ from coalactl.report.claims import Claim
 from coalactl.report.cleanup_claims import CLEANUP_CLAIMS
 from coalactl.report.roles import LOOK_AHEADS
 
-CONSIDERABLY = 0.1
-COOPERATES, DEFECTS = 0.5, 0.1
 COOPERATES_EXACTLY = 0.9
 LIKE_DEFECTION = 0.9
 SAME_RATE = 0.05

@@ -17,6 +17,7 @@ from coalactl.output import emit_json
 from coalactl.runs.directory import RunDirectory
 from coalactl.summary import Means, RunSummary, json_object, note_missing, summarize
 from coalactl.training.request import TrainRequest
+from coalactl.training.sentence import in_a_sentence
 
 
 def report(runs: Sequence[RunDirectory], path: Path, request: TrainRequest) -> ExitCode:
@@ -44,6 +45,11 @@ def show(runs: Sequence[RunDirectory], path: Path, summaries: Sequence[RunSummar
         for method, means in _by_method(summaries):
             alone = len(runs) == 1
             console.print(result_table(means[0], method) if alone else pack_table(seeds, means, method), markup=False)
+        config = runs[0].read_config()
+        for method, means in _by_method(summaries):
+            sentence = in_a_sentence(config, means)
+            if sentence:
+                console.print(f"{method}: {sentence}" if method else sentence, markup=False, soft_wrap=True)
     steps = sum(summary.steps for summary in summaries)
     played = f"{quantity(steps)} environment steps, " if steps else ""
     done = f"{first.iterations} iterations, {played}{duration(first.seconds)} of training"
