@@ -22,6 +22,15 @@ class Method(StrEnum):
     SHAPING = "shaping"
 
 
+_Preset = Annotated[
+    str | None,
+    typer.Argument(
+        metavar="[PRESET|FILE]",
+        help="A preset's name or a TOML file.",
+        show_default=False,
+        autocompletion=completion.presets,
+    ),
+]
 _Assignments = Annotated[
     list[str] | None,
     typer.Option(
@@ -41,8 +50,14 @@ _Devices = Annotated[
         metavar="N|all", help="Devices to spread the meta-batch over.", show_default="as many as share it evenly"
     ),
 ]
-
-
+_Resume = Annotated[
+    Path | None,
+    typer.Option(metavar="DIR", help="Go on with the run or pack in DIR.", autocompletion=completion.runs),
+]
+_InitFrom = Annotated[
+    Path | None,
+    typer.Option(metavar="RUN", help="Start at the trained parameters of another run.", autocompletion=completion.runs),
+]
 _Coordinator = Annotated[
     str | None,
     typer.Option(
@@ -55,15 +70,7 @@ _ProcessId = Annotated[int | None, typer.Option(metavar="I", min=0, help="Which 
 
 # A command's options are its arguments: there are as many as there are.
 def train(  # noqa: PLR0913, PLR0917
-    preset: Annotated[
-        str | None,
-        typer.Argument(
-            metavar="[PRESET|FILE]",
-            help="A preset's name or a TOML file.",
-            show_default=False,
-            autocompletion=completion.presets,
-        ),
-    ] = None,
+    preset: _Preset = None,
     method: Annotated[
         Method | None, typer.Option(help="The method of all meta agents; shaping: analytical experiments only.")
     ] = None,
@@ -79,16 +86,8 @@ def train(  # noqa: PLR0913, PLR0917
     processes: _Processes = None,
     process_id: _ProcessId = None,
     out: _Out = None,
-    resume: Annotated[
-        Path | None,
-        typer.Option(metavar="DIR", help="Go on with the run or pack in DIR.", autocompletion=completion.runs),
-    ] = None,
-    init_from: Annotated[
-        Path | None,
-        typer.Option(
-            metavar="RUN", help="Start at the trained parameters of another run.", autocompletion=completion.runs
-        ),
-    ] = None,
+    resume: _Resume = None,
+    init_from: _InitFrom = None,
     dry_run: Annotated[
         bool, typer.Option("--dry-run", help="Show the configuration, the source of each value, sizes; train nothing.")
     ] = False,
