@@ -13,11 +13,12 @@ from contextlib import suppress
 from itertools import pairwise
 
 from rich.console import Console, Group, RenderableType
-from rich.live import Live
+from rich.live import Live  # noqa: TID251
 from rich.progress_bar import ProgressBar
 from rich.table import Table
 from rich.text import Text
 
+from coalactl.leaving import shown, taken_off
 from coalactl.summary import KINDS, POLICY, Means, RunSummary, measure_of
 from coalactl.training.progress import Progress, View
 
@@ -46,6 +47,24 @@ class OurConsole(Console):
     def on_broken_pipe(self) -> None:
         """Called while the BrokenPipeError is handled."""
         raise BrokenPipeError
+
+    def show_cursor(self, show: bool = True) -> bool:
+        """The cursor is never hidden: however a process ends, and were it killed, the terminal has one."""
+        return super().show_cursor() if show else False
+
+
+class OurLive(Live):
+    """Rich's display that changes in place, but who ends the process without unwinding it can take it off."""
+
+    def start(self, refresh: bool = False) -> None:
+        """Begins to show."""
+        shown(self.stop)
+        super().start(refresh)
+
+    def stop(self) -> None:
+        """Leaves the terminal as it was."""
+        taken_off(self.stop)
+        super().stop()
 
 
 class QuietView:
@@ -105,7 +124,7 @@ class LiveView:
         self._phase = ""
         self._since = time.monotonic()
         self._progress: Progress | None = None
-        self._live = Live(console=console, get_renderable=self._render, refresh_per_second=8, transient=True)
+        self._live = OurLive(console=console, get_renderable=self._render, refresh_per_second=8, transient=True)
         with suppress(OSError):
             self._live.start()
 

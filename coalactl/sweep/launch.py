@@ -11,6 +11,7 @@ from pathlib import Path
 
 from coalactl.environment import log_to, usable_cores
 from coalactl.errors import ExitCode
+from coalactl.leaving import STOPPED
 from coalactl.output import note
 from coalactl.sweep.definition import DEFAULT_SWEEP, Sweep, find_sweep, read_sweep
 from coalactl.sweep.folder import SweepFolder
@@ -50,8 +51,7 @@ def sweep(request: SweepRequest) -> ExitCode:
     observer.final_jobs()  # Those of a sweep that was here before.
     code = work(observer, executor, quiet=request.quiet) if observer.is_open() else ExitCode.OK
     if code is not ExitCode.OK:
-        if not request.quiet:
-            note(f"stopped and saved; go on with: coalactl sweep --resume {shlex.quote(str(folder.path))}")
+        note(f"{STOPPED[code]}; saved; go on with: coalactl sweep --resume {shlex.quote(str(folder.path))}")
         return code
     return report(observer, request)
 

@@ -10,12 +10,11 @@ from contextlib import suppress
 from typing import Protocol
 
 from rich.console import Console, Group, RenderableType
-from rich.live import Live
 from rich.progress_bar import ProgressBar
 from rich.table import Table
 from rich.text import Text
 
-from coalactl.console import OurConsole, duration
+from coalactl.console import OurConsole, OurLive, duration
 from coalactl.sweep.overview import Overview
 from coalactl.sweep.plan import in_words
 from coalactl.training.progress import Progress
@@ -98,7 +97,7 @@ class LiveSweep:
         self._console = console
         self._title = title
         self._overview: Overview | None = None
-        self._live = Live(console=console, get_renderable=self._render, refresh_per_second=4, transient=True)
+        self._live = OurLive(console=console, get_renderable=self._render, refresh_per_second=4, transient=True)
         with suppress(OSError):
             self._live.start()
 
