@@ -6,6 +6,7 @@ directory can be moved: no file in it holds its path. This module loads neither 
 
 from __future__ import annotations
 
+import itertools
 import math
 import os
 import shlex
@@ -219,6 +220,28 @@ def make_folder(path: Path) -> None:
         raise UserError(f"{path} cannot be made: {reason(error)}; choose another --out") from error
     if not os.access(path, os.W_OK | os.X_OK):
         raise UserError(f"{path} is not writable; choose another --out")
+
+
+def reserved(root: Path, name: str) -> Path:
+    """A new, empty folder ``ROOT/NAME-UTC``, with a number behind it where others have begun in the same second.
+
+    To be made is what reserves it. Raises :class:`UserError` if that is impossible at this place.
+    """
+    make_folder(root)
+    base = f"{name}-{datetime.now(UTC).strftime('%Y%m%dT%H%M%SZ')}"
+    names = itertools.chain([base], (f"{base}-{number}" for number in itertools.count(2)))
+    return next(path for name in names if _is_made(path := root / name))
+
+
+def _is_made(path: Path) -> bool:
+    """Makes a folder that nobody else has made."""
+    try:
+        path.mkdir()
+    except FileExistsError:
+        return False
+    except OSError as error:
+        raise UserError(f"{path} cannot be made: {reason(error)}; choose another --out") from error
+    return True
 
 
 def check_free(path: Path, known: tuple[str, ...]) -> None:

@@ -8,6 +8,7 @@ import signal
 import subprocess
 import sys
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -15,7 +16,7 @@ import pytest
 
 from coalactl.errors import ExitCode, UserError
 from coalactl.runs import directory as directory_module
-from coalactl.runs.directory import RunDirectory, Status, find_runs
+from coalactl.runs.directory import RunDirectory, Status, find_runs, reserved
 from coalactl.runs.files import write_json, write_text
 from coalactl.runs.pack import Pack
 
@@ -188,6 +189,15 @@ def test_a_full_disk_is_one_line_with_its_own_code(tmp_path: Path, monkeypatch: 
         run.write_status(Status(iteration=5))
     assert failed.value.code == ExitCode.WRITE_FAILED
     assert run.read_status().iteration == 0
+
+
+def test_starts_in_one_second_get_folders_of_their_own(tmp_path: Path) -> None:
+    with ThreadPoolExecutor(8) as starts:
+        found = list(starts.map(lambda _: reserved(tmp_path / "runs", "preset"), range(24)))
+    assert len(set(found)) == 24
+    assert {path.name.partition("Z")[2] for path in found} >= {"", "-2"}
+    assert sorted(found) == sorted((tmp_path / "runs").iterdir())
+    assert new_run(found[0]).read_config()["kind"] == "sequence"
 
 
 def test_runs_and_packs_are_found_newest_first(tmp_path: Path) -> None:
