@@ -15,6 +15,9 @@ from typing import NamedTuple
 from coalactl.errors import ExitCode, UserError
 from coalactl.runs.files import write_failures
 
+# How a file system says that it has no locks: Lustre without the option, NFS without its daemon, some of FUSE.
+_NO_LOCKS = (errno.ENOSYS, errno.ENOTSUP, errno.EOPNOTSUPP, errno.ENOLCK)
+
 
 class Holder(NamedTuple):
     """The process that writes to a run directory."""
@@ -56,12 +59,26 @@ def read_holder(lock_file: Path) -> Holder | None:
     return holder
 
 
+def lock_open_file(descriptor: int, lock_file: Path, operation: int) -> None:
+    """``flock``; raises BlockingIOError where another process has the lock, :class:`UserError` where there is none."""
+    try:
+        fcntl.flock(descriptor, operation)
+    except OSError as error:
+        if error.errno in (errno.EAGAIN, errno.EACCES):
+            raise BlockingIOError from error
+        if error.errno in _NO_LOCKS:
+            raise UserError(
+                f"{lock_file.parent} is on a file system without locks ({error.strerror}), which keep a second process "
+                "from writing there; use one that has them, or have this one mounted with them "
+                "(Lustre: -o flock; NFS: its lock daemon)"
+            ) from error
+        raise UserError(f"{lock_file} cannot be locked: {error.strerror}", ExitCode.WRITE_FAILED) from error
+
+
 def _take(descriptor: int, lock_file: Path) -> None:
     try:
-        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except OSError as error:
-        if error.errno not in (errno.EAGAIN, errno.EACCES):
-            raise UserError(f"{lock_file} cannot be locked: {error.strerror}", ExitCode.WRITE_FAILED) from error
+        lock_open_file(descriptor, lock_file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError as error:
         holder = read_holder(lock_file)
         who = f"process {holder.pid} on {holder.host}" if holder else "another process"
         raise UserError(

@@ -19,6 +19,7 @@ import tomli_w
 from coalactl.errors import ExitCode, UserError
 from coalactl.runs.directory import RunDirectory, check_free, is_pack, make_folder, utc_now
 from coalactl.runs.files import read_json, reason, remove, write_failures, write_json, write_text
+from coalactl.runs.locking import lock_open_file
 from coalactl.runs.pack import Pack
 from coalactl.sweep.definition import Sweep, from_tables, to_tables
 from coalactl.sweep.plan import Trial, final_trial, identity
@@ -161,10 +162,11 @@ class SweepFolder:
     @contextmanager
     def exclusively(self) -> Iterator[None]:
         """One process at a time, for moments: taking claims, writing what is derived."""
+        lock_file = self.claims_dir / "lock"
         with write_failures(self.claims_dir):
-            descriptor = os.open(self.claims_dir / "lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW, 0o666)
+            descriptor = os.open(lock_file, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW, 0o666)
         try:
-            fcntl.flock(descriptor, fcntl.LOCK_EX)
+            lock_open_file(descriptor, lock_file, fcntl.LOCK_EX)
             yield
         finally:
             os.close(descriptor)
