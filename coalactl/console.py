@@ -25,6 +25,7 @@ from coalactl.training.progress import Progress, View
 _TITLE = "untrained: iteration 0; trained: mean over the last tenth of the iterations"
 _LINE_EVERY = 5.0
 _SPARK_WIDTH = 32
+_LABEL_WIDTH = 20
 _BLOCKS = "▁▂▃▄▅▆▇█"
 _SPINNER = "⠋⠙⠹⠸⠼⠴⠦⠧⠇⠏"
 
@@ -211,7 +212,7 @@ def pack_table(seeds: Sequence[int], summaries: Sequence[Means], method: str = "
     """A row a measure: each seed's, their mean, and the mean of the untrained agents."""
     columns = dict.fromkeys(name for summary in summaries for name in summary.trained)
     table = Table(title=_titled(method), title_justify="left", title_style="italic")
-    table.add_column("measure")
+    table.add_column("measure", min_width=_LABEL_WIDTH)
     for seed in seeds:
         table.add_column(f"seed\n{seed}", justify="right")
     table.add_column("mean", justify="right", style="bold")

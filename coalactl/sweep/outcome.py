@@ -17,6 +17,7 @@ from coalactl.sweep.overview import Observer
 from coalactl.sweep.plan import Trial, in_words
 from coalactl.sweep.request import SweepRequest
 from coalactl.sweep.selection import Result, as_json, choose
+from coalactl.wide_tables import print_table
 from coalactl_core.config import SequenceExperiment
 
 _TOLD_FAILURES = 10
@@ -98,7 +99,7 @@ def _show(observer: Observer, chosen: Mapping[str, Result], final: Sequence[Resu
         means = [_number(result.mean), *([_number(ended.mean if ended else None)] if sweep.final_seeds else [])]
         seeds = " ".join(_number(value) for value in ended.per_seed.values()) if ended else ""
         table.add_row(method, in_words(result.trial.values), *means, seeds)
-    console.print(table)
+    print_table(console, table)
     named = shlex.quote(str(observer.folder.path))
     lines = [f"files:   {observer.folder.path}", f"trials:  {observer.folder.trials_file}"]
     lines += [f"again:   coalactl sweep --resume {named}"]

@@ -17,6 +17,7 @@ from coalactl.output import emit_json
 from coalactl.runs.directory import RunDirectory
 from coalactl.summary import Means, RunSummary, json_object, note_missing, summarize
 from coalactl.training.request import TrainRequest
+from coalactl.wide_tables import print_table
 
 
 def report(runs: Sequence[RunDirectory], path: Path, request: TrainRequest) -> ExitCode:
@@ -38,12 +39,12 @@ def show(runs: Sequence[RunDirectory], path: Path, summaries: Sequence[RunSummar
     console = OurConsole(highlight=False)
     first = summaries[0]
     if first.quartiles:
-        console.print(seeds_table(first, runs[0].read_config()["run"]["seeds"]), markup=False)
+        print_table(console, seeds_table(first, runs[0].read_config()["run"]["seeds"]))
     else:
         seeds = [run.read_config()["run"]["seed"] for run in runs]
         for method, means in _by_method(summaries):
             alone = len(runs) == 1
-            console.print(result_table(means[0], method) if alone else pack_table(seeds, means, method), markup=False)
+            print_table(console, result_table(means[0], method) if alone else pack_table(seeds, means, method))
     steps = sum(summary.steps for summary in summaries)
     played = f"{quantity(steps)} environment steps, " if steps else ""
     done = f"{first.iterations} iterations, {played}{duration(first.seconds)} of training"
