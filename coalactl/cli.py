@@ -24,6 +24,7 @@ from coalactl.commands.train import train
 from coalactl.commands.watch import watch
 from coalactl.errors import ExitCode, UserError
 from coalactl.output import emit, note, open_streams, settle_streams
+from coalactl.paths import check_words
 
 _NO_ROOM = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EROFS)
 
@@ -73,8 +74,13 @@ def main(arguments: Sequence[str] | None = None) -> int:
 def _run(arguments: Sequence[str] | None) -> int:
     with suppress(OSError):  # Environments, networks and strategies may be named as module:Name from where the user is.
         sys.path.append(os.getcwd())
-    given = None if arguments is None else list(arguments)
-    return ending(lambda: app(args=given, prog_name="coalactl", standalone_mode=False))
+    given = list(sys.argv[1:] if arguments is None else arguments)
+    return ending(lambda: _follow(given))
+
+
+def _follow(words: list[str]) -> object:
+    check_words(words)
+    return app(args=words, prog_name="coalactl", standalone_mode=False)
 
 
 def ending(work: Callable[[], object]) -> int:

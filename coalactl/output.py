@@ -58,9 +58,15 @@ def without_prints() -> Iterator[None]:
 
 
 def open_streams() -> None:
-    """Gives a process that was started with closed streams (``2>&-``) somewhere to write to."""
+    r"""Gives a process that was started with closed streams (``2>&-``) somewhere to write to.
+
+    Names of files that are no text, and letters that a terminal does not have, are written as ``\udcff``.
+    """
     sys.stdout = sys.stdout or open(os.devnull, "w", encoding="utf-8")  # noqa: SIM115  Open as long as the process.
     sys.stderr = sys.stderr or open(os.devnull, "w", encoding="utf-8")  # noqa: SIM115
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors="backslashreplace")
 
 
 def settle_streams() -> None:

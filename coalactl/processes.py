@@ -23,6 +23,7 @@ LOST = (
     "what was saved stands, and --resume goes on from there"
 )
 # JAX's own name for it, which the libraries that start processes set.
+_ERRORS = "backslashreplace"
 _VARIABLE = "JAX_COORDINATOR_ADDRESS"
 
 
@@ -109,7 +110,7 @@ def _be_child(run: Callable[[], ExitCode], parent: int, said: IO[bytes]) -> NoRe
     os.setpgid(0, 0)  # Ctrl-C goes to the parent alone, which hands it on.
     for name, descriptor in (("stdout", 1), ("stderr", 2)):
         # The user's stream goes on under another number; what libraries write to the old one is not for the user.
-        setattr(sys, name, os.fdopen(os.dup(descriptor), "w", buffering=1, encoding="utf-8"))
+        setattr(sys, name, os.fdopen(os.dup(descriptor), "w", buffering=1, encoding="utf-8", errors=_ERRORS))
         os.dup2(said.fileno(), descriptor)
     threading.Thread(target=_end_with, args=(parent,), daemon=True, name="parent").start()
     code = ending(run)

@@ -18,7 +18,7 @@ import pandas as pd
 
 from coalactl.agents import Agents, agents_of
 from coalactl.errors import UserError
-from coalactl.paths import usable
+from coalactl.paths import nameable, printable, usable
 from coalactl.report.configurations import result_keys
 from coalactl.report.evaluations import read_evaluations
 from coalactl.runs.directory import RunDirectory, Status, is_pack, is_run
@@ -208,7 +208,7 @@ def _take(place: Path, root: Path, only: Collection[str] | None, seen: _Seen) ->
         else:
             seen.problems.update(_missing_seeds(place, root))
     except UserError as error:
-        seen.problems[place] = Problem(name, str(error).replace(f"{place}", name))
+        seen.problems[place] = Problem(name, str(error).replace(printable(str(place)), name))
 
 
 def common_root(paths: Sequence[Path]) -> Path:
@@ -249,6 +249,7 @@ def _counting(sweep: Path) -> str:
 
 
 def _read_run(path: Path, name: str) -> Run:
+    nameable(path)
     directory = RunDirectory.open(path)
     status = directory.read_status()
     if status.state != "finished":
@@ -327,4 +328,4 @@ def _experiment(run: Run) -> str:
 
 
 def _name(place: Path, root: Path) -> str:
-    return Path(os.path.relpath(place, root)).as_posix()
+    return printable(Path(os.path.relpath(place, root)).as_posix())

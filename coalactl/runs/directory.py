@@ -20,6 +20,7 @@ from typing import Any, Literal, NamedTuple, get_args
 import tomli_w
 
 from coalactl.errors import ExitCode, UserError
+from coalactl.paths import nameable
 from coalactl.runs.files import (
     read_json,
     reason,
@@ -212,6 +213,7 @@ def is_pack(path: Path) -> bool:
 
 def make_folder(path: Path) -> None:
     """Make the folder of a new run; raises :class:`UserError` if that is impossible at this place."""
+    nameable(path)
     try:
         path.mkdir(parents=True, exist_ok=True)
     except (FileExistsError, NotADirectoryError) as error:

@@ -17,6 +17,7 @@ from typing import Any, Literal, NamedTuple
 import tomli_w
 
 from coalactl.errors import ExitCode, UserError
+from coalactl.paths import nameable
 from coalactl.runs.directory import RunDirectory, check_free, is_pack, make_folder, utc_now
 from coalactl.runs.files import read_json, reason, remove, write_failures, write_json, write_text
 from coalactl.runs.locking import lock_open_file
@@ -88,6 +89,7 @@ class SweepFolder:
     def open(cls, path: Path | str) -> SweepFolder:
         """An existing sweep; raises :class:`UserError` if there is none at the path."""
         folder = cls(path)
+        nameable(folder.path)
         if not folder.path.is_dir():
             raise UserError(f"{path}: there is no such sweep folder")
         if not is_sweep(folder.path):
