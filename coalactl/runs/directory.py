@@ -196,9 +196,19 @@ _FITS: dict[str, Callable[[object], bool]] = {
 
 
 def find_runs(root: Path | str) -> list[RunDirectory]:
-    """All runs below a folder, those of packs among them, the newest first."""
+    """All runs below a folder, those of packs among them, the newest first: those that were started last."""
     runs = [RunDirectory(path) for path in _search(Path(root), _SEARCH_DEPTH)]
-    return sorted(runs, key=lambda run: (run.config_file.stat().st_mtime_ns, str(run.path)), reverse=True)
+    return sorted(runs, key=lambda run: (*_age(run), str(run.path)), reverse=True)
+
+
+def _age(run: RunDirectory) -> tuple[str, int]:
+    """When the run was started, then when its configuration was written: a copy of it is as old as the run."""
+    written = run.config_file.stat().st_mtime_ns
+    try:
+        started = run.read_provenance().get("started")
+    except UserError:
+        started = None
+    return str(started or datetime.fromtimestamp(written / 1e9, UTC).isoformat(timespec="seconds")), written
 
 
 def is_run(path: Path) -> bool:

@@ -7,6 +7,7 @@ import fcntl
 import json
 import os
 import socket
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -17,6 +18,10 @@ from coalactl.runs.files import write_failures
 
 # How a file system says that it has no locks: Lustre without the option, NFS without its daemon, some of FUSE.
 _NO_LOCKS = (errno.ENOSYS, errno.ENOTSUP, errno.EOPNOTSUPP, errno.ENOLCK)
+_HELD = (errno.EAGAIN, errno.EACCES)
+# Seconds for which a writer tries again: a reader that asks whether the lock is held has it for a moment.
+_PATIENCE = 0.5
+_TRY_EVERY = 0.02
 
 
 class Holder(NamedTuple):
@@ -24,6 +29,9 @@ class Holder(NamedTuple):
 
     host: str
     pid: int
+
+
+_UNNAMED = Holder("an unknown host", 0)
 
 
 @contextmanager
@@ -48,15 +56,43 @@ def hold_lock(lock_file: Path) -> Iterator[None]:
 
 
 def read_holder(lock_file: Path) -> Holder | None:
-    """The process that holds the lock as far as can be told without touching it; None if it is free or died here."""
+    """The process that holds the lock; None if it is free.
+
+    The lock tells whether it is held, not the text: a dead holder's text may name another host (of a container that
+    has gone) or a process whose number somebody else has now. The text counts where the lock cannot be asked.
+    """
+    holder = _told_holder(lock_file)
+    held = _is_held(lock_file)
+    if held is None:
+        dead = holder is not None and holder.host == socket.gethostname() and not is_alive(holder.pid)
+        return None if dead else holder
+    return (holder or _UNNAMED) if held else None
+
+
+def _told_holder(lock_file: Path) -> Holder | None:
+    """Who the text names."""
     try:
         content = json.loads(lock_file.read_text(encoding="utf-8"))
-        holder = Holder(host=str(content["host"]), pid=int(content["pid"]))
+        return Holder(host=str(content["host"]), pid=int(content["pid"]))
     except (OSError, ValueError, KeyError, TypeError):  # no lock, an empty one, or one that is just being written
         return None
-    if holder.host == socket.gethostname() and not is_alive(holder.pid):
+
+
+def _is_held(lock_file: Path) -> bool | None:
+    """Whether a process has the lock; None if that cannot be told. To ask is to share it for a moment."""
+    try:
+        descriptor = os.open(lock_file, os.O_RDONLY | os.O_CLOEXEC | os.O_NOFOLLOW)
+    except FileNotFoundError:
+        return False
+    except OSError:  # not ours to read
         return None
-    return holder
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_SH | fcntl.LOCK_NB)
+    except OSError as error:
+        return True if error.errno in _HELD else None
+    finally:
+        os.close(descriptor)
+    return False
 
 
 def lock_open_file(descriptor: int, lock_file: Path, operation: int) -> None:
@@ -64,7 +100,7 @@ def lock_open_file(descriptor: int, lock_file: Path, operation: int) -> None:
     try:
         fcntl.flock(descriptor, operation)
     except OSError as error:
-        if error.errno in (errno.EAGAIN, errno.EACCES):
+        if error.errno in _HELD:
             raise BlockingIOError from error
         if error.errno in _NO_LOCKS:
             raise UserError(
@@ -76,14 +112,17 @@ def lock_open_file(descriptor: int, lock_file: Path, operation: int) -> None:
 
 
 def _take(descriptor: int, lock_file: Path) -> None:
-    try:
-        lock_open_file(descriptor, lock_file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except BlockingIOError as error:
-        holder = read_holder(lock_file)
-        who = f"process {holder.pid} on {holder.host}" if holder else "another process"
-        raise UserError(
-            f"{lock_file.parent} is in use by {who}; wait for it or stop it first", ExitCode.RUN_CONFLICT
-        ) from error
+    deadline = time.monotonic() + _PATIENCE
+    while True:
+        try:
+            return lock_open_file(descriptor, lock_file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError as error:
+            if time.monotonic() > deadline:
+                holder = _told_holder(lock_file)
+                who = f"process {holder.pid} on {holder.host}" if holder else "another process"
+                line = f"{lock_file.parent} is in use by {who}; wait for it or stop it first"
+                raise UserError(line, ExitCode.RUN_CONFLICT) from error
+        time.sleep(_TRY_EVERY)
 
 
 def _tell(descriptor: int, text: str) -> None:
