@@ -24,7 +24,7 @@ from coalactl.commands.train import train
 from coalactl.commands.watch import watch
 from coalactl.errors import ExitCode, UserError
 from coalactl.output import emit, note, open_streams, settle_streams
-from coalactl.paths import check_words
+from coalactl.paths import check_words, one_line
 
 _NO_ROOM = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EROFS)
 
@@ -91,7 +91,7 @@ def ending(work: Callable[[], object]) -> int:
     except TyperException as error:
         return _fail(_usage_line(error), error.exit_code)
     except UserError as error:
-        return _fail(" ".join(str(error).split()), error.code)
+        return _fail(one_line(str(error)), error.code)
     except (Abort, KeyboardInterrupt):
         return _fail("interrupted", ExitCode.INTERRUPTED)
     except BrokenPipeError:  # The reader of our output has gone (`| head`).
@@ -109,7 +109,7 @@ def _fail(line: str, code: int) -> int:
 def _usage_line(error: TyperException) -> str:
     context = getattr(error, "ctx", None)
     where = context.command_path if context is not None else "coalactl"
-    return f"{' '.join(error.format_message().split())} (see '{where} --help')"
+    return f"{one_line(error.format_message())} (see '{where} --help')"
 
 
 def _fail_unforeseen(error: Exception) -> int:

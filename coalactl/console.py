@@ -19,6 +19,7 @@ from rich.table import Table
 from rich.text import Text
 
 from coalactl.leaving import shown, taken_off
+from coalactl.paths import escaped
 from coalactl.summary import KINDS, POLICY, Means, RunSummary, measure_of
 from coalactl.training.progress import Progress, View
 
@@ -113,7 +114,7 @@ class LineView:
 
     def _print(self, line: str) -> None:
         with suppress(OSError):  # Nobody can read it: no reason to end a training.
-            self._console.print(line, markup=False, soft_wrap=True)
+            self._console.print(escaped(line), markup=False, soft_wrap=True)
 
 
 class LiveView:
@@ -121,7 +122,7 @@ class LiveView:
 
     def __init__(self, console: Console, title: str) -> None:
         self._console = console
-        self._title = title
+        self._title = escaped(title)
         self._phase = ""
         self._since = time.monotonic()
         self._progress: Progress | None = None
@@ -140,7 +141,7 @@ class LiveView:
     def message(self, text: str) -> None:
         """A line above the display."""
         with suppress(OSError):  # The terminal was closed: no reason to end a training.
-            self._console.print(text, markup=False, soft_wrap=True)
+            self._console.print(escaped(text), markup=False, soft_wrap=True)
 
     def close(self) -> None:
         """Leaves the terminal as it was."""

@@ -11,6 +11,8 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
 from typing import Any
 
+from coalactl.paths import escaped
+
 
 def emit(text: str) -> None:
     """A line of what was asked for."""
@@ -36,7 +38,7 @@ def json_safe(content: Any) -> Any:
 def note(text: str) -> None:
     """A line about what is going on; that nobody can read it (terminal closed, disk full) ends no training."""
     with suppress(OSError):
-        sys.stderr.write(f"{text}\n")
+        sys.stderr.write(f"{escaped(text)}\n")
         sys.stderr.flush()
 
 

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import errno
 import os
+import re
+import shlex
 from collections.abc import Sequence
 from contextlib import suppress
 from pathlib import Path
@@ -12,6 +14,8 @@ from coalactl.errors import UserError
 
 # What it means that nothing is at a path; the command that needs something there says so in its own words.
 _NOTHING_THERE = (errno.ENOENT, errno.ENOTDIR, errno.ELOOP)
+# What moves a terminal's cursor, line breaks among it.
+_CONTROL = re.compile("[\x00-\x1f\x7f-\x9f\u2028\u2029]")
 
 
 def usable(path: Path | None) -> None:
@@ -41,6 +45,30 @@ def check_words(words: Sequence[str]) -> None:
 def printable(text: str) -> str:
     r"""The text with bytes that are none as ``\udcff``, as files and terminals take it."""
     return text.encode("utf-8", "backslashreplace").decode()
+
+
+def one_line(text: str) -> str:
+    """A message in one line; spaces stay as they are, they may be a path's."""
+    lines = text.splitlines()
+    return escaped(" ".join(line.strip() for line in lines) if len(lines) > 1 else text)
+
+
+def escaped(text: str) -> str:
+    r"""The text with control characters as ``\n``: what a name holds must not move the cursor."""
+    return _CONTROL.sub(_code, text)
+
+
+def typed(given: Path | str) -> str:
+    r"""A path, or a word, as it is typed into a shell; always in one line, a line break as ``$'\n'``."""
+    word = f"./{given}" if isinstance(given, Path) and str(given).startswith("-") else str(given)
+    if not _CONTROL.search(word):
+        return shlex.quote(word)  # noqa: TID251
+    inner = word.replace("\\", "\\\\").replace("'", "\\'")
+    return f"$'{escaped(inner)}'"
+
+
+def _code(found: re.Match[str]) -> str:
+    return {"\n": "\\n", "\t": "\\t"}.get(found[0]) or f"\\u{ord(found[0]):04x}"
 
 
 def _check_text(text: str, remedy: str) -> None:

@@ -9,7 +9,6 @@ from __future__ import annotations
 import itertools
 import math
 import os
-import shlex
 import tomllib
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import AbstractContextManager
@@ -20,7 +19,7 @@ from typing import Any, Literal, NamedTuple, get_args
 import tomli_w
 
 from coalactl.errors import ExitCode, UserError
-from coalactl.paths import nameable
+from coalactl.paths import nameable, typed
 from coalactl.runs.files import (
     read_json,
     reason,
@@ -260,7 +259,7 @@ def check_free(path: Path, known: tuple[str, ...]) -> None:
     """Raise :class:`UserError` if the folder holds a run, a pack or more than leftovers of a start that was killed."""
     if is_run(path) or is_pack(path):
         raise UserError(
-            f"{path} already holds a run; go on with it by `coalactl train --resume {shlex.quote(str(path))}`, "
+            f"{path} already holds a run; go on with it by `coalactl train --resume {typed(path)}`, "
             "or choose another --out",
             ExitCode.RUN_CONFLICT,
         )

@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import fcntl
 import os
-import shlex
 import tomllib
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
@@ -17,7 +16,7 @@ from typing import Any, Literal, NamedTuple
 import tomli_w
 
 from coalactl.errors import ExitCode, UserError
-from coalactl.paths import nameable
+from coalactl.paths import nameable, typed
 from coalactl.runs.directory import RunDirectory, check_free, is_pack, make_folder, utc_now
 from coalactl.runs.files import read_json, reason, remove, write_failures, write_json, write_text
 from coalactl.runs.locking import lock_open_file
@@ -74,7 +73,7 @@ class SweepFolder:
         make_folder(folder.path)
         if is_sweep(folder.path):
             raise UserError(
-                f"{path} already holds a sweep; go on with it by `coalactl sweep --resume {shlex.quote(str(path))}`, "
+                f"{path} already holds a sweep; go on with it by `coalactl sweep --resume {typed(path)}`, "
                 "or choose another --out",
                 ExitCode.RUN_CONFLICT,
             )

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import shlex
 import sys
 from collections.abc import Callable
 from pathlib import Path
@@ -12,6 +11,7 @@ from coalactl.environment import log_to, usable_cores
 from coalactl.errors import ExitCode
 from coalactl.leaving import STOPPED
 from coalactl.output import note
+from coalactl.paths import typed
 from coalactl.runs.directory import reserved
 from coalactl.sweep.definition import DEFAULT_SWEEP, find_sweep, read_sweep
 from coalactl.sweep.folder import SweepFolder
@@ -42,16 +42,16 @@ def sweep(request: SweepRequest) -> ExitCode:
             return ExitCode.OK
         folder = SweepFolder.create(request.out or reserved(Path("runs"), f"sweep-{planned.name}"), planned)
     if request.emit_slurm is not None:
-        command = f"{shlex.quote(sys.executable)} -m coalactl"
+        command = f"{typed(sys.executable)} -m coalactl"
         write_script(request.emit_slurm, folder.path, planned.name, request.jobs or DEFAULT_TASKS, command)
         if not request.quiet:
-            note(f"submit with: sbatch {shlex.quote(str(request.emit_slurm))}")
+            note(f"submit with: sbatch {typed(request.emit_slurm)}")
         return ExitCode.OK
     observer = Observer(folder, planned)
     observer.final_jobs()  # Those of a sweep that was here before.
     code = work(observer, executor, quiet=request.quiet) if observer.is_open() else ExitCode.OK
     if code is not ExitCode.OK:
-        note(f"{STOPPED[code]}; saved; go on with: coalactl sweep --resume {shlex.quote(str(folder.path))}")
+        note(f"{STOPPED[code]}; saved; go on with: coalactl sweep --resume {typed(folder.path)}")
         return code
     return report(observer, request)
 

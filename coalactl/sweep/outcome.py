@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import shlex
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -11,6 +10,7 @@ from rich.table import Table
 from coalactl.console import OurConsole, quantity
 from coalactl.errors import ExitCode, UserError
 from coalactl.output import emit, emit_json
+from coalactl.paths import escaped, typed
 from coalactl.sweep.definition import Sweep
 from coalactl.sweep.folder import Failure
 from coalactl.sweep.overview import Observer
@@ -100,11 +100,11 @@ def _show(observer: Observer, chosen: Mapping[str, Result], final: Sequence[Resu
         seeds = " ".join(_number(value) for value in ended.per_seed.values()) if ended else ""
         table.add_row(method, in_words(result.trial.values), *means, seeds)
     print_table(console, table)
-    named = shlex.quote(str(observer.folder.path))
+    named = typed(observer.folder.path)
     lines = [f"files:   {observer.folder.path}", f"trials:  {observer.folder.trials_file}"]
     lines += [f"again:   coalactl sweep --resume {named}"]
     for line in lines:
-        console.print(line, markup=False, soft_wrap=True)
+        console.print(escaped(line), markup=False, soft_wrap=True)
 
 
 def _steps(trial: Trial) -> int:

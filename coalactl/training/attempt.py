@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import logging
-import shlex
 from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
@@ -14,6 +13,7 @@ from coalactl.console import choose_view
 from coalactl.errors import ExitCode, UserError
 from coalactl.leaving import STOPPED
 from coalactl.output import note
+from coalactl.paths import typed
 from coalactl.runs.directory import RunDirectory, Status
 from coalactl.runs.pack import Pack
 from coalactl.training.outcome import report
@@ -77,7 +77,7 @@ def run_attempt(
         view.close()
     if code is not ExitCode.OK:
         if peers.leads:
-            resuming = f"coalactl train --resume {shlex.quote(str(runs.path))}"
+            resuming = f"coalactl train --resume {typed(runs.path)}"
             note(f"{STOPPED[code]}; {_saved(stores)}; go on with: {resuming}")
         return code
     return report(runs.runs, runs.path, request) if peers.leads else code

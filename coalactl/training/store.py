@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import logging
-import shlex
 from collections.abc import Callable, Sequence
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
@@ -12,6 +11,7 @@ import jax
 import numpy as np
 
 from coalactl.errors import ExitCode
+from coalactl.paths import typed
 from coalactl.runs.checkpoints import (
     NoWholeCheckpointError,
     discard_incomplete,
@@ -158,7 +158,7 @@ def _require_rows(run: RunDirectory, step: int, tell: Callable[[str], None]) -> 
         tell(f"checkpoint {step} is passed over: {damage}")
         raise NoWholeCheckpointError(
             f"{run.path}: no whole checkpoint is left; {damage}; put it back, or start a new run at the parameters "
-            f"of this one with --init-from {shlex.quote(str(run.path))}",
+            f"of this one with --init-from {typed(run.path)}",
             ExitCode.DAMAGED,
         ) from damage
 
