@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from coalactl.errors import UserError
-from coalactl.output import emit, emit_json
+from coalactl.output import emit, emit_json, note
 from coalactl.paths import escaped, typed, usable
 
 if TYPE_CHECKING:
@@ -39,7 +39,7 @@ def ls(
         raise UserError(f"{root}: no such directory")
     if root.exists() and not root.is_dir():
         raise UserError(f"{root}: not a directory")
-    rows = [_row(run) for run in find_runs(root)]
+    rows = [_row(run) for run in find_runs(root, lambda link: note(f"{link}: a symbolic link to what is not there"))]
     if as_json:
         emit_json(rows)
         return

@@ -29,7 +29,7 @@ from coalactl.runs.files import (
     write_json,
     write_text,
 )
-from coalactl.runs.layout import FORMAT, refuse_links, refuse_other_formats
+from coalactl.runs.layout import FORMAT, Folders, refuse_links, refuse_other_formats
 from coalactl.runs.locking import Holder, hold_lock, read_holder
 
 State = Literal["running", "finished", "interrupted", "preempted", "diverged", "failed"]
@@ -194,9 +194,17 @@ _FITS: dict[str, Callable[[object], bool]] = {
 }
 
 
-def find_runs(root: Path | str) -> list[RunDirectory]:
-    """All runs below a folder, those of packs among them, the newest first: those that were started last."""
-    runs = [RunDirectory(path) for path in _search(Path(root), _SEARCH_DEPTH)]
+def find_runs(root: Path | str, on_broken: Callable[[Path], None] | None = None) -> list[RunDirectory]:
+    """All runs below a folder, those of packs and linked ones among them, first those that were started last.
+
+    ``on_broken`` is told links that lead nowhere: a run may have been there.
+    """
+    folders = Folders([Path(root)])
+    runs = [RunDirectory(path) for path in _search(Path(root), _SEARCH_DEPTH, folders)]
+    runs += [RunDirectory(path) for link in folders.linked() for path in _search(link, _SEARCH_DEPTH, folders)]
+    if on_broken is not None:
+        for link in folders.broken:
+            on_broken(link)
     return sorted(runs, key=lambda run: (*_age(run), str(run.path)), reverse=True)
 
 
@@ -274,16 +282,12 @@ def utc_now() -> str:
     return datetime.now(UTC).isoformat(timespec="seconds")
 
 
-def _search(folder: Path, depth: int) -> Iterator[Path]:
+def _search(folder: Path, depth: int, folders: Folders) -> Iterator[Path]:
     if is_run(folder):
         yield folder
-        return
-    try:
-        below = sorted(entry for entry in folder.iterdir() if entry.is_dir() and not entry.is_symlink())
-    except OSError:  # missing, a file, or not ours to read: there are no runs to list
-        return
-    for entry in below if depth else ():
-        yield from _search(entry, depth - 1)
+    elif depth:
+        for entry in folders.within(folder):
+            yield from _search(entry, depth - 1, folders)
 
 
 def _plain(value: Any) -> Any:

@@ -43,6 +43,21 @@ def test_where_the_working_directory_has_such_a_name_nothing_is_begun(train: Com
     assert os.listdir() == []
 
 
+def test_seeds_on_another_disk_are_in_reports_and_lists(coalactl: Command) -> None:
+    pack = sequence_pack(Path("disk"), "coala-pg", {seed: {"reward_vs_naive": float(seed)} for seed in range(3)})
+    Path("runs").mkdir()
+    for seed in range(3):
+        Path(f"runs/t{seed}").symlink_to((pack / f"seed-{seed}").absolute())
+    Path("runs/t3").symlink_to("unmounted")
+    found = find([Path("runs")])
+    assert [problem.name for problem in found.problems] == ["t3"]
+    assert [(run.name, run.seeds) for run in found.runs] == [("t0", (0,)), ("t1", (1,)), ("t2", (2,))]
+    listed = coalactl("runs", "ls")
+    assert [line.split()[0] for line in listed.out.splitlines()[1:]] == ["runs/t2", "runs/t1", "runs/t0"]
+    assert listed.err == "runs/t3: a symbolic link to what is not there\n"
+    assert coalactl("runs", "show", "runs/t1").code == 0
+
+
 AWKWARD = [
     "two  spaces",
     "line\nbreak",

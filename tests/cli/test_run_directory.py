@@ -251,6 +251,28 @@ def test_runs_and_packs_are_found_newest_first(tmp_path: Path) -> None:
     assert find_runs(tmp_path / "nowhere") == []
 
 
+def test_linked_runs_are_found_once_and_links_that_lead_nowhere_are_told(tmp_path: Path) -> None:
+    runs, disk = tmp_path / "runs", tmp_path / "disk"
+    for place in (runs / "here", disk / "moved", disk / "more" / "a", disk / "more" / "b"):
+        new_run(place)
+    links = {"t0": disk / "moved", "folder": disk / "more", "inner": disk / "more" / "a", "alias": disk / "moved"}
+    (runs / "z").mkdir()
+    os.rename(runs / "here", runs / "z" / "here")
+    links |= {
+        "again": runs / "z" / "here",
+        "circle": runs,
+        "up": tmp_path,
+        "gone": disk / "gone",
+        ".#lock": disk / "gone",
+    }
+    for name, target in links.items():
+        (runs / name).symlink_to(target)
+    broken: list[Path] = []
+    found = {run.path.relative_to(runs).as_posix() for run in find_runs(runs, broken.append)}
+    assert found == {"z/here", "alias", "folder/a", "folder/b"}
+    assert broken == [runs / "gone"]
+
+
 def test_a_copy_changes_nothing_in_which_run_is_the_newest(tmp_path: Path) -> None:
     for name, started in {"b": "2026-01-02", "a": "2026-01-03", "c": "2026-01-01"}.items():
         RunDirectory.create(tmp_path / "runs" / name, CONFIG, {"started": f"{started}T00:00:00+00:00"})
