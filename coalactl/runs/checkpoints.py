@@ -228,10 +228,14 @@ def _synchronised_by_us() -> Iterator[None]:
     """TensorStore leaves it to the manifest to have files and folders on disk.
 
     It would give up where a file system cannot synchronise a folder. Orbax has no setting for it; where another version
-    has its private function elsewhere, such file systems cannot be written to.
+    has its private function elsewhere, such file systems cannot be written to. Of several processes the first could not
+    synchronise what others write on their hosts.
     """
     import tensorstore
 
+    if jax.process_count() > 1:
+        yield
+        return
     try:
         from orbax.checkpoint._src.serialization import tensorstore_utils as utils
 

@@ -14,6 +14,7 @@ from pathlib import Path
 import pytest
 from command_line import Command, assert_one_line
 from processes import SMALL, start
+from sweeps import write_sweep
 
 from coalactl.runs.checkpoints import steps
 from coalactl.runs.directory import RunDirectory
@@ -61,12 +62,13 @@ def test_a_file_that_cannot_be_synchronised_is_a_failed_write(tmp_path: Path, mo
 
 @pytest.mark.parametrize("number", [errno.ENOSYS, errno.ENOLCK, errno.EOPNOTSUPP])
 def test_where_there_are_no_locks_the_remedy_is_named(
-    train: Command, monkeypatch: pytest.MonkeyPatch, number: int
+    train: Command, sweep: Command, monkeypatch: pytest.MonkeyPatch, number: int
 ) -> None:
     def refuse(descriptor: int, operation: int) -> None:
         raise OSError(number, os.strerror(number))
 
     monkeypatch.setattr(fcntl, "flock", refuse)
-    remedy = "run is on a file system without locks", "mounted with them"
-    assert_one_line(train(*EIGHT[1:]), *remedy)
+    assert_one_line(train(*EIGHT[1:]), "run is on a file system without locks", "mounted with them")
     assert not Path("run/config.toml").exists()
+    refused = sweep(write_sweep(), "--out", "swept", "--quiet")
+    assert_one_line(refused, "swept/claims is on a file system without locks", "mounted with them")
