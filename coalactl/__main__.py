@@ -2,22 +2,19 @@
 
 from __future__ import annotations
 
-import os
 import signal
 import sys
 
-from coalactl.errors import ExitCode
-
-_CODES = {signal.SIGINT: ExitCode.INTERRUPTED, signal.SIGTERM: ExitCode.PREEMPTED}
+from coalactl.leaving import CODES, STOPPED, answered, leave
 
 
 def main() -> int:
     """Runs the command line and returns the exit code.
 
-    Where nothing is to be saved a signal ends the process at once, with the code of the table and without a traceback
-    of whatever was being imported; trainings and sweeps answer signals in their own way while they last.
+    Where nothing is to be saved a signal ends the process at once, with one line, the code of the table and without a
+    traceback of whatever was being imported; trainings and sweeps answer signals in their own way while they last.
     """
-    for signum in _CODES:
+    for signum in answered():
         signal.signal(signum, _leave)
     from coalactl.cli import main as run
 
@@ -25,7 +22,8 @@ def main() -> int:
 
 
 def _leave(signum: int, _frame: object) -> None:
-    os._exit(_CODES[signal.Signals(signum)])
+    code = CODES[signal.Signals(signum)]
+    leave(code, f"{STOPPED[code]}; nothing to save")
 
 
 if __name__ == "__main__":

@@ -24,6 +24,7 @@ from coalactl.commands.train import train
 from coalactl.commands.watch import watch
 from coalactl.errors import ExitCode, UserError
 from coalactl.output import emit, note, open_streams, settle_streams
+from coalactl.paths import check_words, one_line
 
 _NO_ROOM = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EROFS)
 
@@ -83,8 +84,13 @@ def main(arguments: Sequence[str] | None = None) -> int:
 def _run(arguments: Sequence[str] | None) -> int:
     with suppress(OSError):  # Environments, networks and strategies may be named as module:Name from where the user is.
         sys.path.append(os.getcwd())
-    given = None if arguments is None else list(arguments)
-    return ending(lambda: app(args=given, prog_name="coalactl", standalone_mode=False))
+    given = list(sys.argv[1:] if arguments is None else arguments)
+    return ending(lambda: _follow(given))
+
+
+def _follow(words: list[str]) -> object:
+    check_words(words)
+    return app(args=words, prog_name="coalactl", standalone_mode=False)
 
 
 def ending(work: Callable[[], object]) -> int:
@@ -95,7 +101,7 @@ def ending(work: Callable[[], object]) -> int:
     except TyperException as error:
         return _fail(_usage_line(error), error.exit_code)
     except UserError as error:
-        return _fail(" ".join(str(error).split()), error.code)
+        return _fail(one_line(str(error)), error.code)
     except (Abort, KeyboardInterrupt):
         return _fail("interrupted", ExitCode.INTERRUPTED)
     except BrokenPipeError:  # The reader of our output has gone (`| head`).
@@ -113,7 +119,7 @@ def _fail(line: str, code: int) -> int:
 def _usage_line(error: TyperException) -> str:
     context = getattr(error, "ctx", None)
     where = context.command_path if context is not None else "coalactl"
-    return f"{' '.join(error.format_message().split())} (see '{where} --help')"
+    return f"{one_line(error.format_message())} (see '{where} --help')"
 
 
 def _fail_unforeseen(error: Exception) -> int:

@@ -13,17 +13,20 @@ from contextlib import suppress
 from itertools import pairwise
 
 from rich.console import Console, Group, RenderableType
-from rich.live import Live
+from rich.live import Live  # noqa: TID251
 from rich.progress_bar import ProgressBar
 from rich.table import Table
 from rich.text import Text
 
+from coalactl.leaving import shown, taken_off
+from coalactl.paths import escaped
 from coalactl.summary import KINDS, POLICY, Means, RunSummary, measure_of
 from coalactl.training.progress import Progress, View
 
 _TITLE = "untrained: iteration 0; trained: mean over the last tenth of the iterations"
 _LINE_EVERY = 5.0
 _SPARK_WIDTH = 32
+_LABEL_WIDTH = 20
 _BLOCKS = "▁▂▃▄▅▆▇█"
 _SPINNER = "⠋⠙⠹⠸⠼⠴⠦⠧⠇⠏"
 
@@ -46,6 +49,24 @@ class OurConsole(Console):
     def on_broken_pipe(self) -> None:
         """Called while the BrokenPipeError is handled."""
         raise BrokenPipeError
+
+    def show_cursor(self, show: bool = True) -> bool:
+        """The cursor is never hidden: however a process ends, and were it killed, the terminal has one."""
+        return super().show_cursor() if show else False
+
+
+class OurLive(Live):
+    """Rich's display that changes in place, but who ends the process without unwinding it can take it off."""
+
+    def start(self, refresh: bool = False) -> None:
+        """Begins to show."""
+        shown(self.stop)
+        super().start(refresh)
+
+    def stop(self) -> None:
+        """Leaves the terminal as it was."""
+        taken_off(self.stop)
+        super().stop()
 
 
 class QuietView:
@@ -93,7 +114,7 @@ class LineView:
 
     def _print(self, line: str) -> None:
         with suppress(OSError):  # Nobody can read it: no reason to end a training.
-            self._console.print(line, markup=False, soft_wrap=True)
+            self._console.print(escaped(line), markup=False, soft_wrap=True)
 
 
 class LiveView:
@@ -101,11 +122,11 @@ class LiveView:
 
     def __init__(self, console: Console, title: str) -> None:
         self._console = console
-        self._title = title
+        self._title = escaped(title)
         self._phase = ""
         self._since = time.monotonic()
         self._progress: Progress | None = None
-        self._live = Live(console=console, get_renderable=self._render, refresh_per_second=8, transient=True)
+        self._live = OurLive(console=console, get_renderable=self._render, refresh_per_second=8, transient=True)
         with suppress(OSError):
             self._live.start()
 
@@ -120,7 +141,7 @@ class LiveView:
     def message(self, text: str) -> None:
         """A line above the display."""
         with suppress(OSError):  # The terminal was closed: no reason to end a training.
-            self._console.print(text, markup=False, soft_wrap=True)
+            self._console.print(escaped(text), markup=False, soft_wrap=True)
 
     def close(self) -> None:
         """Leaves the terminal as it was."""
@@ -192,7 +213,7 @@ def pack_table(seeds: Sequence[int], summaries: Sequence[Means], method: str = "
     """A row a measure: each seed's, their mean, and the mean of the untrained agents."""
     columns = dict.fromkeys(name for summary in summaries for name in summary.trained)
     table = Table(title=_titled(method), title_justify="left", title_style="italic")
-    table.add_column("measure")
+    table.add_column("measure", min_width=_LABEL_WIDTH)
     for seed in seeds:
         table.add_column(f"seed\n{seed}", justify="right")
     table.add_column("mean", justify="right", style="bold")

@@ -79,7 +79,7 @@ def log_to(path: Path) -> logging.Handler | None:
     root = logging.getLogger()
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        handler = logging.FileHandler(path, encoding="utf-8", delay=True)
+        handler = logging.FileHandler(path, encoding="utf-8", errors="backslashreplace", delay=True)
     except OSError:
         return None
     handler.setFormatter(_Formatter(path.parent))

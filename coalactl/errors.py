@@ -15,7 +15,7 @@ class ExitCode(IntEnum):
     DAMAGED = 4  # damaged or incompatible checkpoint, nothing good left
     DIVERGED = 5  # non-finite numbers
     WRITE_FAILED = 6  # a write failed after the start, for instance on a full disk
-    PREEMPTED = 75  # SIGTERM, state saved
+    PREEMPTED = 75  # SIGTERM or SIGHUP, state saved
     INTERRUPTED = 130  # SIGINT, state saved
 
 

@@ -11,6 +11,8 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
 from typing import Any
 
+from coalactl.paths import escaped
+
 
 def emit(text: str) -> None:
     """A line of what was asked for."""
@@ -36,7 +38,7 @@ def json_safe(content: Any) -> Any:
 def note(text: str) -> None:
     """A line about what is going on; that nobody can read it (terminal closed, disk full) ends no training."""
     with suppress(OSError):
-        sys.stderr.write(f"{text}\n")
+        sys.stderr.write(f"{escaped(text)}\n")
         sys.stderr.flush()
 
 
@@ -58,9 +60,15 @@ def without_prints() -> Iterator[None]:
 
 
 def open_streams() -> None:
-    """Gives a process that was started with closed streams (``2>&-``) somewhere to write to."""
+    r"""Gives a process that was started with closed streams (``2>&-``) somewhere to write to.
+
+    Names of files that are no text, and letters that a terminal does not have, are written as ``\udcff``.
+    """
     sys.stdout = sys.stdout or open(os.devnull, "w", encoding="utf-8")  # noqa: SIM115  Open as long as the process.
     sys.stderr = sys.stderr or open(os.devnull, "w", encoding="utf-8")  # noqa: SIM115
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors="backslashreplace")
 
 
 def settle_streams() -> None:

@@ -15,14 +15,15 @@ from contextlib import suppress
 from typing import IO, Any, NamedTuple, NoReturn
 
 from coalactl.errors import ExitCode, UserError
+from coalactl.leaving import answered, leave
 
 DETECTED = "auto"
 LOST = (
     "another process of this training has ended or cannot be reached; "
     "what was saved stands, and --resume goes on from there"
 )
-_SIGNALS = (signal.SIGINT, signal.SIGTERM)
 # JAX's own name for it, which the libraries that start processes set.
+_ERRORS = "backslashreplace"
 _VARIABLE = "JAX_COORDINATOR_ADDRESS"
 
 
@@ -92,7 +93,7 @@ def supervised(run: Callable[[], ExitCode]) -> ExitCode:
 
 def _wait(child: int) -> int:
     """The exit code of the child, negative for a signal; signals to this process are handed on to it."""
-    for signum in _SIGNALS:
+    for signum in answered():
         signal.signal(signum, lambda given, _: _hand_on(child, given))
     return os.waitstatus_to_exitcode(os.waitpid(child, 0)[1])
 
@@ -109,19 +110,19 @@ def _be_child(run: Callable[[], ExitCode], parent: int, said: IO[bytes]) -> NoRe
     os.setpgid(0, 0)  # Ctrl-C goes to the parent alone, which hands it on.
     for name, descriptor in (("stdout", 1), ("stderr", 2)):
         # The user's stream goes on under another number; what libraries write to the old one is not for the user.
-        setattr(sys, name, os.fdopen(os.dup(descriptor), "w", buffering=1, encoding="utf-8"))
+        setattr(sys, name, os.fdopen(os.dup(descriptor), "w", buffering=1, encoding="utf-8", errors=_ERRORS))
         os.dup2(said.fileno(), descriptor)
     threading.Thread(target=_end_with, args=(parent,), daemon=True, name="parent").start()
     code = ending(run)
     settle_streams()
-    os._exit(code)  # Without JAX's own farewell, which waits for peers that may be gone, and aborts.
+    os._exit(code)  # noqa: TID251  Without JAX's own farewell, which waits for peers that may be gone, and aborts.
 
 
 def _end_with(parent: int) -> None:
     """The parent never writes: there is an end to read when it has gone, however it went."""
     while os.read(parent, 1):
         pass
-    os._exit(ExitCode.FAILED)
+    leave(ExitCode.FAILED, "the process that started this training has ended; what was saved before stands")
 
 
 def _log(said: IO[Any]) -> None:

@@ -102,6 +102,16 @@ def between_manifest_and_folder(due: Countdown) -> None:
     manifests.remove = dying
 
 
+def animation(due: Countdown) -> None:
+    """Shows frames for minutes in place of what would be played."""
+    from rich.text import Text
+
+    from coalactl.watching import launch
+
+    frames = [Text(f"lingering at frame {number}") for number in range(1000)]
+    launch.watch = lambda request: launch._show(frames)
+
+
 PLACES: dict[str, Hook] = {
     "metric part": half_written("metrics/*.parquet"),
     "episode part": half_written("episodes/*.parquet"),
@@ -119,6 +129,7 @@ PLACES: dict[str, Hook] = {
     "later import": importing("pydantic"),
     "long compilation": before("coalactl_core.training", "Engine.compile", linger),
     "long call": before("coalactl_core.training", "Engine.advance", linger),
+    "animation": animation,
     "long save": before("coalactl.runs.checkpoints", "write_manifest", linger),
 }
 

@@ -29,9 +29,14 @@ _DYING = Path(__file__).with_name("dying.py")
 
 def start(*arguments: str, dying_at: str = "", nth: int = 1) -> subprocess.Popen[str]:
     """A process of its own; one that kills itself at the n-th time it comes to a place of ``dying.py``."""
+    words = command(*arguments, dying_at=dying_at, nth=nth)
+    return subprocess.Popen(words, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+
+
+def command(*arguments: str, dying_at: str = "", nth: int = 1) -> list[str]:
+    """The words that such a process is started with."""
     program = [str(_DYING), dying_at, str(nth)] if dying_at else ["-m", "coalactl"]
-    command = [sys.executable, *program, *arguments]
-    return subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+    return [sys.executable, *program, *arguments]
 
 
 def wait_for(process: subprocess.Popen[str], word: str) -> None:

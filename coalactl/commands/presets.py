@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import shlex
 import sys
 from pathlib import Path
 from typing import Annotated
@@ -11,6 +10,7 @@ import typer
 
 from coalactl import completion
 from coalactl.output import emit, emit_json, note
+from coalactl.paths import typed
 
 app = typer.Typer()
 
@@ -56,7 +56,7 @@ def cp(
     target = copy_preset(find_preset(name), destination)
     emit(f"{target}")
     given = target if target.is_absolute() or target.suffix == ".toml" else f"./{target}"
-    note(f"train it with: coalactl train {shlex.quote(str(given))}")
+    note(f"train it with: coalactl train {typed(given)}")
 
 
 @app.command()

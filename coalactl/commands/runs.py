@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import shlex
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -10,8 +9,8 @@ import typer
 
 from coalactl import completion
 from coalactl.errors import UserError
-from coalactl.output import emit, emit_json
-from coalactl.paths import usable
+from coalactl.output import emit, emit_json, note
+from coalactl.paths import escaped, typed, usable
 
 if TYPE_CHECKING:
     from coalactl.runs.directory import RunDirectory
@@ -41,7 +40,7 @@ def ls(
         raise UserError(f"{root}: no such directory")
     if root.exists() and not root.is_dir():
         raise UserError(f"{root}: not a directory")
-    rows = [_row(run) for run in find_runs(root)]
+    rows = [_row(run) for run in find_runs(root, lambda link: note(f"{link}: a symbolic link to what is not there"))]
     if as_json:
         emit_json(rows)
         return
@@ -73,9 +72,9 @@ def show(
         emit_json({"runs": objects} if is_pack(path) else objects[0])
         return
     for row in rows:
-        emit(f"{row['run_dir']}: {row['status']}, {row['setting']}, {row['progress']} iterations")
+        emit(escaped(f"{row['run_dir']}: {row['status']}, {row['setting']}, {row['progress']} iterations"))
     if not any(summary.iterations for summary in summaries):
-        emit(f"no metrics yet; go on with: coalactl train --resume {shlex.quote(str(path))}")
+        emit(f"no metrics yet; go on with: coalactl train --resume {typed(path)}")
         return
     from coalactl.training.outcome import show as show_tables
 
@@ -121,7 +120,14 @@ def _print_table(rows: list[dict[str, Any]]) -> None:
     """Plain columns, never cut: names are there to be copied."""
     headings = ("run", "status", "setting", "progress", "last reward", "updated")
     cells = [
-        (row["run_dir"], row["status"], row["setting"], row["progress"], _rewards(row["last"]), row.get("updated", ""))
+        (
+            escaped(row["run_dir"]),
+            row["status"],
+            row["setting"],
+            row["progress"],
+            _rewards(row["last"]),
+            row.get("updated", ""),
+        )
         for row in rows
     ]
     widths = [max(len(line[column]) for line in [headings, *cells]) for column in range(len(headings))]

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from coalactl.configuration import plain, validate
 from coalactl.errors import UserError
+from coalactl.paths import nameable, typed
 from coalactl.runs.directory import RunDirectory, find_runs, is_pack
 from coalactl.runs.manifests import steps
 from coalactl.runs.pack import Pack
@@ -45,6 +46,7 @@ def newest(root: Path) -> Path:
     """The newest run below a folder that can be evaluated, or the pack that it is in."""
     for run in find_runs(root):
         try:
+            nameable(run.path)
             kind = run.read_config().get("kind", "sequence")
         except UserError:
             continue
@@ -62,6 +64,7 @@ def enter(paths: Sequence[Path], step: int | None) -> list[Entry]:
         for run, label in zip(runs, _labels(runs), strict=True)
     ]
     for run in runs:
+        nameable(run.path)
         _check_step(run, step)
     return entries
 
@@ -135,7 +138,7 @@ def _sequence(run: RunDirectory, experiment: Experiment) -> SequenceExperiment:
 def _check_step(run: RunDirectory, step: int | None) -> None:
     there = steps(run)
     if not there:
-        raise UserError(f"{run.path} has no checkpoint yet; go on with it by coalactl train --resume")
+        raise UserError(f"{run.path} has no checkpoint yet; go on with: coalactl train --resume {typed(run.path)}")
     if step is not None and step not in there:
         raise UserError(f"--step: {run.path} has no checkpoint of step {step}; it has {', '.join(map(str, there))}")
 

@@ -14,6 +14,7 @@ from coalactl.evaluation.lineups import Opponent, check_fits, meta_episodes, opp
 from coalactl.evaluation.pools import MIXED, Pool, find_pool
 from coalactl.evaluation.request import EvalRequest
 from coalactl.output import emit_json, note
+from coalactl.paths import escaped
 from coalactl.runs.directory import utc_now
 from coalactl.runs.provenance import describe_attempt
 from coalactl_core.config_environments import MatrixGameConfig
@@ -154,7 +155,7 @@ def _report(
         if rewards:
             show_matrix(console, labels, rewards)
         for target in targets:
-            console.print(f"rows:        {target.rows}", markup=False, soft_wrap=True)
+            console.print(escaped(f"rows:        {target.rows}"), markup=False, soft_wrap=True)
 
 
 def _object(

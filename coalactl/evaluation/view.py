@@ -10,6 +10,7 @@ from rich.table import Table
 from coalactl.console import OurConsole
 from coalactl.evaluation.estimates import Estimate, Line
 from coalactl.evaluation.rows import ALL
+from coalactl.wide_tables import print_table
 from coalactl_core.evaluation import OUTCOMES
 
 _EXTORTION = {"zd_chi": "χ", "zd_phi": "φ", "zd_error": "error"}
@@ -24,10 +25,10 @@ def show(console: OurConsole, lines: Sequence[Line]) -> None:
         if setting:
             console.print(f"\n{setting}", markup=False, style="bold")
         own = [line for line in lines if line.setting == setting]
-        console.print(_measures(own))
+        print_table(console, _measures(own))
         behaving = [line for line in own if any(name.startswith("cooperation_") for name in line.estimates)]
         if behaving:
-            console.print(_behaviour(behaving))
+            print_table(console, _behaviour(behaving))
 
 
 def show_matrix(console: OurConsole, labels: Sequence[str], rewards: Sequence[Sequence[float | None]]) -> None:
@@ -38,7 +39,7 @@ def show_matrix(console: OurConsole, labels: Sequence[str], rewards: Sequence[Se
         table.add_column(label, justify="right", no_wrap=True)
     for label, row in zip(labels, rewards, strict=True):
         table.add_row(label, *("-" if value is None else f"{value:.2f}" for value in row))
-    console.print(table)
+    print_table(console, table)
 
 
 def _measures(lines: Sequence[Line]) -> Table:

@@ -6,6 +6,7 @@ count; its trials chose the hyperparameters.
 
 from __future__ import annotations
 
+import itertools
 import os
 import tomllib
 from collections.abc import Collection, Iterator, Mapping, Sequence
@@ -18,16 +19,18 @@ import pandas as pd
 
 from coalactl.agents import Agents, agents_of
 from coalactl.errors import UserError
-from coalactl.paths import usable
+from coalactl.paths import nameable, printable, usable
 from coalactl.report.configurations import result_keys
 from coalactl.report.evaluations import read_evaluations
 from coalactl.runs.directory import RunDirectory, Status, is_pack, is_run
 from coalactl.runs.files import read_json
+from coalactl.runs.layout import Folders
 from coalactl.runs.metric_files import read_episodes, read_metrics
 from coalactl.summary import POLICY, last_rows, measure_of
 
 _DEPTH = 8
 _SUPERSEDED = "superseded"
+_BROKEN = "left out: a symbolic link to what is not there"
 
 
 @dataclass(frozen=True)
@@ -165,9 +168,11 @@ def find(paths: Sequence[Path], root: Path | None = None, only: Collection[str] 
     paths = [_of_evaluation(path) for path in paths]
     root = common_root(paths) if root is None else root
     seen = _Seen({}, {}, {})
-    for path in paths:
-        for place in _places(path.resolve(), _DEPTH):
+    folders = Folders(paths)
+    for path in itertools.chain([path.resolve() for path in paths], folders.linked()):
+        for place in _places(path, _DEPTH, folders):
             _take(place, root, only, seen)
+    seen.problems.update({link: Problem(_name(link, root), _BROKEN) for link in folders.broken})
     seen.problems.update(_unfinished_sweeps(seen.sweeps, set(seen.runs) | set(seen.problems), root))
     kept, doubled = _without_doubles(seen.runs)
     told = sorted({**seen.problems, **doubled}.items())
@@ -208,7 +213,7 @@ def _take(place: Path, root: Path, only: Collection[str] | None, seen: _Seen) ->
         else:
             seen.problems.update(_missing_seeds(place, root))
     except UserError as error:
-        seen.problems[place] = Problem(name, str(error).replace(f"{place}", name))
+        seen.problems[place] = Problem(name, str(error).replace(printable(str(place)), name))
 
 
 def common_root(paths: Sequence[Path]) -> Path:
@@ -223,7 +228,7 @@ def is_sweep(path: Path) -> bool:
     return (path / "sweep.toml").is_file()
 
 
-def _places(folder: Path, depth: int) -> Iterator[Path]:
+def _places(folder: Path, depth: int, folders: Folders) -> Iterator[Path]:
     """Runs, packs and sweeps at and below a folder; of a sweep its final runs, or its trials where no others follow."""
     if is_run(folder):
         yield folder
@@ -231,13 +236,9 @@ def _places(folder: Path, depth: int) -> Iterator[Path]:
     if is_sweep(folder) or is_pack(folder):
         yield folder
     below = folder / _counting(folder) if is_sweep(folder) else folder
-    try:
-        entries = sorted(entry for entry in below.iterdir() if entry.is_dir() and not entry.is_symlink())
-    except OSError:  # missing or not ours to read
-        return
-    for entry in entries if depth else ():
+    for entry in folders.within(below) if depth else ():
         if entry.name != _SUPERSEDED:
-            yield from _places(entry, depth - 1)
+            yield from _places(entry, depth - 1, folders)
 
 
 def _counting(sweep: Path) -> str:
@@ -249,6 +250,7 @@ def _counting(sweep: Path) -> str:
 
 
 def _read_run(path: Path, name: str) -> Run:
+    nameable(path)
     directory = RunDirectory.open(path)
     status = directory.read_status()
     if status.state != "finished":
@@ -327,4 +329,4 @@ def _experiment(run: Run) -> str:
 
 
 def _name(place: Path, root: Path) -> str:
-    return Path(os.path.relpath(place, root)).as_posix()
+    return printable(Path(os.path.relpath(place, root)).as_posix())

@@ -13,6 +13,7 @@ from coalactl.reproduction.figures import FIGURES, Figure, Scale, parts_of
 from coalactl.reproduction.sweeps import sweep_of
 from coalactl.sweep.outcome import needs
 from coalactl.sweep.plan import plan
+from coalactl.wide_tables import print_table
 
 
 def describe(*, json: bool) -> None:
@@ -30,7 +31,7 @@ def describe(*, json: bool) -> None:
         steps, minutes = row["steps"], row["minutes"]
         told = (quantity(steps) if steps else "exact", "-" if minutes is None else f"{minutes:.1f}")
         table.add_row(row["figure"], row["shows"], row["scale"], str(row["runs"]), *told)
-    OurConsole(highlight=False).print(table)
+    print_table(OurConsole(highlight=False), table)
 
 
 def _rows(figure: Figure) -> list[dict[str, Any]]:

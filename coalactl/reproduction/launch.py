@@ -6,6 +6,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 
 from coalactl.errors import ExitCode, UserError
+from coalactl.leaving import STOPPED
 from coalactl.output import emit, emit_json, note
 from coalactl.report.claims import Judgement
 from coalactl.report.verdicts import in_one_line
@@ -43,7 +44,7 @@ def reproduce(request: ReproduceRequest) -> ExitCode:
         if observer.is_open():
             code = work(observer, executor, quiet=request.quiet)
             if code is not ExitCode.OK:
-                note(f"stopped and saved; go on with: {request.command}")
+                note(f"{STOPPED[code]}; saved; go on with: {request.command}")
                 return code
         observer.final_jobs()  # Those of a choice that was made elsewhere.
     for figure in request.figures:

@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import difflib
-import shlex
 from pathlib import Path
 from typing import NamedTuple
 
 from coalactl.errors import UserError
 from coalactl.overrides import shortened
-from coalactl.paths import usable
+from coalactl.paths import typed, usable
 from coalactl.reproduction.figures import FIGURES, GROUPS, Figure, Scale, named
 from coalactl.sweep.request import Executor, SweepRequest
 from coalactl.sweep.request import checked as checked_sweep
@@ -46,11 +45,11 @@ class ReproduceRequest(NamedTuple):
     @property
     def command(self) -> str:
         """What goes on with it."""
-        words = ["coalactl", "reproduce", *self.names, "--out", str(self.folder)]
+        words: list[str | Path] = ["coalactl", "reproduce", *self.names, "--out", self.folder]
         words += ["--scale", self.scale] if self.scale is not Scale.QUICK else []
         words += ["--executor", self.executor] if self.executor is not None else []
         words += ["--jobs", str(self.jobs)] if self.jobs is not None else []
-        return shlex.join(words)
+        return " ".join(typed(word) for word in words)
 
     def as_sweep(self) -> SweepRequest:
         """Who is to work on the parts, as ``sweep`` has it."""

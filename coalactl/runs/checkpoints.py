@@ -173,7 +173,7 @@ def _like(leaf: Any, value: np.ndarray) -> Any:
 
 
 def _commit(folder: Path, arrays: Mapping[str, np.ndarray]) -> None:
-    with _orbax() as (orbax, checkpointer):
+    with _orbax() as (orbax, checkpointer), _synchronised_by_us():
         try:
             checkpointer.save(folder.absolute(), args=orbax.args.PyTreeSave(dict(arrays)))
         except ValueError as error:
@@ -221,6 +221,33 @@ def _orbax(*, alone: bool = False) -> Iterator[tuple[Any, Any]]:
             yield orbax, checkpointer
     finally:
         chatter.setLevel(level)
+
+
+@contextmanager
+def _synchronised_by_us() -> Iterator[None]:
+    """TensorStore leaves it to the manifest to have files and folders on disk.
+
+    It would give up where a file system cannot synchronise a folder. Orbax has no setting for it; where another version
+    has its private function elsewhere, such file systems cannot be written to. Of several processes the first could not
+    synchronise what others write on their hosts.
+    """
+    import tensorstore
+
+    if jax.process_count() > 1:
+        yield
+        return
+    try:
+        from orbax.checkpoint._src.serialization import tensorstore_utils as utils
+
+        given = utils.get_ts_context
+    except (ImportError, AttributeError):
+        yield
+        return
+    utils.get_ts_context = lambda **options: tensorstore.Context({"file_io_sync": False}, given(**options))
+    try:
+        yield
+    finally:
+        utils.get_ts_context = given
 
 
 def _system_error(message: str) -> str:

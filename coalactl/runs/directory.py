@@ -6,9 +6,9 @@ directory can be moved: no file in it holds its path. This module loads neither 
 
 from __future__ import annotations
 
+import itertools
 import math
 import os
-import shlex
 import tomllib
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import AbstractContextManager
@@ -19,6 +19,7 @@ from typing import Any, Literal, NamedTuple, get_args
 import tomli_w
 
 from coalactl.errors import ExitCode, UserError
+from coalactl.paths import nameable, typed
 from coalactl.runs.files import (
     read_json,
     reason,
@@ -28,7 +29,7 @@ from coalactl.runs.files import (
     write_json,
     write_text,
 )
-from coalactl.runs.layout import FORMAT, refuse_links, refuse_other_formats
+from coalactl.runs.layout import FORMAT, Folders, refuse_links, refuse_other_formats
 from coalactl.runs.locking import Holder, hold_lock, read_holder
 
 State = Literal["running", "finished", "interrupted", "preempted", "diverged", "failed"]
@@ -193,10 +194,28 @@ _FITS: dict[str, Callable[[object], bool]] = {
 }
 
 
-def find_runs(root: Path | str) -> list[RunDirectory]:
-    """All runs below a folder, those of packs among them, the newest first."""
-    runs = [RunDirectory(path) for path in _search(Path(root), _SEARCH_DEPTH)]
-    return sorted(runs, key=lambda run: (run.config_file.stat().st_mtime_ns, str(run.path)), reverse=True)
+def find_runs(root: Path | str, on_broken: Callable[[Path], None] | None = None) -> list[RunDirectory]:
+    """All runs below a folder, those of packs and linked ones among them, first those that were started last.
+
+    ``on_broken`` is told links that lead nowhere: a run may have been there.
+    """
+    folders = Folders([Path(root)])
+    runs = [RunDirectory(path) for path in _search(Path(root), _SEARCH_DEPTH, folders)]
+    runs += [RunDirectory(path) for link in folders.linked() for path in _search(link, _SEARCH_DEPTH, folders)]
+    if on_broken is not None:
+        for link in folders.broken:
+            on_broken(link)
+    return sorted(runs, key=lambda run: (*_age(run), str(run.path)), reverse=True)
+
+
+def _age(run: RunDirectory) -> tuple[str, int]:
+    """When the run was started, then when its configuration was written: a copy of it is as old as the run."""
+    written = run.config_file.stat().st_mtime_ns
+    try:
+        started = run.read_provenance().get("started")
+    except UserError:
+        started = None
+    return str(started or datetime.fromtimestamp(written / 1e9, UTC).isoformat(timespec="seconds")), written
 
 
 def is_run(path: Path) -> bool:
@@ -211,6 +230,7 @@ def is_pack(path: Path) -> bool:
 
 def make_folder(path: Path) -> None:
     """Make the folder of a new run; raises :class:`UserError` if that is impossible at this place."""
+    nameable(path)
     try:
         path.mkdir(parents=True, exist_ok=True)
     except (FileExistsError, NotADirectoryError) as error:
@@ -221,11 +241,33 @@ def make_folder(path: Path) -> None:
         raise UserError(f"{path} is not writable; choose another --out")
 
 
+def reserved(root: Path, name: str) -> Path:
+    """A new, empty folder ``ROOT/NAME-UTC``, with a number behind it where others have begun in the same second.
+
+    To be made is what reserves it. Raises :class:`UserError` if that is impossible at this place.
+    """
+    make_folder(root)
+    base = f"{name}-{datetime.now(UTC).strftime('%Y%m%dT%H%M%SZ')}"
+    names = itertools.chain([base], (f"{base}-{number}" for number in itertools.count(2)))
+    return next(path for name in names if _is_made(path := root / name))
+
+
+def _is_made(path: Path) -> bool:
+    """Makes a folder that nobody else has made."""
+    try:
+        path.mkdir()
+    except FileExistsError:
+        return False
+    except OSError as error:
+        raise UserError(f"{path} cannot be made: {reason(error)}; choose another --out") from error
+    return True
+
+
 def check_free(path: Path, known: tuple[str, ...]) -> None:
     """Raise :class:`UserError` if the folder holds a run, a pack or more than leftovers of a start that was killed."""
     if is_run(path) or is_pack(path):
         raise UserError(
-            f"{path} already holds a run; go on with it by `coalactl train --resume {shlex.quote(str(path))}`, "
+            f"{path} already holds a run; go on with it by `coalactl train --resume {typed(path)}`, "
             "or choose another --out",
             ExitCode.RUN_CONFLICT,
         )
@@ -240,16 +282,12 @@ def utc_now() -> str:
     return datetime.now(UTC).isoformat(timespec="seconds")
 
 
-def _search(folder: Path, depth: int) -> Iterator[Path]:
+def _search(folder: Path, depth: int, folders: Folders) -> Iterator[Path]:
     if is_run(folder):
         yield folder
-        return
-    try:
-        below = sorted(entry for entry in folder.iterdir() if entry.is_dir() and not entry.is_symlink())
-    except OSError:  # missing, a file, or not ours to read: there are no runs to list
-        return
-    for entry in below if depth else ():
-        yield from _search(entry, depth - 1)
+    elif depth:
+        for entry in folders.within(folder):
+            yield from _search(entry, depth - 1, folders)
 
 
 def _plain(value: Any) -> Any:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import json
 import os
 import shutil
@@ -13,6 +14,8 @@ from typing import Any
 from coalactl.errors import ExitCode, UserError
 
 _TEMPORARY = ".tmp"
+# How a file system says that it cannot synchronise a folder.
+_UNKNOWN_TO_IT = (errno.EINVAL, errno.ENOSYS, errno.ENOTSUP, errno.EOPNOTSUPP)
 
 
 @contextmanager
@@ -63,10 +66,16 @@ def write_failures(path: Path) -> Iterator[None]:
 
 
 def sync(path: Path) -> None:
-    """Have a file's bytes, or a folder's entries, on disk before going on."""
+    """Have a file's bytes, or a folder's entries, on disk before going on.
+
+    CIFS and some FUSE file systems have no word for the latter: there it is left to them.
+    """
     descriptor = os.open(path, os.O_RDONLY)
     try:
         os.fsync(descriptor)
+    except OSError as error:
+        if not (path.is_dir() and error.errno in _UNKNOWN_TO_IT):
+            raise
     finally:
         os.close(descriptor)
 

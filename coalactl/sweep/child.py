@@ -12,6 +12,7 @@ from contextlib import suppress
 from coalactl.environment import log_to, prepare_jax
 from coalactl.errors import ExitCode, UserError
 from coalactl.output import note
+from coalactl.paths import one_line
 from coalactl.sweep.executors import devices_begun_with
 from coalactl.sweep.folder import SweepFolder
 from coalactl.sweep.overview import Observer
@@ -49,5 +50,5 @@ if __name__ == "__main__":
         given, devices_given, *cores_given = map(int, sys.argv[2:])
         sys.exit(int(work(sys.argv[1], given, devices_given, cores_given)))
     except UserError as error:
-        note(f"coalactl: {' '.join(str(error).split())}")
+        note(f"coalactl: {one_line(str(error))}")
         sys.exit(int(error.code))

@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import fcntl
 import os
-import shlex
 import tomllib
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
@@ -17,8 +16,10 @@ from typing import Any, Literal, NamedTuple
 import tomli_w
 
 from coalactl.errors import ExitCode, UserError
+from coalactl.paths import nameable, typed
 from coalactl.runs.directory import RunDirectory, check_free, is_pack, make_folder, utc_now
 from coalactl.runs.files import read_json, reason, remove, write_failures, write_json, write_text
+from coalactl.runs.locking import lock_open_file
 from coalactl.runs.pack import Pack
 from coalactl.sweep.definition import Sweep, from_tables, to_tables
 from coalactl.sweep.plan import Trial, final_trial, identity
@@ -72,7 +73,7 @@ class SweepFolder:
         make_folder(folder.path)
         if is_sweep(folder.path):
             raise UserError(
-                f"{path} already holds a sweep; go on with it by `coalactl sweep --resume {shlex.quote(str(path))}`, "
+                f"{path} already holds a sweep; go on with it by `coalactl sweep --resume {typed(path)}`, "
                 "or choose another --out",
                 ExitCode.RUN_CONFLICT,
             )
@@ -87,6 +88,7 @@ class SweepFolder:
     def open(cls, path: Path | str) -> SweepFolder:
         """An existing sweep; raises :class:`UserError` if there is none at the path."""
         folder = cls(path)
+        nameable(folder.path)
         if not folder.path.is_dir():
             raise UserError(f"{path}: there is no such sweep folder")
         if not is_sweep(folder.path):
@@ -161,10 +163,11 @@ class SweepFolder:
     @contextmanager
     def exclusively(self) -> Iterator[None]:
         """One process at a time, for moments: taking claims, writing what is derived."""
+        lock_file = self.claims_dir / "lock"
         with write_failures(self.claims_dir):
-            descriptor = os.open(self.claims_dir / "lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW, 0o666)
+            descriptor = os.open(lock_file, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW, 0o666)
         try:
-            fcntl.flock(descriptor, fcntl.LOCK_EX)
+            lock_open_file(descriptor, lock_file, fcntl.LOCK_EX)
             yield
         finally:
             os.close(descriptor)

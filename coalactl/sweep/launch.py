@@ -3,16 +3,17 @@
 from __future__ import annotations
 
 import os
-import shlex
 import sys
 from collections.abc import Callable
-from datetime import UTC, datetime
 from pathlib import Path
 
 from coalactl.environment import log_to, usable_cores
 from coalactl.errors import ExitCode
+from coalactl.leaving import STOPPED
 from coalactl.output import note
-from coalactl.sweep.definition import DEFAULT_SWEEP, Sweep, find_sweep, read_sweep
+from coalactl.paths import typed
+from coalactl.runs.directory import reserved
+from coalactl.sweep.definition import DEFAULT_SWEEP, find_sweep, read_sweep
 from coalactl.sweep.folder import SweepFolder
 from coalactl.sweep.outcome import describe, report
 from coalactl.sweep.overview import Observer
@@ -39,19 +40,18 @@ def sweep(request: SweepRequest) -> ExitCode:
         if request.dry_run:
             describe(planned, trials, json=request.json)
             return ExitCode.OK
-        folder = SweepFolder.create(request.out or _default_path(planned), planned)
+        folder = SweepFolder.create(request.out or reserved(Path("runs"), f"sweep-{planned.name}"), planned)
     if request.emit_slurm is not None:
-        command = f"{shlex.quote(sys.executable)} -m coalactl"
+        command = f"{typed(sys.executable)} -m coalactl"
         write_script(request.emit_slurm, folder.path, planned.name, request.jobs or DEFAULT_TASKS, command)
         if not request.quiet:
-            note(f"submit with: sbatch {shlex.quote(str(request.emit_slurm))}")
+            note(f"submit with: sbatch {typed(request.emit_slurm)}")
         return ExitCode.OK
     observer = Observer(folder, planned)
     observer.final_jobs()  # Those of a sweep that was here before.
     code = work(observer, executor, quiet=request.quiet) if observer.is_open() else ExitCode.OK
     if code is not ExitCode.OK:
-        if not request.quiet:
-            note(f"stopped and saved; go on with: coalactl sweep --resume {shlex.quote(str(folder.path))}")
+        note(f"{STOPPED[code]}; saved; go on with: coalactl sweep --resume {typed(folder.path)}")
         return code
     return report(observer, request)
 
@@ -100,10 +100,3 @@ def _title(observer: Observer) -> str:
     sweep = observer.sweep
     runs = sum(len(job.trial.seeds) for job in observer.jobs)
     return f"{sweep.label}: {len(observer.jobs)} trials, {runs} runs of {sweep.preset}, in {observer.folder.path}"
-
-
-def _default_path(sweep: Sweep) -> Path:
-    """``runs/sweep-NAME-UTC``, with a number behind it where that exists."""
-    base = f"sweep-{sweep.name}-{datetime.now(UTC).strftime('%Y%m%dT%H%M%SZ')}"
-    names = [base, *(f"{base}-{number}" for number in range(2, 1000))]
-    return next(path for name in names if not (path := Path("runs") / name).exists())

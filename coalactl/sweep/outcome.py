@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import shlex
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -11,12 +10,14 @@ from rich.table import Table
 from coalactl.console import OurConsole, quantity
 from coalactl.errors import ExitCode, UserError
 from coalactl.output import emit, emit_json
+from coalactl.paths import escaped, typed
 from coalactl.sweep.definition import Sweep
 from coalactl.sweep.folder import Failure
 from coalactl.sweep.overview import Observer
 from coalactl.sweep.plan import Trial, in_words
 from coalactl.sweep.request import SweepRequest
 from coalactl.sweep.selection import Result, as_json, choose
+from coalactl.wide_tables import print_table
 from coalactl_core.config import SequenceExperiment
 
 _TOLD_FAILURES = 10
@@ -98,12 +99,12 @@ def _show(observer: Observer, chosen: Mapping[str, Result], final: Sequence[Resu
         means = [_number(result.mean), *([_number(ended.mean if ended else None)] if sweep.final_seeds else [])]
         seeds = " ".join(_number(value) for value in ended.per_seed.values()) if ended else ""
         table.add_row(method, in_words(result.trial.values), *means, seeds)
-    console.print(table)
-    named = shlex.quote(str(observer.folder.path))
+    print_table(console, table)
+    named = typed(observer.folder.path)
     lines = [f"files:   {observer.folder.path}", f"trials:  {observer.folder.trials_file}"]
     lines += [f"again:   coalactl sweep --resume {named}"]
     for line in lines:
-        console.print(line, markup=False, soft_wrap=True)
+        console.print(escaped(line), markup=False, soft_wrap=True)
 
 
 def _steps(trial: Trial) -> int:

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import shlex
 from pathlib import Path
 
 from coalactl.errors import UserError
+from coalactl.paths import typed
 from coalactl.runs.files import reason
 
 DEFAULT_TASKS = 4
@@ -42,8 +42,8 @@ exit "$code"
 def write_script(file: Path, folder: Path, name: str, tasks: int, command: str) -> None:
     """Writes the script; raises :class:`UserError` where it cannot be, or is there already."""
     text = _SCRIPT.format(
-        folder=shlex.quote(str(folder.absolute())),
-        script=shlex.quote(str(file)),
+        folder=typed(folder.absolute()),
+        script=typed(file),
         name="".join(letter if letter.isalnum() or letter in "-_." else "-" for letter in name),
         last=tasks - 1,
         command=command,

@@ -10,12 +10,12 @@ from contextlib import suppress
 from typing import Protocol
 
 from rich.console import Console, Group, RenderableType
-from rich.live import Live
 from rich.progress_bar import ProgressBar
 from rich.table import Table
 from rich.text import Text
 
-from coalactl.console import OurConsole, duration
+from coalactl.console import OurConsole, OurLive, duration
+from coalactl.paths import escaped
 from coalactl.sweep.overview import Overview
 from coalactl.sweep.plan import in_words
 from coalactl.training.progress import Progress
@@ -85,7 +85,7 @@ class LineSweep:
     def message(self, text: str) -> None:
         """The line."""
         with suppress(OSError):  # Nobody can read it: no reason to end a sweep.
-            self._console.print(text, markup=False, soft_wrap=True)
+            self._console.print(escaped(text), markup=False, soft_wrap=True)
 
     def close(self) -> None:
         """Nothing is left to show."""
@@ -96,9 +96,9 @@ class LiveSweep:
 
     def __init__(self, console: Console, title: str) -> None:
         self._console = console
-        self._title = title
+        self._title = escaped(title)
         self._overview: Overview | None = None
-        self._live = Live(console=console, get_renderable=self._render, refresh_per_second=4, transient=True)
+        self._live = OurLive(console=console, get_renderable=self._render, refresh_per_second=4, transient=True)
         with suppress(OSError):
             self._live.start()
 
@@ -109,7 +109,7 @@ class LiveSweep:
     def message(self, text: str) -> None:
         """A line above the display."""
         with suppress(OSError):
-            self._console.print(text, markup=False, soft_wrap=True)
+            self._console.print(escaped(text), markup=False, soft_wrap=True)
 
     def close(self) -> None:
         """Leaves the terminal as it was."""

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import logging
-import shlex
 from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
@@ -12,7 +11,9 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 from coalactl.configuration import method_name
 from coalactl.console import choose_view
 from coalactl.errors import ExitCode, UserError
+from coalactl.leaving import STOPPED
 from coalactl.output import note
+from coalactl.paths import typed
 from coalactl.runs.directory import RunDirectory, Status
 from coalactl.runs.pack import Pack
 from coalactl.training.outcome import report
@@ -66,14 +67,18 @@ def run_attempt(
 ) -> ExitCode:
     """Trains from a beginning to the end, a signal or a failure, and tells how it went."""
     view = choose_view(_title(runs, stores), quiet=request.quiet)
-    stop.on_first(lambda name: view.message(f"{name}: finishing the running call and saving; once more leaves at once"))
+    stop.on_first(
+        lambda name: view.message(f"{name}: finishing the running call and saving; once more leaves at once"),
+        lambda: _saved(stores),
+    )
     try:
         code = train_on(engine, stores, state, beginning, view, stop, peers)
     finally:
         view.close()
     if code is not ExitCode.OK:
-        if not request.quiet:
-            note(f"stopped and saved; go on with: coalactl train --resume {shlex.quote(str(runs.path))}")
+        if peers.leads:
+            resuming = f"coalactl train --resume {typed(runs.path)}"
+            note(f"{STOPPED[code]}; {_saved(stores)}; go on with: {resuming}")
         return code
     return report(runs.runs, runs.path, request) if peers.leads else code
 
@@ -119,6 +124,12 @@ def stores_of(runs: Runs, preset: str, *, leads: bool = True) -> list[RunStore]:
         status = Status(preset=preset, method=method_name(experiment), seed=experiment.run.seed)
         stores.append(kind(run, experiment, status))
     return stores
+
+
+def _saved(stores: Sequence[RunStore]) -> str:
+    """What stands of the training."""
+    saved = max(store.saved for store in stores)
+    return f"saved at iteration {saved}" if saved else "nothing to save"
 
 
 def _title(runs: Runs, stores: Sequence[RunStore]) -> str:

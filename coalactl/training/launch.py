@@ -5,17 +5,16 @@ from __future__ import annotations
 import logging
 import sys
 from collections.abc import Sequence
-from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from coalactl.configuration import Resolved, method_name, plain, resolve, validate, with_choices
+from coalactl.configuration import method_name, plain, resolve, validate, with_choices
 from coalactl.engines import engine_for
 from coalactl.environment import log_to, prepare_jax
 from coalactl.errors import ExitCode
 from coalactl.output import note
 from coalactl.presets import DEFAULT_PRESET, Preset, find_preset, read_preset
-from coalactl.runs.directory import RunDirectory
+from coalactl.runs.directory import RunDirectory, reserved
 from coalactl.runs.pack import Pack
 from coalactl.training.attempt import Beginning, Runs, run_attempt, stores_of
 from coalactl.training.peers import Peers, check_sharing, joined
@@ -63,12 +62,10 @@ def _start(request: TrainRequest, stop: StopSignals, peers: Peers) -> ExitCode:
         return ExitCode.OK
     check_room(engine, len(seeds))
     check_sharing(peers, experiments)
-    path = Path(peers.led(lambda: str(request.out or _default_path(preset, resolved, seeds))))
-    return _start_at(path, engine, experiments, preset, request, stop, peers)
+    return _start_from(engine, experiments, preset, request, stop, peers)
 
 
-def _start_at(
-    path: Path,
+def _start_from(
     engine: Engine,
     experiments: tuple[Experiment, ...],
     preset: Preset,
@@ -83,7 +80,7 @@ def _start_at(
         state = fresh_state(engine, experiments)
         if request.init_from is not None:
             state = initial_parameters(request.init_from, engine, state)
-    peers.led(lambda: _create(path, experiments, preset, request))
+    path = Path(peers.led(lambda: str(_create(experiments, preset, request))))
     runs = _runs_at(path, experiments, request)
     with peers.held(runs.lock()):
         if peers.leads:
@@ -97,7 +94,8 @@ def _start_at(
         return run_attempt(runs, engine, stores, state, Beginning(0, 0.0), request, stop, peers)
 
 
-def _create(path: Path, experiments: tuple[Experiment, ...], preset: Preset, request: TrainRequest) -> None:
+def _create(experiments: tuple[Experiment, ...], preset: Preset, request: TrainRequest) -> Path:
+    """Makes the run or pack; its place."""
     import jax
 
     from coalactl.runs.provenance import collect
@@ -106,10 +104,12 @@ def _create(path: Path, experiments: tuple[Experiment, ...], preset: Preset, req
     provenance["preset"] = preset.name
     if request.init_from is not None:
         provenance["init_from"] = request.init_from.name
+    path = request.out or reserved(Path("runs"), _default_name(experiments, preset))
     if request.seeds is None:
         RunDirectory.create(path, plain(experiments[0]), provenance)
     else:
         Pack.create(path, {each.run.seed: plain(each) for each in experiments}, provenance)
+    return path
 
 
 def _runs_at(path: Path, experiments: tuple[Experiment, ...], request: TrainRequest) -> Runs:
@@ -120,13 +120,11 @@ def _runs_at(path: Path, experiments: tuple[Experiment, ...], request: TrainRequ
     return Runs(path, pack.runs, experiments, (pack,))
 
 
-def _default_path(preset: Preset, resolved: Resolved, seeds: Sequence[int]) -> Path:
-    """``runs/PRESET-METHOD-sSEED-UTC``, with a number behind it where that exists."""
+def _default_name(experiments: Sequence[Experiment], preset: Preset) -> str:
+    """``PRESET-METHOD-sSEED``, of several seeds the first and the last."""
+    seeds = [experiment.run.seed for experiment in experiments]
     named = f"s{seeds[0]}" if len(seeds) == 1 else f"s{seeds[0]}-s{seeds[-1]}"
-    time = datetime.now(UTC).strftime("%Y%m%dT%H%M%SZ")
-    base = f"{preset.name}-{method_name(resolved.experiment)}-{named}-{time}"
-    names = [base, *(f"{base}-{number}" for number in range(2, 1000))]
-    return next(path for name in names if not (path := Path("runs") / name).exists())
+    return f"{preset.name}-{method_name(experiments[0])}-{named}"
 
 
 def _with_seed(experiment: Experiment, seed: int) -> Experiment:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import hashlib
 import json
-import shlex
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
@@ -14,10 +13,12 @@ from coalactl.console import OurConsole, duration, pack_table, quantity, result_
 from coalactl.engines import reading_engine_for
 from coalactl.errors import ExitCode
 from coalactl.output import emit_json
+from coalactl.paths import escaped, typed
 from coalactl.runs.directory import RunDirectory
 from coalactl.summary import Means, RunSummary, json_object, note_missing, summarize
 from coalactl.training.request import TrainRequest
 from coalactl.training.sentence import in_a_sentence
+from coalactl.wide_tables import print_table
 
 
 def report(runs: Sequence[RunDirectory], path: Path, request: TrainRequest) -> ExitCode:
@@ -39,12 +40,12 @@ def show(runs: Sequence[RunDirectory], path: Path, summaries: Sequence[RunSummar
     console = OurConsole(highlight=False)
     first = summaries[0]
     if first.quartiles:
-        console.print(seeds_table(first, runs[0].read_config()["run"]["seeds"]), markup=False)
+        print_table(console, seeds_table(first, runs[0].read_config()["run"]["seeds"]))
     else:
         seeds = [run.read_config()["run"]["seed"] for run in runs]
         for method, means in _by_method(summaries):
             alone = len(runs) == 1
-            console.print(result_table(means[0], method) if alone else pack_table(seeds, means, method), markup=False)
+            print_table(console, result_table(means[0], method) if alone else pack_table(seeds, means, method))
         config = runs[0].read_config()
         for method, means in _by_method(summaries):
             sentence = in_a_sentence(config, means)
@@ -53,19 +54,21 @@ def show(runs: Sequence[RunDirectory], path: Path, summaries: Sequence[RunSummar
     steps = sum(summary.steps for summary in summaries)
     played = f"{quantity(steps)} environment steps, " if steps else ""
     done = f"{first.iterations} iterations, {played}{duration(first.seconds)} of training"
-    named = shlex.quote(str(path))
+    named = typed(path)
     # A run that has not come to its end goes on to the end that it was given.
     longer = f" --iterations {2 * first.iterations}" if first.iterations >= first.planned else ""
-    reading = f"import pandas; print(pandas.read_parquet({json.dumps(str(runs[0].metrics_dir))}).tail())"
+    reading = (
+        f"import pandas; print(pandas.read_parquet({json.dumps(str(runs[0].metrics_dir), ensure_ascii=False)}).tail())"
+    )
     lines = [
         done,
         f"files:       {path}",
         f"look again:  coalactl runs show {named}",
         f"train on:    coalactl train --resume {named}{longer}",
-        f"read:        python -c {shlex.quote(reading)}",
+        f"read:        python -c {typed(reading)}",
     ]
     for line in lines:
-        console.print(line, markup=False, soft_wrap=True)
+        console.print(escaped(line), markup=False, soft_wrap=True)
 
 
 def _by_method(summaries: Sequence[RunSummary]) -> Iterator[tuple[str, list[Means]]]:

@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from coalactl.errors import UserError
-from coalactl.paths import usable
+from coalactl.paths import nameable, usable
 from coalactl.processes import Group
 
 # Of every configuration key that has an option of its own: the option.
@@ -52,6 +52,7 @@ def checked(request: TrainRequest) -> TrainRequest:
         if request.dry_run:
             raise UserError("--dry-run: it does not go with --resume; the run's own config.toml says what it does")
         _check_run(request.resume, "--resume")
+        nameable(request.resume)
     if request.init_from is not None:
         _check_run(request.init_from, "--init-from")
     if request.out is not None and request.out.exists() and not request.out.is_dir():

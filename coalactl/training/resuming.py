@@ -119,6 +119,7 @@ def _restored(runs: Runs, engine: Engine, stores: Sequence[RunStore], statuses: 
     lanes = [lane(state, place) for place in range(len(stores))]
     for place, given in zip(alive, restored[1], strict=True):
         lanes[place] = given
+        stores[place].saved = restored[0]
     return stack(lanes), restored[0]
 
 

@@ -84,7 +84,7 @@ class Session:
         began = time.perf_counter()
 
         def leave(code: ExitCode) -> None:
-            self._tell_status(_STOPPED[code], iteration, seconds)
+            self._tell_status(_STATES[code], iteration, seconds)
 
         with self._stop.leaving_at_once(leave):
             self.engine.compile(self.state)
@@ -159,7 +159,7 @@ class Session:
     def _end(self, iteration: int, seconds: float) -> ExitCode:
         finished = iteration >= self._settings.iterations
         code = ExitCode.OK if finished or self._code is None else self._code
-        self._tell_status("finished" if finished else _STOPPED[code], iteration, seconds)
+        self._tell_status("finished" if finished else _STATES[code], iteration, seconds)
         diverged = [store for store in self.stores if store.diverged is not None]
         if diverged:
             words = "; ".join(f"{store.run.path}: {store.diverged}" for store in diverged)
@@ -172,7 +172,7 @@ class Session:
                 store.tell(state, iteration, seconds, dict(store.status.last))
 
 
-_STOPPED: dict[ExitCode, State] = {
+_STATES: dict[ExitCode, State] = {
     ExitCode.OK: "running",
     ExitCode.INTERRUPTED: "interrupted",
     ExitCode.PREEMPTED: "preempted",

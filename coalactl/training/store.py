@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import logging
-import shlex
 from collections.abc import Callable, Sequence
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
@@ -12,6 +11,7 @@ import jax
 import numpy as np
 
 from coalactl.errors import ExitCode
+from coalactl.paths import typed
 from coalactl.runs.checkpoints import (
     NoWholeCheckpointError,
     discard_incomplete,
@@ -36,13 +36,17 @@ _log = logging.getLogger(__name__)
 
 
 class RunStore:
-    """The files of one run while it trains; ``diverged`` tells why it takes no more part in the training."""
+    """The files of one run while it trains.
+
+    ``diverged`` tells why it takes no more part in the training, ``saved`` the step of its newest checkpoint.
+    """
 
     def __init__(self, run: RunDirectory, experiment: Experiment, status: Status) -> None:
         self.run = run
         self.settings = experiment.run
         self.status = status
         self.diverged: str | None = None
+        self.saved = 0
 
     @cached_property
     def _files(self) -> MetricFiles:
@@ -79,6 +83,7 @@ class RunStore:
         """A checkpoint: rows first, then the state, then older checkpoints go."""
         self._files.flush()
         save(self.run, step, state, rows=self._files.reached())
+        self.saved = step
         prune(self.run, self.settings.keep)
         self._files.compact()
         _log.info("%s: checkpoint at iteration %d", self.run.path.name, step)
@@ -108,6 +113,7 @@ class FollowingStore(RunStore):
     def save(self, state: Any, step: int) -> None:
         """Takes part in a checkpoint."""
         save(self.run, step, state)
+        self.saved = step
 
     def flush(self) -> None:
         """Has nothing to write."""
@@ -152,7 +158,7 @@ def _require_rows(run: RunDirectory, step: int, tell: Callable[[str], None]) -> 
         tell(f"checkpoint {step} is passed over: {damage}")
         raise NoWholeCheckpointError(
             f"{run.path}: no whole checkpoint is left; {damage}; put it back, or start a new run at the parameters "
-            f"of this one with --init-from {shlex.quote(str(run.path))}",
+            f"of this one with --init-from {typed(run.path)}",
             ExitCode.DAMAGED,
         ) from damage
 

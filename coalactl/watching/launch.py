@@ -6,10 +6,9 @@ import time
 from collections.abc import Sequence
 from pathlib import Path
 
-from rich.live import Live
 from rich.text import Text
 
-from coalactl.console import OurConsole
+from coalactl.console import OurConsole, OurLive
 from coalactl.environment import prepare_jax
 from coalactl.errors import UserError
 from coalactl.evaluation.contestants import Contestant, Entry, enter, load, newest
@@ -99,7 +98,7 @@ def _show(blocks: Sequence[Text]) -> None:
         for block in blocks:
             console.print(block, soft_wrap=True)
         return
-    with Live(console=console, auto_refresh=False, vertical_overflow="visible") as live:
+    with OurLive(console=console, auto_refresh=False, vertical_overflow="visible") as live:
         for block in blocks:
             live.update(block, refresh=True)
             time.sleep(1 / FRAMES_PER_SECOND)

@@ -2,12 +2,18 @@
 
 from __future__ import annotations
 
+import errno
+import fcntl
 import json
 import os
+import shutil
 import signal
+import socket
 import subprocess
 import sys
+import threading
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -15,7 +21,7 @@ import pytest
 
 from coalactl.errors import ExitCode, UserError
 from coalactl.runs import directory as directory_module
-from coalactl.runs.directory import RunDirectory, Status, find_runs
+from coalactl.runs.directory import RunDirectory, Status, find_runs, reserved
 from coalactl.runs.files import write_json, write_text
 from coalactl.runs.pack import Pack
 
@@ -136,6 +142,39 @@ def test_a_dead_holder_is_no_obstacle(tmp_path: Path) -> None:
     assert run.holder() is None
 
 
+@pytest.mark.parametrize("holder", [("gone-container", 7), (socket.gethostname(), 1)])
+def test_a_dead_holder_is_dead_whatever_its_text_says(tmp_path: Path, holder: tuple[str, int]) -> None:
+    run = new_run(tmp_path / "run")
+    run.lock_file.write_text(json.dumps({"host": holder[0], "pid": holder[1]}))
+    assert run.holder() is None
+    with other_process_holding(run):
+        run.lock_file.write_text("")  # as in the moment before it is told
+        assert run.holder() is not None
+
+
+def test_where_locks_cannot_be_asked_the_text_counts(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def refuse(descriptor: int, operation: int) -> None:
+        raise OSError(errno.ENOLCK, "No locks available")
+
+    run = new_run(tmp_path / "run")
+    monkeypatch.setattr(fcntl, "flock", refuse)
+    run.lock_file.write_text(json.dumps({"host": "another", "pid": 7}))
+    assert run.holder() == ("another", 7)
+    run.lock_file.write_text("")
+    assert run.holder() is None
+
+
+def test_readers_keep_no_writer_out(tmp_path: Path) -> None:
+    run = new_run(tmp_path / "run")
+    reading = os.open(run.lock_file, os.O_RDONLY)
+    fcntl.flock(reading, fcntl.LOCK_SH)  # for much longer than who only asks
+    end = threading.Timer(0.02, lambda: os.close(reading))
+    end.start()
+    with run.lock():
+        pass
+    end.join()
+
+
 def test_the_lock_is_free_again_after_an_error(tmp_path: Path) -> None:
     run = new_run(tmp_path / "run")
     with pytest.raises(KeyError), run.lock():
@@ -190,16 +229,56 @@ def test_a_full_disk_is_one_line_with_its_own_code(tmp_path: Path, monkeypatch: 
     assert run.read_status().iteration == 0
 
 
+def test_starts_in_one_second_get_folders_of_their_own(tmp_path: Path) -> None:
+    with ThreadPoolExecutor(8) as starts:
+        found = list(starts.map(lambda _: reserved(tmp_path / "runs", "preset"), range(24)))
+    assert len(set(found)) == 24
+    assert {path.name.partition("Z")[2] for path in found} >= {"", "-2"}
+    assert sorted(found) == sorted((tmp_path / "runs").iterdir())
+    assert new_run(found[0]).read_config()["kind"] == "sequence"
+
+
 def test_runs_and_packs_are_found_newest_first(tmp_path: Path) -> None:
     new_run(tmp_path / "runs" / "old")
     Pack.create(tmp_path / "runs" / "pack", {0: CONFIG, 1: CONFIG}, {})
     new_run(tmp_path / "runs" / "group" / "new")
     (tmp_path / "runs" / "other").mkdir()
-    for age, path in enumerate(["group/new", "pack/seed-1", "pack/seed-0", "old"]):
+    order = ["group/new", "pack/seed-1", "pack/seed-0", "old"]
+    for age, path in enumerate(order):
         os.utime(tmp_path / "runs" / path / "config.toml", (1e9 - age, 1e9 - age))
     found = [run.path.relative_to(tmp_path / "runs").as_posix() for run in find_runs(tmp_path / "runs")]
-    assert found == ["group/new", "pack/seed-1", "pack/seed-0", "old"]
+    assert found == order
     assert find_runs(tmp_path / "nowhere") == []
+
+
+def test_linked_runs_are_found_once_and_links_that_lead_nowhere_are_told(tmp_path: Path) -> None:
+    runs, disk = tmp_path / "runs", tmp_path / "disk"
+    for place in (runs / "here", disk / "moved", disk / "more" / "a", disk / "more" / "b"):
+        new_run(place)
+    links = {"t0": disk / "moved", "folder": disk / "more", "inner": disk / "more" / "a", "alias": disk / "moved"}
+    (runs / "z").mkdir()
+    os.rename(runs / "here", runs / "z" / "here")
+    links |= {
+        "again": runs / "z" / "here",
+        "circle": runs,
+        "up": tmp_path,
+        "gone": disk / "gone",
+        ".#lock": disk / "gone",
+    }
+    for name, target in links.items():
+        (runs / name).symlink_to(target)
+    broken: list[Path] = []
+    found = {run.path.relative_to(runs).as_posix() for run in find_runs(runs, broken.append)}
+    assert found == {"z/here", "alias", "folder/a", "folder/b"}
+    assert broken == [runs / "gone"]
+
+
+def test_a_copy_changes_nothing_in_which_run_is_the_newest(tmp_path: Path) -> None:
+    for name, started in {"b": "2026-01-02", "a": "2026-01-03", "c": "2026-01-01"}.items():
+        RunDirectory.create(tmp_path / "runs" / name, CONFIG, {"started": f"{started}T00:00:00+00:00"})
+    shutil.copytree(tmp_path / "runs", tmp_path / "copy", copy_function=shutil.copy)
+    for root in ("runs", "copy"):
+        assert [run.path.name for run in find_runs(tmp_path / root)] == ["a", "b", "c"]
 
 
 def test_a_pack_is_the_runs_of_its_seeds(tmp_path: Path) -> None:

@@ -8,6 +8,7 @@ import subprocess
 import sys
 import time
 import tomllib
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -22,7 +23,8 @@ LONG = ["train", *SMALL, "--iterations", "1000000", "--out", "run", "--set", "ru
 
 
 @pytest.mark.parametrize(
-    ("signum", "code", "state"), [(signal.SIGTERM, 75, "preempted"), (signal.SIGINT, 130, "interrupted")]
+    ("signum", "code", "state"),
+    [(signal.SIGTERM, 75, "preempted"), (signal.SIGINT, 130, "interrupted"), (signal.SIGHUP, 75, "preempted")],
 )
 def test_the_first_signal_saves_and_tells_how_to_go_on(signum: signal.Signals, code: int, state: str) -> None:
     process = start(*LONG)
@@ -32,9 +34,9 @@ def test_the_first_signal_saves_and_tells_how_to_go_on(signum: signal.Signals, c
     assert process.returncode == code, err
     assert out == ""
     assert "Traceback" not in err
-    assert "coalactl train --resume run" in err
     run = RunDirectory("run")
     status = run.read_status()
+    assert f"{state}; saved at iteration {status.iteration}; go on with: coalactl train --resume run" in err
     assert status.state == state
     assert steps(run) == [status.iteration]
     assert read_metrics(run)["iteration"].tolist() == list(range(status.iteration))
@@ -42,13 +44,14 @@ def test_the_first_signal_saves_and_tells_how_to_go_on(signum: signal.Signals, c
 
 @pytest.mark.parametrize(("signum", "code"), [(signal.SIGTERM, 75), (signal.SIGINT, 130)])
 @pytest.mark.parametrize("place", ["first import", "later import"])
-def test_before_anything_is_there_to_save_a_signal_leaves_without_a_word(
+def test_before_anything_is_there_to_save_a_signal_leaves_with_one_line(
     place: str, signum: signal.Signals, code: int
 ) -> None:
     process = start(*LONG, dying_at=place)
     wait_for(process, "lingering")
     process.send_signal(signum)
-    assert process.communicate(timeout=60) == ("", "")
+    word = "interrupted" if code == 130 else "preempted"
+    assert process.communicate(timeout=60) == ("", f"coalactl: {word}; nothing to save\n")
     assert process.returncode == code
     assert not Path("run").exists()
 
@@ -56,6 +59,34 @@ def test_before_anything_is_there_to_save_a_signal_leaves_without_a_word(
 def test_the_command_is_the_one_that_answers_early_signals() -> None:
     project = tomllib.loads((Path(__file__).parents[2] / "pyproject.toml").read_text(encoding="utf-8"))
     assert project["project"]["scripts"] == {"coalactl": "coalactl.__main__:main"}
+
+
+@pytest.fixture(autouse=True)
+def _hangups_as_usual() -> Iterator[None]:
+    """The tests themselves may run under nohup."""
+    before = signal.signal(signal.SIGHUP, signal.SIG_DFL)
+    yield
+    signal.signal(signal.SIGHUP, before)
+
+
+def test_a_second_hangup_is_no_second_signal(train: Command) -> None:
+    process = start(*TEN, "run", dying_at="long save", nth=2)
+    wait_for(process, "lingering")
+    for _ in range(2):
+        process.send_signal(signal.SIGHUP)
+        time.sleep(0.4)
+    _, err = process.communicate(timeout=60)
+    assert (process.returncode, "preempted; saved at iteration 4" in err) == (75, True), err
+    assert_goes_on_as_if_nothing_had_happened(train)
+
+
+def test_under_nohup_a_hangup_is_ignored() -> None:
+    signal.signal(signal.SIGHUP, signal.SIG_IGN)
+    process = start(*TEN, "run", dying_at="long save", nth=2)
+    wait_for(process, "lingering")
+    process.send_signal(signal.SIGHUP)
+    _, err = process.communicate(timeout=60)
+    assert (process.returncode, RunDirectory("run").read_status().state) == (0, "finished"), err
 
 
 BOTH = [(signal.SIGTERM, 75, "preempted"), pytest.param(signal.SIGINT, 130, "interrupted", marks=pytest.mark.slow)]
@@ -81,6 +112,7 @@ def test_while_compiling_the_first_signal_leaves_at_once(signum: signal.Signals,
     began = time.monotonic()
     _, err = process.communicate(timeout=60)
     assert (process.returncode, "Traceback" in err) == (code, False)
+    assert err.splitlines()[-1] == f"coalactl: {state}; nothing to save"
     assert time.monotonic() - began < 2
     assert RunDirectory("run").read_status().state == state
     assert steps(RunDirectory("run")) == []
@@ -140,8 +172,9 @@ def test_a_second_signal_leaves_at_once_and_the_last_checkpoint_stands(
     assert process.poll() is None
     process.send_signal(signum)
     began = time.monotonic()
-    process.communicate(timeout=60)
+    _, err = process.communicate(timeout=60)
     assert process.returncode == code
+    assert err.splitlines()[-1] == f"coalactl: {state}; saved at iteration 2"
     assert time.monotonic() - began < 1.5
     run = RunDirectory("run")
     assert (run.read_status().state, steps(run), run.holder()) == ("running", [2], None)
