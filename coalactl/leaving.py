@@ -10,6 +10,7 @@ import os
 import signal
 import sys
 import threading
+import time
 from collections.abc import Callable
 from contextlib import suppress
 from typing import NoReturn
@@ -22,8 +23,9 @@ CODES = {
     signal.SIGHUP: ExitCode.PREEMPTED,  # the terminal or the connection to it has gone
 }
 STOPPED = {ExitCode.INTERRUPTED: "interrupted", ExitCode.PREEMPTED: "preempted"}
-# Seconds; a terminal that takes no more output must not keep the process from ending.
-_PATIENCE = 1.0
+# Naps of a tenth of a second; a terminal that takes no more output must not keep the process from ending. One nap of a
+# second could be over as soon as it began, where a compilation holds Python's lock as long.
+_NAPS = 10
 
 _displays: list[Callable[[], None]] = []
 
@@ -49,12 +51,16 @@ def leave(code: ExitCode, line: str) -> NoReturn:
 
     The line goes past Python's buffers, whose locks a handler of signals may find taken.
     """
-    late = threading.Timer(_PATIENCE, os._exit, (code,))  # noqa: TID251  The end of last resort.
-    late.daemon = True
-    late.start()
+    threading.Thread(target=_leave_late, args=(code,), daemon=True).start()
     for stop in tuple(_displays):
         with suppress(Exception):  # The terminal may be gone.
             stop()
     with suppress(Exception):
         os.write(sys.stderr.fileno(), f"coalactl: {line}\n".encode(errors="backslashreplace"))
+    os._exit(code)  # noqa: TID251
+
+
+def _leave_late(code: ExitCode) -> None:
+    for _ in range(_NAPS):
+        time.sleep(0.1)
     os._exit(code)  # noqa: TID251

@@ -5,7 +5,10 @@ from __future__ import annotations
 import os
 import pty
 import signal
+import subprocess
+import sys
 import time
+from contextlib import suppress
 
 from processes import SMALL, command
 
@@ -97,6 +100,20 @@ def test_during_an_animation() -> None:
     assert terminal.end() == 130
     assert HIDDEN not in terminal.seen
     assert terminal.seen.replace("\x1b[?25h", "").splitlines()[-1] == "coalactl: interrupted; nothing to save"
+
+
+def test_an_output_that_takes_no_more_keeps_no_process_from_ending() -> None:
+    reading, writing = os.pipe()
+    os.set_blocking(writing, False)
+    with suppress(BlockingIOError):
+        while True:
+            os.write(writing, bytes(65536))
+    os.set_blocking(writing, True)
+    program = "from coalactl.leaving import leave; leave(130, 'a line')"
+    process = subprocess.Popen([sys.executable, "-c", program], stderr=writing)
+    assert process.wait(timeout=30) == 130
+    os.close(reading)
+    os.close(writing)
 
 
 def test_a_terminal_that_goes_away_has_the_training_saved() -> None:
