@@ -21,7 +21,11 @@ def main() -> int:
         signal.signal(signum, _leave)
     from coalactl.cli import main as run
 
-    return run()
+    code = run()
+    if code == ExitCode.FAILED and "jax" in sys.modules:
+        # Where a device failed, others may wait for it: JAX's own farewell would wait too, and then abort.
+        os._exit(code)
+    return code
 
 
 def _leave(signum: int, _frame: object) -> None:

@@ -15,6 +15,7 @@ from typer.exceptions import Abort, TyperException
 
 from coalactl.commands import presets, runs
 from coalactl.commands.bench import bench
+from coalactl.commands.check import check
 from coalactl.commands.doctor import doctor
 from coalactl.commands.eval import evaluate
 from coalactl.commands.report import report
@@ -22,8 +23,8 @@ from coalactl.commands.reproduce import reproduce
 from coalactl.commands.sweep import sweep
 from coalactl.commands.train import train
 from coalactl.commands.watch import watch
-from coalactl.errors import ExitCode, UserError
-from coalactl.output import emit, note, open_streams, settle_streams
+from coalactl.errors import ExitCode, UserError, holds_traceback, in_words
+from coalactl.output import emit, note, open_streams, release_stdout, results, settle_streams
 
 _NO_ROOM = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EROFS)
 
@@ -43,6 +44,7 @@ app.command()(report)
 app.command()(reproduce)
 app.add_typer(presets.app, name="presets")
 app.add_typer(runs.app, name="runs")
+app.command()(check)
 app.command()(doctor)
 app.command()(bench)
 
@@ -67,6 +69,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     try:
         return _run(arguments)
     finally:
+        release_stdout()
         settle_streams()
 
 
@@ -81,11 +84,11 @@ def ending(work: Callable[[], object]) -> int:
     """The exit code of some work, a failure of which is told in one line."""
     try:
         result = work()
-        sys.stdout.flush()
+        results().flush()
     except TyperException as error:
         return _fail(_usage_line(error), error.exit_code)
     except UserError as error:
-        return _fail(" ".join(str(error).split()), error.code)
+        return _fail(in_words(error), error.code)
     except (Abort, KeyboardInterrupt):
         return _fail("interrupted", ExitCode.INTERRUPTED)
     except BrokenPipeError:  # The reader of our output has gone (`| head`).
@@ -112,22 +115,23 @@ def _fail_unforeseen(error: Exception) -> int:
         where = f" {error.filename}" if error.filename else ""
         return _fail(f"writing{where} failed: {error.strerror}; what was saved before stands", ExitCode.WRITE_FAILED)
     if "RESOURCE_EXHAUSTED" in str(error):  # JAX's word for memory
-        what = " ".join(str(error).split())[:200]
         remedy = "take smaller rollout, population or network sizes, or smaller compute.*_chunk"
-        return _fail(f"not enough memory: {what}; {remedy}", ExitCode.FAILED)
-    return _fail(_unexpected(error), ExitCode.FAILED)
+        return _fail(f"not enough memory: {in_words(error)}; {remedy}", ExitCode.FAILED)
+    return _fail(_with_traceback(error), ExitCode.FAILED)
 
 
-def _unexpected(error: Exception) -> str:
-    """One line about an error that nobody foresaw; its traceback goes to the log of the run, or of the user."""
+def _with_traceback(error: Exception) -> str:
+    """One line about an error that nobody foresaw; its traceback goes to the log of the run, or of the user.
+
+    What fails inside of a callback into Python is the code of a game, not ours.
+    """
     from coalactl.environment import cache_directory, log_place, log_to
 
     place = log_place()
     if place is None:
         log_to(cache_directory() / "log.txt")
         place = log_place()
-    what = " ".join(str(error).split())[:200]
-    line = f"unexpected error: {type(error).__name__}: {what}"
+    line = f"{'' if holds_traceback(error) else 'unexpected error: '}{in_words(error)}"
     try:
         if place is None:
             raise OSError("no place for a log")

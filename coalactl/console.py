@@ -11,6 +11,7 @@ import time
 from collections.abc import Sequence
 from contextlib import suppress
 from itertools import pairwise
+from typing import Any
 
 from rich.console import Console, Group, RenderableType
 from rich.live import Live
@@ -18,6 +19,7 @@ from rich.progress_bar import ProgressBar
 from rich.table import Table
 from rich.text import Text
 
+from coalactl.output import results
 from coalactl.summary import KINDS, POLICY, Means, RunSummary, measure_of
 from coalactl.training.progress import Progress, View
 
@@ -42,6 +44,10 @@ def choose_view(title: str, *, quiet: bool) -> View:
 
 class OurConsole(Console):
     """Rich's console, but a reader that has gone is told by an exception instead of by the end of the process."""
+
+    def __init__(self, **given: Any) -> None:
+        options: dict[str, Any] = {"file": None if given.get("stderr") else results(), **given}
+        super().__init__(**options)
 
     def on_broken_pipe(self) -> None:
         """Called while the BrokenPipeError is handled."""

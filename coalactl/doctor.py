@@ -17,6 +17,7 @@ import psutil
 from coalactl import __version__
 from coalactl.console import size
 from coalactl.environment import compile_cache_directory, usable_cores
+from coalactl.errors import in_words
 from coalactl_core.config import SequenceExperiment
 from coalactl_core.nets.policy import build_policy
 from coalactl_core.training import Engine, build_engine
@@ -75,7 +76,7 @@ def _checked(name: str, check: Callable[[], tuple[bool, str]]) -> Check:
     try:
         passed, detail = check()
     except Exception as error:  # noqa: BLE001  Whatever is wrong with an installation, the doctor's work is to say it.
-        passed, detail = False, f"{type(error).__name__}: {' '.join(str(error).split())[:200]}"
+        passed, detail = False, in_words(error)
     seconds = time.perf_counter() - began
     return Check(name, passed, f"{detail} ({seconds:.1f} s)", seconds)
 

@@ -9,6 +9,8 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
+from coalactl.output import keep_stdout
+
 CACHE_VARIABLE = "COALACTL_CACHE_DIR"
 _FORMAT = "%(asctime)s %(levelname)s %(name)s: %(message)s"
 
@@ -33,6 +35,7 @@ def prepare_jax(cpu_devices: int | None = None) -> None:
 
     ``cpu_devices``: as many as a run was started on; by default one a core.
     """
+    keep_stdout()
     # XLA's own lines on stderr (about features of the processor that made a cache entry) are of no use to a user.
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
     import jax

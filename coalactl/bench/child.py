@@ -12,6 +12,7 @@ from collections.abc import Callable
 from typing import Any
 
 from coalactl.errors import ExitCode, UserError
+from coalactl.output import results
 
 _log = logging.getLogger(__name__)
 
@@ -62,8 +63,8 @@ def main(request: str) -> None:
 
 
 def _write(message: dict[str, Any]) -> None:
-    sys.stdout.write(json.dumps(message) + "\n")
-    sys.stdout.flush()
+    results().write(json.dumps(message) + "\n")
+    results().flush()
 
 
 if __name__ == "__main__":

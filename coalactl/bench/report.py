@@ -7,10 +7,9 @@ from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from rich.console import Console
 from rich.table import Table
 
-from coalactl.console import quantity, size
+from coalactl.console import OurConsole, quantity, size
 from coalactl.errors import UserError
 from coalactl.runs.files import write_failures, write_text
 
@@ -31,7 +30,7 @@ def write_results(path: Path, results: Sequence[Mapping[str, Any]]) -> None:
 
 def show(results: Sequence[Mapping[str, Any]]) -> None:
     """The table, and the machine below it."""
-    console = Console(highlight=False)
+    console = OurConsole(highlight=False)
     console.print(results_table(results))
     facts, source = results[-1], results[-1]["source"]
     revision = f"{source['revision'][:12]}{' modified' if source['modified'] else ''}" if source else "unknown"

@@ -53,6 +53,8 @@ class Status(NamedTuple):
     seed: int = 0
     last: Mapping[str, float | None] = {}
     """The last headline rewards; None where there is nothing to report."""
+    reason: str = ""
+    """Why a training failed."""
 
 
 class RunDirectory:
@@ -187,7 +189,7 @@ def _is_rewards(value: object) -> bool:
 
 _FITS: dict[str, Callable[[object], bool]] = {
     **dict.fromkeys(("iteration", "iterations", "seconds", "seed"), _is_number),
-    **dict.fromkeys(("updated", "preset", "method"), _is_text),
+    **dict.fromkeys(("updated", "preset", "method", "reason"), _is_text),
     "state": lambda value: value in get_args(State),
     "last": _is_rewards,
 }

@@ -12,7 +12,7 @@ import time
 import traceback
 from collections.abc import Sequence
 
-from coalactl.errors import ExitCode, UserError
+from coalactl.errors import ExitCode, UserError, in_words
 from coalactl.sweep.claims import Claims, live_claims
 from coalactl.sweep.folder import Failure, Job
 from coalactl.sweep.overview import Observer
@@ -153,6 +153,6 @@ def _failure(error: Exception | None) -> Failure | None:
     if error is None:
         return None
     if isinstance(error, UserError):
-        return Failure(error.code.name.lower(), " ".join(str(error).split()))
+        return Failure(error.code.name.lower(), in_words(error))
     _log.error("%s", "".join(traceback.format_exception(error)))
-    return Failure(type(error).__name__, f"{type(error).__name__}: {' '.join(str(error).split())[:300]}")
+    return Failure(type(error).__name__, in_words(error))
