@@ -65,6 +65,15 @@ def count_cores_as_devices(count: int) -> None:
             jax.config.update("jax_num_cpu_devices", count)
 
 
+def python_running(module: str) -> list[str]:
+    """The command of a further process of ours.
+
+    ``-P``: the current folder is not first on its path, so that a file of the user's there, called as one of Python's
+    modules, is not taken for that.
+    """
+    return [sys.executable, "-P", "-m", module]
+
+
 def usable_cores() -> int:
     """Cores that this process may use."""
     affinity = getattr(os, "sched_getaffinity", None)  # Linux only

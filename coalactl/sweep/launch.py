@@ -4,12 +4,11 @@ from __future__ import annotations
 
 import os
 import shlex
-import sys
 from collections.abc import Callable
 from datetime import UTC, datetime
 from pathlib import Path
 
-from coalactl.environment import log_to, usable_cores
+from coalactl.environment import log_to, python_running, usable_cores
 from coalactl.errors import ExitCode
 from coalactl.output import note
 from coalactl.sweep.definition import DEFAULT_SWEEP, Sweep, find_sweep, read_sweep
@@ -41,7 +40,7 @@ def sweep(request: SweepRequest) -> ExitCode:
             return ExitCode.OK
         folder = SweepFolder.create(request.out or _default_path(planned), planned)
     if request.emit_slurm is not None:
-        command = f"{shlex.quote(sys.executable)} -m coalactl"
+        command = shlex.join(python_running("coalactl"))
         write_script(request.emit_slurm, folder.path, planned.name, request.jobs or DEFAULT_TASKS, command)
         if not request.quiet:
             note(f"submit with: sbatch {shlex.quote(str(request.emit_slurm))}")
