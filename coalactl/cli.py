@@ -125,11 +125,11 @@ def _with_traceback(error: Exception) -> str:
 
     What fails inside of a callback into Python is the code of a game, not ours.
     """
-    from coalactl.environment import cache_directory, log_place, log_to
+    from coalactl.environment import log_place, log_to, user_log
 
     place = log_place()
     if place is None:
-        log_to(cache_directory() / "log.txt")
+        log_to(user_log())
         place = log_place()
     line = f"{'' if holds_traceback(error) else 'unexpected error: '}{in_words(error)}"
     try:

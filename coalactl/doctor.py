@@ -61,7 +61,7 @@ def facts() -> dict[str, str]:
         "memory": f"{size(memory.available)} free of {size(memory.total)}",
         "cores": f"{usable_cores()} usable of {os.cpu_count()}",
         "threads": f"{usable_cores()} for the CPU backend{''.join(f', {each}' for each in threads)}",
-        "compile cache": f"{cache} ({size(_bytes_in(cache))})",
+        "compile cache": f"{cache} ({size(_bytes_in(cache))})" if cache else "none: there is no home directory",
     }
 
 

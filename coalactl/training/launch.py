@@ -100,9 +100,9 @@ def _start_at(
 def _create(path: Path, experiments: tuple[Experiment, ...], preset: Preset, request: TrainRequest) -> None:
     import jax
 
-    from coalactl.runs.provenance import collect
+    from coalactl.runs.provenance import collect, number_settings
 
-    provenance = collect(["coalactl", *sys.argv[1:]], jax.devices())
+    provenance = collect(["coalactl", *sys.argv[1:]], jax.devices(), number_settings())
     provenance["preset"] = preset.name
     if request.init_from is not None:
         provenance["init_from"] = request.init_from.name
