@@ -97,6 +97,17 @@ def other_numbers(provenance: Mapping[str, Any], here: Mapping[str, Any]) -> lis
     return [f"{name.upper()} is {_word(here[name])} here and was {_word(began[name])}" for name in differing]
 
 
+def other_flags(provenance: Mapping[str, Any]) -> str:
+    """Words about XLA's flags where they differ from those of the attempt before; empty where they do not."""
+    attempts = provenance.get("attempts")
+    before = attempts[-1] if isinstance(attempts, list) and attempts else provenance
+    flags = before.get("flags") if isinstance(before, Mapping) else None
+    if not isinstance(flags, Mapping):
+        return ""
+    was, now = (found.get("XLA_FLAGS", "none") for found in (flags, _environment(["XLA_FLAGS"])))
+    return f"XLA_FLAGS: {was} so far, {now} from here on; equal up to rounding" if was != now else ""
+
+
 def _word(value: object) -> str:
     return str(value).lower() if isinstance(value, bool) else "not set" if value is None else str(value)
 

@@ -143,12 +143,15 @@ def _begin_again(runs: Runs, stores: Sequence[RunStore], step: int) -> Beginning
     """Notes the attempt and drops the rows that come after the step."""
     import jax
 
-    from coalactl.runs.provenance import add_attempt, describe_attempt, number_settings
+    from coalactl.runs.provenance import add_attempt, describe_attempt, number_settings, other_flags
 
     told = describe_attempt(["coalactl", *sys.argv[1:]], jax.devices(), number_settings())
     attempt = {**told, "from_iteration": step}
-    for run in runs.runs:
-        run.write_provenance(add_attempt(_provenance(run, attempt), attempt))
+    for place, run in enumerate(runs.runs):
+        known = _provenance(run, attempt)
+        if place == 0 and (changed := other_flags(known)):
+            warn(changed)
+        run.write_provenance(add_attempt(known, attempt))
     alive = [store for store in stores if store.diverged is None]
     return Beginning(step, max((store.drop_after(step) for store in alive), default=0.0))
 

@@ -103,8 +103,12 @@ def test_a_run_goes_on_only_with_the_numbers_that_it_began_with(train: Command) 
     result = train("--resume", "run", "--iterations", "2", "-q")
     assert_one_line(result, "run: its numbers would be others", "JAX_ENABLE_X64 is false here and was true", code=3)
     told["numbers"]["jax_enable_x64"] = False
+    told["attempts"][0]["flags"]["XLA_FLAGS"] = "--xla_other"
     file.write_text(json.dumps(told))
-    assert train("--resume", "run", "--iterations", "2", "-q").code == 0
+    result = train("--resume", "run", "--iterations", "2", "-q")
+    assert result.code == 0
+    assert result.err.startswith("XLA_FLAGS: --xla_other so far, ")
+    assert train("--resume", "run", "--iterations", "3", "-q").err == ""
 
 
 def test_settings_that_change_numbers_are_known_however_they_are_set() -> None:
