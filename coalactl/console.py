@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import logging
 import math
+import os
 import time
 from collections.abc import Sequence
 from contextlib import suppress
@@ -25,6 +26,7 @@ from coalactl.training.progress import Progress, View
 
 _TITLE = "untrained: iteration 0; trained: mean over the last tenth of the iterations"
 _LINE_EVERY = 5.0
+_NOT_KNOWN = (("COLUMNS", "0"), ("LINES", "0"))
 _SPARK_WIDTH = 32
 _BLOCKS = "▁▂▃▄▅▆▇█"
 _SPINNER = "⠋⠙⠹⠸⠼⠴⠦⠧⠇⠏"
@@ -37,17 +39,25 @@ def choose_view(title: str, *, quiet: bool) -> View:
     if quiet:
         return QuietView()
     console = OurConsole(stderr=True, highlight=False)
-    return (
-        LiveView(console, title) if console.is_terminal and not console.is_dumb_terminal else LineView(console, title)
-    )
+    return LiveView(console, title) if console.is_live else LineView(console, title)
 
 
 class OurConsole(Console):
     """Rich's console, but a reader that has gone is told by an exception instead of by the end of the process."""
 
     def __init__(self, **given: Any) -> None:
-        options: dict[str, Any] = {"file": None if given.get("stderr") else results(), **given}
+        # A width of 0, as some terminals tell it, means that it is not known.
+        environ = {name: value for name, value in os.environ.items() if (name, value) not in _NOT_KNOWN}
+        options: dict[str, Any] = {"file": None if given.get("stderr") else results(), "_environ": environ, **given}
         super().__init__(**options)
+
+    @property
+    def is_live(self) -> bool:
+        """Whether lines may change in place: FORCE_COLOR asks for colours, a file is no terminal for that."""
+        try:
+            return self.is_terminal and not self.is_dumb_terminal and self.file.isatty()
+        except ValueError:  # closed
+            return False
 
     def on_broken_pipe(self) -> None:
         """Called while the BrokenPipeError is handled."""

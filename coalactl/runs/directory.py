@@ -124,7 +124,7 @@ class RunDirectory:
     def read_config(self) -> dict[str, Any]:
         """The complete, resolved configuration as plain data."""
         try:
-            return tomllib.loads(self.config_file.read_text(encoding="utf-8"))
+            return tomllib.loads(self.config_file.read_text(encoding="utf-8-sig"))
         except (OSError, ValueError, RecursionError) as error:
             raise UserError(f"{self.config_file} cannot be read: {reason(error)}") from error
 

@@ -6,14 +6,18 @@ import errno
 import fcntl
 import json
 import os
+import resource
 import socket
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import NamedTuple
 
 from coalactl.errors import ExitCode, UserError
 from coalactl.runs.files import write_failures
+
+# Files that a training has open beside its locks: the log, checkpoints and rows that are being written.
+_OTHER_FILES = 128
 
 
 class Holder(NamedTuple):
@@ -21,6 +25,24 @@ class Holder(NamedTuple):
 
     host: str
     pid: int
+
+
+def allow_locks(count: int) -> None:
+    """Lets this process hold so many locks more, each of which is an open file.
+
+    Raises :class:`UserError` where the system does not allow it.
+    """
+    needed = len(os.listdir("/dev/fd")) + count + _OTHER_FILES
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    if soft == resource.RLIM_INFINITY or soft >= needed:
+        return
+    with suppress(OSError, ValueError):  # beyond what may be raised; macOS tells no such limit
+        resource.setrlimit(resource.RLIMIT_NOFILE, (needed, hard))
+        return
+    raise UserError(
+        f"{count} runs at once take about {needed} open files, and the system allows {soft}; "
+        f"train fewer --seeds at once, or allow more (ulimit -n {needed})"
+    )
 
 
 @contextmanager

@@ -44,7 +44,7 @@ def choose_sweep_view(title: str, *, quiet: bool) -> SweepView:
     if quiet:
         return QuietSweep()
     console = OurConsole(stderr=True, highlight=False)
-    live = console.is_terminal and not console.is_dumb_terminal
+    live = console.is_live
     return LiveSweep(console, title) if live else LineSweep(console, title)
 
 

@@ -95,7 +95,7 @@ def _target(request: WatchRequest, contestant: Contestant, opponent: Opponent, e
 def _show(blocks: Sequence[Text]) -> None:
     """A frame in the place of the one before on a terminal, one below the other elsewhere."""
     console = OurConsole(highlight=False)
-    if len(blocks) == 1 or not console.is_terminal or console.is_dumb_terminal:
+    if len(blocks) == 1 or not console.is_live:
         for block in blocks:
             console.print(block, soft_wrap=True)
         return

@@ -14,9 +14,20 @@ import pytest
 from command_line import TINY, Command
 from rich.console import Console
 
-from coalactl.console import LiveView, duration, quantity, result_table, size, sparkline
+from coalactl.console import (
+    LineView,
+    LiveView,
+    OurConsole,
+    choose_view,
+    duration,
+    quantity,
+    result_table,
+    size,
+    sparkline,
+)
 from coalactl.presets import shipped_presets
 from coalactl.summary import Means
+from coalactl.sweep.view import LineSweep, choose_sweep_view
 from coalactl.training.progress import Progress
 
 ANALYTICAL = [preset for preset in shipped_presets() if preset.name.startswith("analytical-")]
@@ -213,3 +224,17 @@ def test_words() -> None:
     assert sparkline([0, 1, float("nan"), 2, 3]) == "▁▃▆█"
     assert sparkline([]) == ""
     assert len(sparkline(range(1000), 10)) == 10
+
+
+def test_what_changes_in_place_is_for_terminals_alone(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("FORCE_COLOR", "1")
+    assert OurConsole(stderr=True).is_terminal  # It asks for colours, also in a file.
+    assert isinstance(choose_view("a title", quiet=False), LineView)
+    assert isinstance(choose_sweep_view("a title", quiet=False), LineSweep)
+
+
+def test_a_width_of_0_is_not_taken_for_one(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("COLUMNS", "0")
+    console = OurConsole(file=StringIO())
+    console.print(result_table(Means({"reward_vs_naive": 0.25}, {"reward_vs_naive": 1.5})))
+    assert "1.50" in console.file.getvalue()

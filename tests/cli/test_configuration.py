@@ -455,3 +455,15 @@ def test_a_method_and_groups_with_methods_exclude_each_other(coalactl: Command) 
 def test_an_unreadable_schedule_in_a_run_names_its_file(tmp_path: Path) -> None:
     with pytest.raises(UserError, match=r"config\.toml: meta\.clip"):
         validate({"meta": {"clip": {"1": 2.0}}}, file="config.toml")
+
+
+def test_files_may_begin_with_a_byte_order_mark(train: Command, coalactl: Command) -> None:
+    mark = b"\xef\xbb\xbf"
+    Path("mine.toml").write_bytes(mark + b"# What it is for\n[run]\nseed = 7\n")
+    selection = b'[selection]\nmetric = "reward_vs_naive"\nseeds = [0]\n'
+    Path("sweep.toml").write_bytes(mark + b'preset = "mine.toml"\n[axes]\n"meta.clip" = [0.1, 0.2]\n' + selection)
+    shown = train("mine.toml", "--dry-run", "--json")
+    assert shown.json["config"]["run"]["seed"] == 7, shown.err
+    assert find_preset("mine.toml").description == "What it is for"
+    planned = coalactl("sweep", "sweep.toml", "--dry-run")
+    assert planned.code == 0, planned.err
