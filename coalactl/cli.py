@@ -8,7 +8,7 @@ import sys
 import traceback
 from collections.abc import Callable, Sequence
 from contextlib import suppress
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 from typer.exceptions import Abort, TyperException
@@ -25,6 +25,7 @@ from coalactl.commands.train import train
 from coalactl.commands.watch import watch
 from coalactl.errors import ExitCode, UserError, holds_traceback, in_words
 from coalactl.output import emit, note, open_streams, release_stdout, results, settle_streams
+from coalactl.suggestions import nearest_options
 
 _NO_ROOM = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EROFS)
 
@@ -106,7 +107,17 @@ def _fail(line: str, code: int) -> int:
 def _usage_line(error: TyperException) -> str:
     context = getattr(error, "ctx", None)
     where = context.command_path if context is not None else "coalactl"
+    if hasattr(error, "possibilities") and hasattr(error, "option_name"):  # Typer's class for it is its own.
+        return f"No such option: {error.option_name}{_instead(error.option_name, context)} (see '{where} --help')"
     return f"{' '.join(error.format_message().split())} (see '{where} --help')"
+
+
+def _instead(option: str, context: Any) -> str:
+    """Options that may have been meant, or how values without an option are set."""
+    options = [] if context is None else [name for each in context.command.params for name in each.opts]
+    if close := nearest_options(option, (name for name in options if name.startswith("--"))):
+        return f"; did you mean {' or '.join(close)}?"
+    return "; values of the configuration are set by --set KEY=VALUE" if "--set" in options else ""
 
 
 def _fail_unforeseen(error: Exception) -> int:

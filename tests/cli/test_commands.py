@@ -217,6 +217,12 @@ def test_the_table_at_the_end_has_any_measure() -> None:
     assert "2.00" in text
 
 
+def test_only_options_of_a_similar_name_are_suggested(coalactl: Command) -> None:
+    assert "--itrations; did you mean --iterations? (see" in coalactl("train", "--itrations", "3").err
+    assert "--lr; values of the configuration are set by --set KEY=VALUE (see" in coalactl("train", "--lr", "3").err
+    assert coalactl("doctor", "--lr").err == "coalactl: No such option: --lr (see 'coalactl doctor --help')\n"
+
+
 def test_words() -> None:
     assert [duration(7), duration(750), duration(11100)] == ["0:07", "12:30", "3:05:00"]
     assert [quantity(950), quantity(13_200), quantity(1.2e6)] == ["950", "13.2 k", "1.2 M"]

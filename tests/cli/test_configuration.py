@@ -297,6 +297,11 @@ def test_overrides_are_typed_as_toml(text: str, value: object) -> None:
 # What is set, and what the one line must say besides the key.
 BAD_VALUES = [
     ("meta.learningrate=1", "did you mean 'meta.learning_rate'"),
+    ("meta.lr=1", "did you mean 'meta.learning_rate'?"),
+    ("lr=1", "did you mean 'meta.learning_rate' or 'naive.learning_rate'"),
+    ("meta.gamma=1", "did you mean 'meta.discount'?"),
+    ("rollout.metabatchsize=1", "did you mean 'rollout.meta_batch_size'?"),
+    ("meta.xyzzy=1", "use one of "),
     ("learning_rate=1", "'meta.learning_rate' or 'naive.learning_rate'"),
     ("rollout.batchsize=1", "'rollout.batch_size'"),
     ("environment.payofs=1", "'environment.payoffs'"),
