@@ -28,6 +28,10 @@ _TITLE = "untrained: iteration 0; trained: mean over the last tenth of the itera
 _LINE_EVERY = 5.0
 _NOT_KNOWN = (("COLUMNS", "0"), ("LINES", "0"))
 _SPARK_WIDTH = 32
+_GAP = 2
+_FIRST_TO_LAST = "first to last episode"
+# Columns of a terminal, below which tables have no rules between their columns.
+_NARROW = 72
 _BLOCKS = "▁▂▃▄▅▆▇█"
 _SPINNER = "⠋⠙⠹⠸⠼⠴⠦⠧⠇⠏"
 
@@ -58,6 +62,12 @@ class OurConsole(Console):
             return self.is_terminal and not self.is_dumb_terminal and self.file.isatty()
         except ValueError:  # closed
             return False
+
+    def table(self, table: Table) -> None:
+        """Prints a table; on a narrow terminal the numbers' headings need the room of its rules."""
+        if self.width < _NARROW:
+            table.box, table.padding = None, (0, 1, 0, 0)
+        self.print(table, markup=False)
 
     def on_broken_pipe(self) -> None:
         """Called while the BrokenPipeError is handled."""
@@ -158,7 +168,8 @@ class LiveView:
             ProgressBar(progress.iterations, progress.iteration, width=30),
             f"{progress.iteration}/{progress.iterations}",
         )
-        return Group(title, line, Text(_pace(progress)), _measures(progress, ascii_only))
+        room = 0 if ascii_only else self._console.width
+        return Group(title, line, Text(_pace(progress)), _measures(progress, room))
 
 
 # --- tables ---------------------------------------------------------------------------------------------------------
@@ -168,11 +179,11 @@ def result_table(means: Means, method: str = "") -> Table:
     """Rewards a step and other measures of agent and co-player, trained beside untrained."""
     untrained, trained = means
     table = Table(title=_titled(method), title_justify="left", title_style="italic")
-    table.add_column("against")
-    table.add_column("measure")
+    table.add_column("against", no_wrap=True)
+    table.add_column("measure", overflow="fold")
     for who in ("agent", "co-player"):
-        table.add_column(f"{who}\nuntrained", justify="right")
-        table.add_column(f"{who}\ntrained", justify="right", style="bold")
+        table.add_column(f"{who}\nuntrained", justify="right", no_wrap=True)
+        table.add_column(f"{who}\ntrained", justify="right", style="bold", no_wrap=True)
     for kind in KINDS:
         rows = _rows_of(kind, trained)
         for index, (label, own, other) in enumerate(rows):
@@ -187,7 +198,7 @@ def seeds_table(summary: RunSummary, seeds: int) -> Table:
         title=f"{_TITLE};\nmedian and quartiles over {seeds} seeds", title_justify="left", title_style="italic"
     )
     for heading in ("measure", "untrained", "trained", "quartiles"):
-        table.add_column(heading, justify="left" if heading == "measure" else "right")
+        table.add_column(heading, justify="left" if heading == "measure" else "right", no_wrap=heading != "measure")
 
     def add(label: str, column: str) -> None:
         quartiles = ", ".join(map(_number, summary.quartiles.get(column, ())))
@@ -210,9 +221,9 @@ def pack_table(seeds: Sequence[int], summaries: Sequence[Means], method: str = "
     table = Table(title=_titled(method), title_justify="left", title_style="italic")
     table.add_column("measure")
     for seed in seeds:
-        table.add_column(f"seed\n{seed}", justify="right")
-    table.add_column("mean", justify="right", style="bold")
-    table.add_column("mean\nuntrained", justify="right")
+        table.add_column(f"seed\n{seed}", justify="right", no_wrap=True)
+    table.add_column("mean", justify="right", style="bold", no_wrap=True)
+    table.add_column("mean\nuntrained", justify="right", no_wrap=True)
     for kind in KINDS:
         for label, own, other in _rows_of(kind, columns):
             name, _, place = label.partition(", ")
@@ -279,7 +290,7 @@ def size(count: float) -> str:
 def sparkline(values: Sequence[float], width: int = _SPARK_WIDTH) -> str:
     """A curve of at most ``width`` characters, each the mean of its share of the values."""
     known = [value for value in values if math.isfinite(value)]
-    if not known:
+    if not known or not width:
         return ""
     width = min(width, len(known))
     bounds = [len(known) * place // width for place in range(width + 1)]
@@ -313,21 +324,25 @@ def _latest(progress: Progress) -> list[str]:
     return parts
 
 
-def _measures(progress: Progress, ascii_only: bool) -> Table:
-    table = Table.grid(padding=(0, 2))
+def _measures(progress: Progress, width: int) -> Table:
+    """Newest values, and curves in what is left of the width: a curve that is cut would lose its newest end."""
+    rows: list[tuple[str, str, str, str]] = []
+    curves: dict[int, Sequence[float]] = {}
     last = {name: recent(values) for name, values in progress.history.items()}
     for kind in KINDS:
         for label, own, other in _rows_of(kind, dict(last)):
             if own == f"reward_vs_{kind}":
-                spark = "" if ascii_only else sparkline(progress.history[own])
-                co_player = f"co-player {_number(last.get(other))}"
-                table.add_row(f"reward against {kind}", _number(last[own]), co_player, Text(spark, style="green"))
+                curves[len(rows)] = progress.history[own]
+                rows.append((f"reward against {kind}", _number(last[own]), f"co-player {_number(last.get(other))}", ""))
             elif "_first_" in own and not own.startswith("reward"):
                 end = last.get(own.replace("_first_", "_last_"))
                 name = label.partition(",")[0]
-                table.add_row(
-                    f"{name} against {kind}", _number(last[own]), f"to {_number(end)}", "first to last episode"
-                )
+                rows.append((f"{name} against {kind}", _number(last[own]), f"to {_number(end)}", _FIRST_TO_LAST))
+    left = width - sum(max((len(row[place]) for row in rows), default=0) + _GAP for place in range(3))
+    table = Table.grid(padding=(0, _GAP))
+    for place, row in enumerate(rows):
+        curve = sparkline(curves[place], max(0, min(left, _SPARK_WIDTH))) if place in curves else row[3]
+        table.add_row(*row[:3], Text(curve, style="green" if place in curves else ""))
     return table
 
 

@@ -66,7 +66,7 @@ def facts() -> dict[str, str]:
 
 
 def self_test() -> list[Check]:
-    """Trains a tiny run twice and checks a gradient; about ten seconds."""
+    """Trains a tiny run twice and checks a gradient; half a minute of processor time, nearly all of it compilation."""
     engine = build_engine(SequenceExperiment.model_validate(_TINY))
     return [_checked("training", lambda: _trains(engine)), _checked("gradient", lambda: _gradient_is_right(engine))]
 

@@ -31,7 +31,7 @@ def write_results(path: Path, results: Sequence[Mapping[str, Any]]) -> None:
 def show(results: Sequence[Mapping[str, Any]]) -> None:
     """The table, and the machine below it."""
     console = OurConsole(highlight=False)
-    console.print(results_table(results))
+    console.table(results_table(results))
     facts, source = results[-1], results[-1]["source"]
     revision = f"{source['revision'][:12]}{' modified' if source['modified'] else ''}" if source else "unknown"
     jax = facts["packages"].get("jax", "unknown")

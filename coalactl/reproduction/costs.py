@@ -30,7 +30,7 @@ def describe(*, json: bool) -> None:
         steps, minutes = row["steps"], row["minutes"]
         told = (quantity(steps) if steps else "exact", "-" if minutes is None else f"{minutes:.1f}")
         table.add_row(row["figure"], row["shows"], row["scale"], str(row["runs"]), *told)
-    OurConsole(highlight=False).print(table)
+    OurConsole(highlight=False).table(table)
 
 
 def _rows(figure: Figure) -> list[dict[str, Any]]:

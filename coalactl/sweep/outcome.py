@@ -98,7 +98,7 @@ def _show(observer: Observer, chosen: Mapping[str, Result], final: Sequence[Resu
         means = [_number(result.mean), *([_number(ended.mean if ended else None)] if sweep.final_seeds else [])]
         seeds = " ".join(_number(value) for value in ended.per_seed.values()) if ended else ""
         table.add_row(method, in_words(result.trial.values), *means, seeds)
-    console.print(table)
+    console.table(table)
     named = shlex.quote(str(observer.folder.path))
     lines = [f"files:   {observer.folder.path}", f"trials:  {observer.folder.trials_file}"]
     lines += [f"again:   coalactl sweep --resume {named}"]

@@ -38,12 +38,12 @@ def show(runs: Sequence[RunDirectory], path: Path, summaries: Sequence[RunSummar
     console = OurConsole(highlight=False)
     first = summaries[0]
     if first.quartiles:
-        console.print(seeds_table(first, runs[0].read_config()["run"]["seeds"]), markup=False)
+        console.table(seeds_table(first, runs[0].read_config()["run"]["seeds"]))
     else:
         seeds = [run.read_config()["run"]["seed"] for run in runs]
         for method, means in _by_method(summaries):
             alone = len(runs) == 1
-            console.print(result_table(means[0], method) if alone else pack_table(seeds, means, method), markup=False)
+            console.table(result_table(means[0], method) if alone else pack_table(seeds, means, method))
     steps = sum(summary.steps for summary in summaries)
     played = f"{quantity(steps)} environment steps, " if steps else ""
     done = f"{first.iterations} iterations, {played}{duration(first.seconds)} of training"

@@ -25,6 +25,7 @@ from coalactl.console import (
     size,
     sparkline,
 )
+from coalactl.evaluation.view import show_matrix
 from coalactl.presets import shipped_presets
 from coalactl.summary import Means
 from coalactl.sweep.view import LineSweep, choose_sweep_view
@@ -215,6 +216,35 @@ def test_the_table_at_the_end_has_any_measure() -> None:
     assert "fixed" in text
     assert "pollution, first inner episode" in text
     assert "2.00" in text
+
+
+@pytest.mark.parametrize("width", [60, 79])
+def test_a_narrow_terminal_keeps_headings_and_the_newest_end_of_curves(width: int) -> None:
+    console = OurConsole(file=StringIO(), force_terminal=True, width=width, color_system=None)
+    view = LiveView(console, "a title")
+    view.progress(Progress(12, 120, "13 steps/s", 65.0, 600.0, {"reward_vs_naive": [*[0.0] * 63, 1.0]}))
+    with console.capture() as captured:
+        console.print(view._render())
+    view.close()
+    assert "▁█\n" in "\n".join([*(line.rstrip() for line in captured.get().splitlines()), ""])
+    values = {"reward_vs_naive": -1.25, "coplayer_reward_vs_naive": 0.5, "defection_first_vs_naive": 0.25}
+    with console.capture() as captured:
+        console.table(result_table(Means(values, values)))
+    text = captured.get()
+    headings = [line for line in text.splitlines() if "trained" in line and ";" not in line]
+    assert (text.count("co-player"), headings[0].count("untrained"), "…" in text) == (2, 2, False), text
+    assert "-1.25" in text
+
+
+def test_the_matrix_of_many_runs_fits(capsys: pytest.CaptureFixture[str]) -> None:
+    labels = [f"runs/a-long-name-of-a-setting-with-many-words-{number}" for number in range(6)]
+    show_matrix(OurConsole(width=80), labels, [[0.01 * row + column for column in range(6)] for row in range(6)])
+    out = capsys.readouterr().out
+    assert "…" not in out
+    for words in ("0.05", "5.05", " 1 ", " 6 "):
+        assert words in out
+    folded = "".join(line.split("│")[2].strip() for line in out.splitlines() if line.startswith("│"))
+    assert folded == "".join(labels)
 
 
 def test_only_options_of_a_similar_name_are_suggested(coalactl: Command) -> None:
