@@ -7,12 +7,10 @@ from __future__ import annotations
 
 import logging
 import math
-import os
 import time
 from collections.abc import Sequence
 from contextlib import suppress
 from itertools import pairwise
-from typing import Any
 
 from rich.console import Console, Group, RenderableType
 from rich.live import Live
@@ -20,18 +18,15 @@ from rich.progress_bar import ProgressBar
 from rich.table import Table
 from rich.text import Text
 
-from coalactl.output import results
 from coalactl.summary import KINDS, POLICY, Means, RunSummary, measure_of
+from coalactl.terminal import OurConsole
 from coalactl.training.progress import Progress, View
 
 _TITLE = "untrained: iteration 0; trained: mean over the last tenth of the iterations"
 _LINE_EVERY = 5.0
-_NOT_KNOWN = (("COLUMNS", "0"), ("LINES", "0"))
 _SPARK_WIDTH = 32
 _GAP = 2
 _FIRST_TO_LAST = "first to last episode"
-# Columns of a terminal, below which tables have no rules between their columns.
-_NARROW = 72
 _BLOCKS = "▁▂▃▄▅▆▇█"
 _SPINNER = "⠋⠙⠹⠸⠼⠴⠦⠧⠇⠏"
 
@@ -44,34 +39,6 @@ def choose_view(title: str, *, quiet: bool) -> View:
         return QuietView()
     console = OurConsole(stderr=True, highlight=False)
     return LiveView(console, title) if console.is_live else LineView(console, title)
-
-
-class OurConsole(Console):
-    """Rich's console, but a reader that has gone is told by an exception instead of by the end of the process."""
-
-    def __init__(self, **given: Any) -> None:
-        # A width of 0, as some terminals tell it, means that it is not known.
-        environ = {name: value for name, value in os.environ.items() if (name, value) not in _NOT_KNOWN}
-        options: dict[str, Any] = {"file": None if given.get("stderr") else results(), "_environ": environ, **given}
-        super().__init__(**options)
-
-    @property
-    def is_live(self) -> bool:
-        """Whether lines may change in place: FORCE_COLOR asks for colours, a file is no terminal for that."""
-        try:
-            return self.is_terminal and not self.is_dumb_terminal and self.file.isatty()
-        except ValueError:  # closed
-            return False
-
-    def table(self, table: Table) -> None:
-        """Prints a table; on a narrow terminal the numbers' headings need the room of its rules."""
-        if self.width < _NARROW:
-            table.box, table.padding = None, (0, 1, 0, 0)
-        self.print(table, markup=False)
-
-    def on_broken_pipe(self) -> None:
-        """Called while the BrokenPipeError is handled."""
-        raise BrokenPipeError
 
 
 class QuietView:

@@ -9,9 +9,10 @@ from typing import Any
 
 from rich.table import Table
 
-from coalactl.console import OurConsole, quantity, size
+from coalactl.console import quantity, size
 from coalactl.errors import UserError
 from coalactl.runs.files import write_failures, write_text
+from coalactl.terminal import OurConsole
 
 
 def check_target(path: Path) -> None:

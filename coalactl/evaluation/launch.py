@@ -150,8 +150,8 @@ def _report(
         told = {"runs": labels, "reward": rewards} if rewards else None
         emit_json(_object(request, pool, contestants, targets, lines, told))
     elif not request.quiet:
-        from coalactl.console import OurConsole
         from coalactl.evaluation.view import show, show_matrix
+        from coalactl.terminal import OurConsole
 
         console = OurConsole(highlight=False)
         show(console, lines)

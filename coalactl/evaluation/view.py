@@ -7,9 +7,9 @@ from collections.abc import Sequence
 
 from rich.table import Table
 
-from coalactl.console import OurConsole
 from coalactl.evaluation.estimates import Estimate, Line
 from coalactl.evaluation.rows import ALL
+from coalactl.terminal import OurConsole
 from coalactl_core.evaluation import OUTCOMES
 
 _EXTORTION = {"zd_chi": "χ", "zd_phi": "φ", "zd_error": "error"}

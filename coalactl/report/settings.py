@@ -19,7 +19,7 @@ from coalactl.report.evaluations import within
 from coalactl.report.reading import Run
 
 _MOST_NAMED = 3
-_LONGEST_SLUG = 40
+_LONGEST_SLUG = 56
 # Claims on others are on what the paper printed: their runs with a critic of the batch are shown, and judge nothing.
 _JUDGED_WITH_CRITIC = ("coala-pg",)
 

@@ -7,12 +7,13 @@ from typing import Any
 
 from rich.table import Table
 
-from coalactl.console import OurConsole, quantity
+from coalactl.console import quantity
 from coalactl.output import emit_json
 from coalactl.reproduction.figures import FIGURES, Figure, Scale, parts_of
 from coalactl.reproduction.sweeps import sweep_of
 from coalactl.sweep.outcome import needs
 from coalactl.sweep.plan import plan
+from coalactl.terminal import OurConsole
 
 
 def describe(*, json: bool) -> None:

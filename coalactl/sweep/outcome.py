@@ -8,7 +8,7 @@ from typing import Any
 
 from rich.table import Table
 
-from coalactl.console import OurConsole, quantity
+from coalactl.console import quantity
 from coalactl.errors import ExitCode, UserError
 from coalactl.output import emit, emit_json
 from coalactl.sweep.definition import Sweep
@@ -17,6 +17,7 @@ from coalactl.sweep.overview import Observer
 from coalactl.sweep.plan import Trial, in_words
 from coalactl.sweep.request import SweepRequest
 from coalactl.sweep.selection import Result, as_json, choose
+from coalactl.terminal import OurConsole
 from coalactl_core.config import SequenceExperiment
 
 _TOLD_FAILURES = 10

@@ -10,12 +10,13 @@ from pathlib import Path
 from typing import Any
 
 from coalactl.configuration import validate
-from coalactl.console import OurConsole, duration, pack_table, quantity, result_table, seeds_table
+from coalactl.console import duration, pack_table, quantity, result_table, seeds_table
 from coalactl.engines import reading_engine_for
 from coalactl.errors import ExitCode
 from coalactl.output import emit_json
 from coalactl.runs.directory import RunDirectory
 from coalactl.summary import Means, RunSummary, json_object, note_missing, summarize
+from coalactl.terminal import OurConsole
 from coalactl.training.request import TrainRequest
 
 

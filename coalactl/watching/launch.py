@@ -9,7 +9,6 @@ from pathlib import Path
 from rich.live import Live
 from rich.text import Text
 
-from coalactl.console import OurConsole
 from coalactl.environment import prepare_jax
 from coalactl.errors import UserError
 from coalactl.evaluation.contestants import Contestant, Entry, enter, load, newest
@@ -19,6 +18,7 @@ from coalactl.output import emit, note
 from coalactl.runs.directory import is_pack, make_folder
 from coalactl.runs.layout import refuse_links
 from coalactl.runs.pack import Pack
+from coalactl.terminal import OurConsole
 from coalactl.watching.drawing import FRAMES_PER_SECOND, write_gif
 from coalactl.watching.request import WatchRequest, check_target
 from coalactl.watching.scenes import play

@@ -17,7 +17,6 @@ from rich.console import Console
 from coalactl.console import (
     LineView,
     LiveView,
-    OurConsole,
     choose_view,
     duration,
     quantity,
@@ -29,6 +28,7 @@ from coalactl.evaluation.view import show_matrix
 from coalactl.presets import shipped_presets
 from coalactl.summary import Means
 from coalactl.sweep.view import LineSweep, choose_sweep_view
+from coalactl.terminal import OurConsole
 from coalactl.training.progress import Progress
 
 ANALYTICAL = [preset for preset in shipped_presets() if preset.name.startswith("analytical-")]

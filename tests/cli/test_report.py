@@ -169,7 +169,7 @@ def test_long_names_of_files_are_cut_and_stay_different() -> None:
     assert short == "short-p-0"
     assert first.startswith("ipd-shaping-quick-reward-scale-")
     assert first != second
-    assert max(map(len, (first, second))) <= 40
+    assert max(map(len, (first, second))) <= 56
 
 
 def test_what_does_not_count_is_told_by_name(coalactl: Command, runs: Path) -> None:
