@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import os
 import signal
 import sys
 
+from coalactl.errors import ExitCode
 from coalactl.leaving import CODES, STOPPED, answered, leave
 
 
@@ -18,7 +20,11 @@ def main() -> int:
         signal.signal(signum, _leave)
     from coalactl.cli import main as run
 
-    return run()
+    code = run()
+    if code == ExitCode.FAILED and "jax" in sys.modules:
+        # Where a device failed, others may wait for it: JAX's own farewell would wait too, and then abort.
+        os._exit(code)  # noqa: TID251
+    return code
 
 
 def _leave(signum: int, _frame: object) -> None:

@@ -8,13 +8,14 @@ import sys
 import traceback
 from collections.abc import Callable, Sequence
 from contextlib import suppress
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 from typer.exceptions import Abort, TyperException
 
 from coalactl.commands import presets, runs
 from coalactl.commands.bench import bench
+from coalactl.commands.check import check
 from coalactl.commands.doctor import doctor
 from coalactl.commands.eval import evaluate
 from coalactl.commands.report import report
@@ -22,9 +23,10 @@ from coalactl.commands.reproduce import reproduce
 from coalactl.commands.sweep import sweep
 from coalactl.commands.train import train
 from coalactl.commands.watch import watch
-from coalactl.errors import ExitCode, UserError
-from coalactl.output import emit, note, open_streams, settle_streams
+from coalactl.errors import ExitCode, UserError, holds_traceback, in_words
+from coalactl.output import emit, note, open_streams, release_stdout, results, settle_streams
 from coalactl.paths import check_words, one_line
+from coalactl.suggestions import nearest_options
 
 _NO_ROOM = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EROFS)
 
@@ -49,6 +51,7 @@ _COMMANDS: tuple[tuple[str, Callable[..., None], tuple[str, str]], ...] = (
     ("watch", watch, ("watch runs/first", "watch runs/first --format gif")),
     ("report", report, ("report runs/first runs/second --out report", "report --check report")),
     ("reproduce", reproduce, ("reproduce ls", "reproduce fig5a fig5b --out runs/fig5")),
+    ("check", check, ("check my-own.toml", "check ipd-mixed-quick --set environment.name=my_game:MyGame")),
     ("doctor", doctor, ("doctor", "doctor --json")),
     ("bench", bench, ("bench", "bench --size ipd-16 --json")),
 )
@@ -78,6 +81,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     try:
         return _run(arguments)
     finally:
+        release_stdout()
         settle_streams()
 
 
@@ -97,7 +101,7 @@ def ending(work: Callable[[], object]) -> int:
     """The exit code of some work, a failure of which is told in one line."""
     try:
         result = work()
-        sys.stdout.flush()
+        results().flush()
     except TyperException as error:
         return _fail(_usage_line(error), error.exit_code)
     except UserError as error:
@@ -119,7 +123,17 @@ def _fail(line: str, code: int) -> int:
 def _usage_line(error: TyperException) -> str:
     context = getattr(error, "ctx", None)
     where = context.command_path if context is not None else "coalactl"
+    if hasattr(error, "possibilities") and hasattr(error, "option_name"):  # Typer's class for it is its own.
+        return f"No such option: {error.option_name}{_instead(error.option_name, context)} (see '{where} --help')"
     return f"{one_line(error.format_message())} (see '{where} --help')"
+
+
+def _instead(option: str, context: Any) -> str:
+    """Options that may have been meant, or how values without an option are set."""
+    options = [] if context is None else [name for each in context.command.params for name in each.opts]
+    if close := nearest_options(option, (name for name in options if name.startswith("--"))):
+        return f"; did you mean {' or '.join(close)}?"
+    return "; values of the configuration are set by --set KEY=VALUE" if "--set" in options else ""
 
 
 def _fail_unforeseen(error: Exception) -> int:
@@ -128,22 +142,23 @@ def _fail_unforeseen(error: Exception) -> int:
         where = f" {error.filename}" if error.filename else ""
         return _fail(f"writing{where} failed: {error.strerror}; what was saved before stands", ExitCode.WRITE_FAILED)
     if "RESOURCE_EXHAUSTED" in str(error):  # JAX's word for memory
-        what = " ".join(str(error).split())[:200]
         remedy = "take smaller rollout, population or network sizes, or smaller compute.*_chunk"
-        return _fail(f"not enough memory: {what}; {remedy}", ExitCode.FAILED)
-    return _fail(_unexpected(error), ExitCode.FAILED)
+        return _fail(f"not enough memory: {in_words(error)}; {remedy}", ExitCode.FAILED)
+    return _fail(_with_traceback(error), ExitCode.FAILED)
 
 
-def _unexpected(error: Exception) -> str:
-    """One line about an error that nobody foresaw; its traceback goes to the log of the run, or of the user."""
-    from coalactl.environment import cache_directory, log_place, log_to
+def _with_traceback(error: Exception) -> str:
+    """One line about an error that nobody foresaw; its traceback goes to the log of the run, or of the user.
+
+    What fails inside of a callback into Python is the code of a game, not ours.
+    """
+    from coalactl.environment import log_place, log_to, user_log
 
     place = log_place()
     if place is None:
-        log_to(cache_directory() / "log.txt")
+        log_to(user_log())
         place = log_place()
-    what = " ".join(str(error).split())[:200]
-    line = f"unexpected error: {type(error).__name__}: {what}"
+    line = f"{'' if holds_traceback(error) else 'unexpected error: '}{in_words(error)}"
     try:
         if place is None:
             raise OSError("no place for a log")

@@ -6,7 +6,6 @@ mistake is one line: the key, what was given, what is allowed, the nearest valid
 
 from __future__ import annotations
 
-import difflib
 from collections.abc import Iterable, Mapping, Sequence
 from copy import deepcopy
 from functools import cache
@@ -17,6 +16,7 @@ from pydantic import BaseModel, ValidationError
 from coalactl.complaints import one_line
 from coalactl.errors import UserError
 from coalactl.overrides import shortened
+from coalactl.suggestions import nearest_keys
 from coalactl.tables import flatten, nested
 from coalactl_core.config import MetaConfig
 from coalactl_core.config_environments import ENVIRONMENTS, environment_tag
@@ -112,15 +112,7 @@ def unknown_key(given: str, known: Iterable[str]) -> str:
     if inside:
         return f"{given}: it is a table; set one of its keys, for instance {inside[0]}"
     given = shortened(given)
-    last = given.rpartition(".")[2]
-    same_name = [name for name in names if name.rpartition(".")[2] == last]
-    if same_name:
-        close = same_name
-    else:
-        close = difflib.get_close_matches(given, names, n=1, cutoff=0.6)
-        if not close:
-            ends = {name.rpartition(".")[2]: name for name in names}
-            close = [ends[end] for end in difflib.get_close_matches(last, list(ends), n=1, cutoff=0.6)]
+    close = nearest_keys(given, names)
     hint = f"did you mean {' or '.join(repr(name) for name in close)}?" if close else f"use {_sections(names)}"
     return f"{given}: there is no such key; {hint}"
 

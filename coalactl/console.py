@@ -13,20 +13,21 @@ from contextlib import suppress
 from itertools import pairwise
 
 from rich.console import Console, Group, RenderableType
-from rich.live import Live  # noqa: TID251
 from rich.progress_bar import ProgressBar
 from rich.table import Table
 from rich.text import Text
 
-from coalactl.leaving import shown, taken_off
 from coalactl.paths import escaped
 from coalactl.summary import KINDS, POLICY, Means, RunSummary, measure_of
+from coalactl.terminal import OurConsole, OurLive
 from coalactl.training.progress import Progress, View
 
 _TITLE = "untrained: iteration 0; trained: mean over the last tenth of the iterations"
 _LINE_EVERY = 5.0
 _SPARK_WIDTH = 32
 _LABEL_WIDTH = 20
+_GAP = 2
+_FIRST_TO_LAST = "first to last episode"
 _BLOCKS = "▁▂▃▄▅▆▇█"
 _SPINNER = "⠋⠙⠹⠸⠼⠴⠦⠧⠇⠏"
 
@@ -38,35 +39,7 @@ def choose_view(title: str, *, quiet: bool) -> View:
     if quiet:
         return QuietView()
     console = OurConsole(stderr=True, highlight=False)
-    return (
-        LiveView(console, title) if console.is_terminal and not console.is_dumb_terminal else LineView(console, title)
-    )
-
-
-class OurConsole(Console):
-    """Rich's console, but a reader that has gone is told by an exception instead of by the end of the process."""
-
-    def on_broken_pipe(self) -> None:
-        """Called while the BrokenPipeError is handled."""
-        raise BrokenPipeError
-
-    def show_cursor(self, show: bool = True) -> bool:
-        """The cursor is never hidden: however a process ends, and were it killed, the terminal has one."""
-        return super().show_cursor() if show else False
-
-
-class OurLive(Live):
-    """Rich's display that changes in place, but who ends the process without unwinding it can take it off."""
-
-    def start(self, refresh: bool = False) -> None:
-        """Begins to show."""
-        shown(self.stop)
-        super().start(refresh)
-
-    def stop(self) -> None:
-        """Leaves the terminal as it was."""
-        taken_off(self.stop)
-        super().stop()
+    return LiveView(console, title) if console.is_live else LineView(console, title)
 
 
 class QuietView:
@@ -163,7 +136,8 @@ class LiveView:
             ProgressBar(progress.iterations, progress.iteration, width=30),
             f"{progress.iteration}/{progress.iterations}",
         )
-        return Group(title, line, Text(_pace(progress)), _measures(progress, ascii_only))
+        room = 0 if ascii_only else self._console.width
+        return Group(title, line, Text(_pace(progress)), _measures(progress, room))
 
 
 # --- tables ---------------------------------------------------------------------------------------------------------
@@ -173,11 +147,11 @@ def result_table(means: Means, method: str = "") -> Table:
     """Rewards a step and other measures of agent and co-player, trained beside untrained."""
     untrained, trained = means
     table = Table(title=_titled(method), title_justify="left", title_style="italic")
-    table.add_column("against")
-    table.add_column("measure")
+    table.add_column("against", no_wrap=True)
+    table.add_column("measure", overflow="fold")
     for who in ("agent", "co-player"):
-        table.add_column(f"{who}\nuntrained", justify="right")
-        table.add_column(f"{who}\ntrained", justify="right", style="bold")
+        table.add_column(f"{who}\nuntrained", justify="right", no_wrap=True)
+        table.add_column(f"{who}\ntrained", justify="right", style="bold", no_wrap=True)
     for kind in KINDS:
         rows = _rows_of(kind, trained)
         for index, (label, own, other) in enumerate(rows):
@@ -192,7 +166,7 @@ def seeds_table(summary: RunSummary, seeds: int) -> Table:
         title=f"{_TITLE};\nmedian and quartiles over {seeds} seeds", title_justify="left", title_style="italic"
     )
     for heading in ("measure", "untrained", "trained", "quartiles"):
-        table.add_column(heading, justify="left" if heading == "measure" else "right")
+        table.add_column(heading, justify="left" if heading == "measure" else "right", no_wrap=heading != "measure")
 
     def add(label: str, column: str) -> None:
         quartiles = ", ".join(map(_number, summary.quartiles.get(column, ())))
@@ -215,9 +189,9 @@ def pack_table(seeds: Sequence[int], summaries: Sequence[Means], method: str = "
     table = Table(title=_titled(method), title_justify="left", title_style="italic")
     table.add_column("measure", min_width=_LABEL_WIDTH)
     for seed in seeds:
-        table.add_column(f"seed\n{seed}", justify="right")
-    table.add_column("mean", justify="right", style="bold")
-    table.add_column("mean\nuntrained", justify="right")
+        table.add_column(f"seed\n{seed}", justify="right", no_wrap=True)
+    table.add_column("mean", justify="right", style="bold", no_wrap=True)
+    table.add_column("mean\nuntrained", justify="right", no_wrap=True)
     for kind in KINDS:
         for label, own, other in _rows_of(kind, columns):
             name, _, place = label.partition(", ")
@@ -284,7 +258,7 @@ def size(count: float) -> str:
 def sparkline(values: Sequence[float], width: int = _SPARK_WIDTH) -> str:
     """A curve of at most ``width`` characters, each the mean of its share of the values."""
     known = [value for value in values if math.isfinite(value)]
-    if not known:
+    if not known or not width:
         return ""
     width = min(width, len(known))
     bounds = [len(known) * place // width for place in range(width + 1)]
@@ -318,21 +292,25 @@ def _latest(progress: Progress) -> list[str]:
     return parts
 
 
-def _measures(progress: Progress, ascii_only: bool) -> Table:
-    table = Table.grid(padding=(0, 2))
+def _measures(progress: Progress, width: int) -> Table:
+    """Newest values, and curves in what is left of the width: a curve that is cut would lose its newest end."""
+    rows: list[tuple[str, str, str, str]] = []
+    curves: dict[int, Sequence[float]] = {}
     last = {name: recent(values) for name, values in progress.history.items()}
     for kind in KINDS:
         for label, own, other in _rows_of(kind, dict(last)):
             if own == f"reward_vs_{kind}":
-                spark = "" if ascii_only else sparkline(progress.history[own])
-                co_player = f"co-player {_number(last.get(other))}"
-                table.add_row(f"reward against {kind}", _number(last[own]), co_player, Text(spark, style="green"))
+                curves[len(rows)] = progress.history[own]
+                rows.append((f"reward against {kind}", _number(last[own]), f"co-player {_number(last.get(other))}", ""))
             elif "_first_" in own and not own.startswith("reward"):
                 end = last.get(own.replace("_first_", "_last_"))
                 name = label.partition(",")[0]
-                table.add_row(
-                    f"{name} against {kind}", _number(last[own]), f"to {_number(end)}", "first to last episode"
-                )
+                rows.append((f"{name} against {kind}", _number(last[own]), f"to {_number(end)}", _FIRST_TO_LAST))
+    left = width - sum(max((len(row[place]) for row in rows), default=0) + _GAP for place in range(3))
+    table = Table.grid(padding=(0, _GAP))
+    for place, row in enumerate(rows):
+        curve = sparkline(curves[place], max(0, min(left, _SPARK_WIDTH))) if place in curves else row[3]
+        table.add_row(*row[:3], Text(curve, style="green" if place in curves else ""))
     return table
 
 

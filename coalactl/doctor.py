@@ -17,6 +17,7 @@ import psutil
 from coalactl import __version__
 from coalactl.console import size
 from coalactl.environment import compile_cache_directory, usable_cores
+from coalactl.errors import in_words
 from coalactl_core.config import SequenceExperiment
 from coalactl_core.nets.policy import build_policy
 from coalactl_core.training import Engine, build_engine
@@ -60,12 +61,12 @@ def facts() -> dict[str, str]:
         "memory": f"{size(memory.available)} free of {size(memory.total)}",
         "cores": f"{usable_cores()} usable of {os.cpu_count()}",
         "threads": f"{usable_cores()} for the CPU backend{''.join(f', {each}' for each in threads)}",
-        "compile cache": f"{cache} ({size(_bytes_in(cache))})",
+        "compile cache": f"{cache} ({size(_bytes_in(cache))})" if cache else "none: there is no home directory",
     }
 
 
 def self_test() -> list[Check]:
-    """Trains a tiny run twice and checks a gradient; about ten seconds."""
+    """Trains a tiny run twice and checks a gradient; half a minute of processor time, nearly all of it compilation."""
     engine = build_engine(SequenceExperiment.model_validate(_TINY))
     return [_checked("training", lambda: _trains(engine)), _checked("gradient", lambda: _gradient_is_right(engine))]
 
@@ -75,7 +76,7 @@ def _checked(name: str, check: Callable[[], tuple[bool, str]]) -> Check:
     try:
         passed, detail = check()
     except Exception as error:  # noqa: BLE001  Whatever is wrong with an installation, the doctor's work is to say it.
-        passed, detail = False, f"{type(error).__name__}: {' '.join(str(error).split())[:200]}"
+        passed, detail = False, in_words(error)
     seconds = time.perf_counter() - began
     return Check(name, passed, f"{detail} ({seconds:.1f} s)", seconds)
 

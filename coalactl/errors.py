@@ -2,7 +2,13 @@
 
 from __future__ import annotations
 
+import re
+import textwrap
 from enum import IntEnum
+
+# How much of what others say fits into a line.
+_SHOWN = 300
+_TRACEBACK = "Traceback (most recent call last):"
 
 
 class ExitCode(IntEnum):
@@ -25,3 +31,25 @@ class UserError(Exception):
     def __init__(self, message: str, code: ExitCode = ExitCode.USAGE) -> None:
         super().__init__(message)
         self.code = code
+
+
+def in_words(error: BaseException) -> str:
+    """Any error in one line; of one that holds a traceback, that of a callback from JAX into Python, its end."""
+    if isinstance(error, UserError):
+        return " ".join(str(error).split())
+    if not holds_traceback(error):
+        return _shortened(f"{type(error).__name__}: {error}")
+    inside = str(error).rpartition(_TRACEBACK)[2]
+    ended = [line for line in inside.splitlines() if line and not line[0].isspace()]
+    places = re.findall(r'File "(?:.*/)?(.+)", line (\d+)', inside)
+    place = f" ({places[-1][0]}, line {places[-1][1]})" if places else ""
+    return _shortened(f"a callback failed: {ended[0] if ended else type(error).__name__}") + place
+
+
+def holds_traceback(error: BaseException) -> bool:
+    """Whether an error of JAX's is that of a callback into Python."""
+    return _TRACEBACK in str(error)
+
+
+def _shortened(text: str) -> str:
+    return textwrap.shorten(text.strip().removesuffix(":"), _SHOWN, placeholder=" ...")

@@ -9,14 +9,37 @@ import os
 import sys
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
-from typing import Any
+from typing import Any, TextIO
 
 from coalactl.paths import escaped
 
 
+class _Kept:
+    """The process's stdout while that is kept for what was asked for."""
+
+    stdout: TextIO | None = None
+
+
+def results() -> TextIO:
+    """Where what was asked for goes."""
+    return _Kept.stdout or sys.stdout
+
+
+def keep_stdout() -> None:
+    """From now on other packages, as games that print, print to stderr: stdout is for what was asked for."""
+    if _Kept.stdout is None:
+        _Kept.stdout, sys.stdout = sys.stdout, sys.stderr
+
+
+def release_stdout() -> None:
+    """Undoes :func:`keep_stdout`."""
+    if _Kept.stdout is not None:
+        sys.stdout, _Kept.stdout = _Kept.stdout, None
+
+
 def emit(text: str) -> None:
     """A line of what was asked for."""
-    sys.stdout.write(f"{text}\n")
+    results().write(f"{text}\n")
 
 
 def emit_json(content: Any) -> None:
@@ -73,7 +96,7 @@ def open_streams() -> None:
 
 def settle_streams() -> None:
     """Gives up what cannot be written: Python would try again at its end, complain and change the exit code."""
-    for stream in (sys.stdout, sys.stderr):
+    for stream in (results(), sys.stderr):
         try:
             stream.flush()
         except OSError:

@@ -29,7 +29,7 @@ class Preset(NamedTuple):
     @property
     def description(self) -> str:
         """The comment in the first line."""
-        with self.path.open(encoding="utf-8") as file:
+        with self.path.open(encoding="utf-8-sig") as file:
             first = file.readline().strip()
         return first.lstrip("# ") if first.startswith("#") else ""
 
@@ -83,9 +83,9 @@ def read_preset(preset: Preset) -> dict[str, Any]:
 
 
 def read_text(preset: Preset) -> str:
-    """A preset as it is written."""
+    """A preset as it is written, without the byte-order mark that some editors put before it."""
     try:
-        return preset.path.read_text(encoding="utf-8")
+        return preset.path.read_text(encoding="utf-8-sig")
     except UnicodeDecodeError as error:
         raise UserError(f"{preset.path}: not a text file in UTF-8 (byte {error.start})") from error
     except OSError as error:

@@ -127,11 +127,13 @@ def _end_with(parent: int) -> None:
 
 def _log(said: IO[Any]) -> None:
     """What the child's libraries had to say, into the user's log."""
-    from coalactl.environment import cache_directory
+    from coalactl.environment import user_log
 
+    place = user_log()
+    if place is None:
+        return
     with suppress(OSError):
         said.seek(0)
-        place = cache_directory() / "log.txt"
         place.parent.mkdir(parents=True, exist_ok=True)
         with place.open("ab") as file:
             file.write(said.read())

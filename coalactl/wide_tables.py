@@ -29,7 +29,7 @@ def _print(console: Console, table: Table, width: int) -> None:
     """On so many columns at least, whatever the console has."""
     given = console.width
     console.width = max(given, width)
-    console.print(table)
+    console.print(table, markup=False)
     console.width = given
 
 

@@ -9,6 +9,7 @@ from importlib.metadata import entry_points
 from typing import Any
 
 from coalactl_core.config import ConfigurationError
+from coalactl_core.contracts import first_line
 
 
 def load_plugin(key: str, name: str, *, group: str, builtin: Iterable[str]) -> Any:
@@ -32,5 +33,5 @@ def _from_module(key: str, name: str) -> Any:
     module, _, attribute = name.partition(":")
     try:
         return getattr(importlib.import_module(module), attribute)
-    except (ImportError, AttributeError, ValueError, TypeError, SyntaxError) as error:
-        raise ConfigurationError(f"{key}: {name!r} cannot be loaded: {error}") from error
+    except (Exception, SystemExit) as error:
+        raise ConfigurationError(f"{key}: {name!r} cannot be loaded: {first_line(error)}") from error

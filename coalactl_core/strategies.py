@@ -14,7 +14,7 @@ import jax.numpy as jnp
 from jax import Array
 from jaxtyping import Float, Key
 
-from coalactl_core.config import ConfigurationError
+from coalactl_core.contracts import Part, told
 from coalactl_core.memory_one import MEMORY_ONE
 from coalactl_core.plugins import load_plugin
 
@@ -46,13 +46,9 @@ def find_strategy(name: str) -> Strategy:
     if name in STRATEGIES:
         return STRATEGIES[name]
     strategy = load_plugin("population.fixed", name, group="coalactl.strategies", builtin=STRATEGIES)
-    if not _is_strategy(strategy):
-        raise ConfigurationError(f"population.fixed: {name!r} is no function from a key to five probabilities")
+    part = Part("population.fixed", name, getattr(strategy, "__module__", None) or "")
+    if not callable(strategy):
+        raise part.complaint(f"it is {told(strategy)}; a function from a key to five probabilities expected")
+    given = part.traced("as a function from a key to five probabilities it", strategy, jax.random.key(0))
+    part.require_floats("it", given, (5,))
     return strategy
-
-
-def _is_strategy(given: object) -> bool:
-    try:
-        return callable(given) and getattr(jax.eval_shape(given, jax.random.key(0)), "shape", None) == (5,)
-    except (TypeError, ValueError):  # it takes something else than a key, or gives something else than an array
-        return False

@@ -11,7 +11,9 @@ import tempfile
 from collections.abc import Callable
 from typing import Any
 
+from coalactl.environment import python_running
 from coalactl.errors import ExitCode, UserError
+from coalactl.output import results
 
 _log = logging.getLogger(__name__)
 
@@ -24,7 +26,7 @@ def measure_in_child(size: str, *, repeats: int, seconds: float, tell: Callable[
     # From nothing, so that the time of compilation is that of a first start.
     environment = {**os.environ, "JAX_ENABLE_COMPILATION_CACHE": "0", "TF_CPP_MIN_LOG_LEVEL": "3"}
     request = {"size": size, "repeats": repeats, "seconds": seconds}
-    command = [sys.executable, "-m", "coalactl.bench.child", json.dumps(request)]
+    command = [*python_running("coalactl.bench.child"), json.dumps(request)]
     result = None
     with (
         tempfile.TemporaryFile("w+", encoding="utf-8") as complaints,
@@ -62,8 +64,8 @@ def main(request: str) -> None:
 
 
 def _write(message: dict[str, Any]) -> None:
-    sys.stdout.write(json.dumps(message) + "\n")
-    sys.stdout.flush()
+    results().write(json.dumps(message) + "\n")
+    results().flush()
 
 
 if __name__ == "__main__":

@@ -9,10 +9,10 @@ from typing import Any
 
 from rich.table import Table
 
-from coalactl.console import OurConsole, quantity, size
+from coalactl.console import quantity, size
 from coalactl.errors import UserError
 from coalactl.runs.files import write_failures, write_text
-from coalactl.wide_tables import print_table
+from coalactl.terminal import OurConsole
 
 
 def check_target(path: Path) -> None:
@@ -32,7 +32,7 @@ def write_results(path: Path, results: Sequence[Mapping[str, Any]]) -> None:
 def show(results: Sequence[Mapping[str, Any]]) -> None:
     """The table, and the machine below it."""
     console = OurConsole(highlight=False)
-    print_table(console, results_table(results))
+    console.table(results_table(results))
     facts, source = results[-1], results[-1]["source"]
     revision = f"{source['revision'][:12]}{' modified' if source['modified'] else ''}" if source else "unknown"
     jax = facts["packages"].get("jax", "unknown")

@@ -11,7 +11,7 @@ from coalactl.output import emit, emit_json
 
 
 def doctor(as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False) -> None:
-    """Check the installation: versions, devices, memory, compile cache, and a self-test of about ten seconds."""
+    """Check the installation: versions, devices, memory, compile cache, and a self-test of half a minute at most."""
     from coalactl.environment import prepare_jax
 
     prepare_jax()

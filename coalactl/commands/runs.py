@@ -72,7 +72,7 @@ def show(
         emit_json({"runs": objects} if is_pack(path) else objects[0])
         return
     for row in rows:
-        emit(escaped(f"{row['run_dir']}: {row['status']}, {row['setting']}, {row['progress']} iterations"))
+        emit(escaped(f"{row['run_dir']}: {_state(row)}, {row['setting']}, {row['progress']} iterations"))
     if not any(summary.iterations for summary in summaries):
         emit(f"no metrics yet; go on with: coalactl train --resume {typed(path)}")
         return
@@ -93,6 +93,7 @@ def _row(run: RunDirectory) -> dict[str, Any]:
     return {
         "run_dir": str(run.path),
         "status": state,
+        "reason": status.reason,
         "setting": f"{status.preset} {_method_told(run, status.method)} seed {status.seed}".strip(),
         "preset": status.preset,
         "method": status.method,
@@ -122,7 +123,7 @@ def _print_table(rows: list[dict[str, Any]]) -> None:
     cells = [
         (
             escaped(row["run_dir"]),
-            row["status"],
+            _state(row),
             row["setting"],
             row["progress"],
             _rewards(row["last"]),
@@ -133,6 +134,11 @@ def _print_table(rows: list[dict[str, Any]]) -> None:
     widths = [max(len(line[column]) for line in [headings, *cells]) for column in range(len(headings))]
     for line in [headings, *cells]:
         emit("  ".join(f"{cell:<{width}}" for cell, width in zip(line, widths, strict=True)).rstrip())
+
+
+def _state(row: dict[str, Any]) -> str:
+    """``failed: REASON`` where it is known."""
+    return ": ".join(filter(None, (row["status"], row.get("reason", ""))))
 
 
 def _rewards(last: dict[str, float | None]) -> str:

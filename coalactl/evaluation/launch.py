@@ -42,10 +42,12 @@ def evaluate(request: EvalRequest) -> None:
     prepare_jax()
     contestants = load(entries, request.step)
     shares = [_p_naive(request, pool, contestant) for contestant in contestants]
-    lineups = [
-        _lineups(place, contestants, pool, share, request.episodes)
-        for place, share in zip(range(len(contestants)), shares, strict=True)
+    opponents = [
+        [opponents_of(place, agent, contestants, pool, share) for agent in range(len(contestants[place].agents))]
+        for place, share in enumerate(shares)
     ]
+    request = _with_one_each(request, max(len(met) for agents in opponents for met in agents))
+    lineups = [[_lineup(met, request.episodes) for met in agents] for agents in opponents]
     results = [_results(request, place, contestants, agents) for place, agents in enumerate(lineups)]
     for target, contestant, share, rows in zip(targets, contestants, shares, results, strict=True):
         if target.exists:
@@ -80,16 +82,18 @@ def _p_naive(request: EvalRequest, pool: Pool, contestant: Contestant) -> float:
     return _HALF
 
 
-def _lineups(
-    place: int, contestants: Sequence[Contestant], pool: Pool, p_naive: float, episodes: int
-) -> list[list[tuple[Opponent, int]]]:
-    """For each agent of a run its opponents and how often it meets them."""
-    found = []
-    for agent in range(len(contestants[place].agents)):
-        opponents = opponents_of(place, agent, contestants, pool, p_naive)
-        counts = meta_episodes([opponent.weight for opponent in opponents], episodes)
-        found.append(list(zip(opponents, counts, strict=True)))
-    return found
+def _with_one_each(request: EvalRequest, opponents: int) -> EvalRequest:
+    """The request with as many meta-episodes as an agent has opponents, at least."""
+    if request.episodes >= opponents:
+        return request
+    _tell(request, f"--episodes {request.episodes}: the pool has {opponents} opponents, each is met once")
+    return request._replace(episodes=opponents)
+
+
+def _lineup(opponents: Sequence[Opponent], episodes: int) -> list[tuple[Opponent, int]]:
+    """An agent's opponents and how often it meets them."""
+    counts = meta_episodes([opponent.weight for opponent in opponents], episodes)
+    return list(zip(opponents, counts, strict=True))
 
 
 def _results(
@@ -147,8 +151,8 @@ def _report(
         told = {"runs": labels, "reward": rewards} if rewards else None
         emit_json(_object(request, pool, contestants, targets, lines, told))
     elif not request.quiet:
-        from coalactl.console import OurConsole
         from coalactl.evaluation.view import show, show_matrix
+        from coalactl.terminal import OurConsole
 
         console = OurConsole(highlight=False)
         show(console, lines)

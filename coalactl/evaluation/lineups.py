@@ -61,9 +61,10 @@ def opponents_of(
 
 
 def meta_episodes(weights: Sequence[float], episodes: int) -> list[int]:
-    """How many of the meta-episodes each opponent gets: by its weight, rounded so that all add up, at least one."""
-    if episodes < len(weights):
-        raise UserError(f"--episodes: {episodes} given; the pool has {len(weights)} opponents, use at least as many")
+    """How many of the meta-episodes each opponent gets: by its weight, rounded so that all add up, at least one.
+
+    There are as many as opponents, or more.
+    """
     rest = episodes - len(weights)
     # Each beyond the first: what its weight asks for, as far as that is not met by the one that all have.
     wanted = [max(weight * episodes - 1, 0) for weight in weights]

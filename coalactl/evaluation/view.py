@@ -7,10 +7,9 @@ from collections.abc import Sequence
 
 from rich.table import Table
 
-from coalactl.console import OurConsole
 from coalactl.evaluation.estimates import Estimate, Line
 from coalactl.evaluation.rows import ALL
-from coalactl.wide_tables import print_table
+from coalactl.terminal import OurConsole
 from coalactl_core.evaluation import OUTCOMES
 
 _EXTORTION = {"zd_chi": "χ", "zd_phi": "φ", "zd_error": "error"}
@@ -25,21 +24,23 @@ def show(console: OurConsole, lines: Sequence[Line]) -> None:
         if setting:
             console.print(f"\n{setting}", markup=False, style="bold")
         own = [line for line in lines if line.setting == setting]
-        print_table(console, _measures(own))
+        console.table(_measures(own))
         behaving = [line for line in own if any(name.startswith("cooperation_") for name in line.estimates)]
         if behaving:
-            print_table(console, _behaviour(behaving))
+            console.table(_behaviour(behaving))
 
 
 def show_matrix(console: OurConsole, labels: Sequence[str], rewards: Sequence[Sequence[float | None]]) -> None:
-    """Who earned what against whom."""
+    """Who earned what against whom; runs are numbered, and long names fold instead of taking the numbers' room."""
     title = "reward a step of each row's agents against each column's; diagonal: within the run"
-    table = _table(title, [""])
-    for label in labels:
-        table.add_column(label, justify="right", no_wrap=True)
-    for label, row in zip(labels, rewards, strict=True):
-        table.add_row(label, *("-" if value is None else f"{value:.2f}" for value in row))
-    print_table(console, table)
+    table = Table(title=title, title_justify="left", title_style="italic")
+    table.add_column("", justify="right", no_wrap=True)
+    table.add_column("", overflow="fold")
+    for number, _ in enumerate(labels, 1):
+        table.add_column(str(number), justify="right", no_wrap=True)
+    for number, (label, row) in enumerate(zip(labels, rewards, strict=True), 1):
+        table.add_row(str(number), label, *("-" if value is None else f"{value:.2f}" for value in row))
+    console.table(table)
 
 
 def _measures(lines: Sequence[Line]) -> Table:

@@ -5,6 +5,7 @@ Figures are computed before they are drawn, so that the numbers behind each are 
 
 from __future__ import annotations
 
+import os
 from collections.abc import Mapping, Sequence
 from io import BytesIO
 from typing import TYPE_CHECKING, Any, NamedTuple
@@ -121,9 +122,20 @@ def numbers_of(figure: Figure) -> str:
     return to_csv(Table(figure.name, figure.title, columns, tuple(rows), columns, (), words=2))
 
 
+def load_matplotlib() -> Any:
+    """Matplotlib, for files: the backend that a notebook hands down may be none of this installation's."""
+    inherited = os.environ.pop("MPLBACKEND", None)
+    try:
+        import matplotlib as mpl
+    finally:
+        if inherited is not None:
+            os.environ["MPLBACKEND"] = inherited
+    return mpl
+
+
 def render(figure: Figure, formats: Sequence[str]) -> Mapping[str, bytes]:
     """The figure in each of the formats; the same numbers give the same bytes."""
-    import matplotlib as mpl
+    mpl = load_matplotlib()
     from matplotlib.backends.backend_agg import FigureCanvasAgg
     from matplotlib.figure import Figure as Canvas
 

@@ -244,7 +244,7 @@ def _places(folder: Path, depth: int, folders: Folders) -> Iterator[Path]:
 def _counting(sweep: Path) -> str:
     """Where the runs of a sweep are that count: its trials, where its file asks for no final runs."""
     try:
-        return "final" if "final" in tomllib.loads((sweep / "sweep.toml").read_text(encoding="utf-8")) else "trials"
+        return "final" if "final" in tomllib.loads((sweep / "sweep.toml").read_text(encoding="utf-8-sig")) else "trials"
     except (OSError, ValueError, RecursionError):  # Told by name when the sweep is read.
         return "final"
 
@@ -280,7 +280,7 @@ def _missing_seeds(path: Path, root: Path) -> Iterator[tuple[Path, Problem]]:
 
 def _read_sweep(path: Path, name: str) -> SweepFound:
     try:
-        tables = tomllib.loads((path / "sweep.toml").read_text(encoding="utf-8"))
+        tables = tomllib.loads((path / "sweep.toml").read_text(encoding="utf-8-sig"))
     except (OSError, ValueError, RecursionError) as error:
         raise UserError(f"{name}/sweep.toml cannot be read") from error
     chosen = path / "selection.json"

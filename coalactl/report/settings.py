@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -18,6 +19,7 @@ from coalactl.report.evaluations import within
 from coalactl.report.reading import Run
 
 _MOST_NAMED = 3
+_LONGEST_SLUG = 56
 # Claims on others are on what the paper printed: their runs with a critic of the batch are shown, and judge nothing.
 _JUDGED_WITH_CRITIC = ("coala-pg",)
 
@@ -101,8 +103,11 @@ class Setting(NamedTuple):
 
     @property
     def slug(self) -> str:
-        """The name as part of a file's name."""
-        return re.sub(r"[^a-z0-9]+", "-", self.name.lower()).strip("-")
+        """The name as part of a file's name; of a long one its beginning, and a number that stands for the rest."""
+        words = re.sub(r"[^a-z0-9]+", "-", self.name.lower()).strip("-")
+        if len(words) <= _LONGEST_SLUG:
+            return words
+        return f"{words[: _LONGEST_SLUG - 7].rstrip('-')}-{hashlib.sha256(words.encode()).hexdigest()[:6]}"
 
     @property
     def is_analytical(self) -> bool:
@@ -155,19 +160,27 @@ def group_runs(runs: Sequence[Run]) -> tuple[Setting, ...]:
     by_setting: dict[str, list[Run]] = {}
     for run in runs:
         by_setting.setdefault(_key(setting_keys(run.config)), []).append(run)
-    names: dict[str, int] = {}
-    settings = [_setting(members, names) for members in by_setting.values()]
+    settings = _told_apart([_setting(members) for members in by_setting.values()])
     return tuple(sorted(settings, key=lambda setting: setting.name))
 
 
-def _setting(runs: Sequence[Run], names: dict[str, int]) -> Setting:
+def _told_apart(settings: Sequence[Setting]) -> Iterator[Setting]:
+    """Settings of one name, as variants of one's own file have, with the values in which they differ."""
+    counts: dict[str, int] = {}
+    for setting in settings:
+        common = _common([other.keys for other in settings if other.name == setting.name])
+        own = [f"{key.rpartition('.')[2]} {in_words(setting.keys[key])}" for key in setting.keys if key not in common]
+        rest = f" and {len(own) - _MOST_NAMED} more" if len(own) > _MOST_NAMED else ""
+        name = ", ".join([setting.name, *own[:_MOST_NAMED]]) + rest
+        counts[name] = counts.get(name, 0) + 1
+        yield setting._replace(name=name if counts[name] == 1 else f"{name} ({counts[name]})")
+
+
+def _setting(runs: Sequence[Run]) -> Setting:
     first = runs[0]
     preset = str(first.provenance.get("preset") or first.status.preset or "custom")
     keys = setting_keys(first.config)
     name = _setting_name(preset, method_of(first.config), keys)
-    names[name] = names.get(name, 0) + 1
-    if names[name] > 1:
-        name = f"{name} ({names[name]})"
     groups = {group.label: group for group in _groups(runs)}
     return Setting(name, preset, first.config, keys, groups)
 

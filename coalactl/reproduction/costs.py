@@ -7,13 +7,13 @@ from typing import Any
 
 from rich.table import Table
 
-from coalactl.console import OurConsole, quantity
+from coalactl.console import quantity
 from coalactl.output import emit_json
 from coalactl.reproduction.figures import FIGURES, Figure, Scale, parts_of
 from coalactl.reproduction.sweeps import sweep_of
 from coalactl.sweep.outcome import needs
 from coalactl.sweep.plan import plan
-from coalactl.wide_tables import print_table
+from coalactl.terminal import OurConsole
 
 
 def describe(*, json: bool) -> None:
@@ -31,7 +31,7 @@ def describe(*, json: bool) -> None:
         steps, minutes = row["steps"], row["minutes"]
         told = (quantity(steps) if steps else "exact", "-" if minutes is None else f"{minutes:.1f}")
         table.add_row(row["figure"], row["shows"], row["scale"], str(row["runs"]), *told)
-    print_table(OurConsole(highlight=False), table)
+    OurConsole(highlight=False).table(table)
 
 
 def _rows(figure: Figure) -> list[dict[str, Any]]:

@@ -54,6 +54,8 @@ class Status(NamedTuple):
     seed: int = 0
     last: Mapping[str, float | None] = {}
     """The last headline rewards; None where there is nothing to report."""
+    reason: str = ""
+    """Why a training failed."""
 
 
 class RunDirectory:
@@ -123,7 +125,7 @@ class RunDirectory:
     def read_config(self) -> dict[str, Any]:
         """The complete, resolved configuration as plain data."""
         try:
-            return tomllib.loads(self.config_file.read_text(encoding="utf-8"))
+            return tomllib.loads(self.config_file.read_text(encoding="utf-8-sig"))
         except (OSError, ValueError, RecursionError) as error:
             raise UserError(f"{self.config_file} cannot be read: {reason(error)}") from error
 
@@ -188,7 +190,7 @@ def _is_rewards(value: object) -> bool:
 
 _FITS: dict[str, Callable[[object], bool]] = {
     **dict.fromkeys(("iteration", "iterations", "seconds", "seed"), _is_number),
-    **dict.fromkeys(("updated", "preset", "method"), _is_text),
+    **dict.fromkeys(("updated", "preset", "method", "reason"), _is_text),
     "state": lambda value: value in get_args(State),
     "last": _is_rewards,
 }

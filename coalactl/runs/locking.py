@@ -6,10 +6,11 @@ import errno
 import fcntl
 import json
 import os
+import resource
 import socket
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import NamedTuple
 
@@ -22,6 +23,8 @@ _HELD = (errno.EAGAIN, errno.EACCES)
 # Seconds for which a writer tries again: a reader that asks whether the lock is held has it for a moment.
 _PATIENCE = 0.5
 _TRY_EVERY = 0.02
+# Files that a training has open beside its locks: the log, checkpoints and rows that are being written.
+_OTHER_FILES = 128
 
 
 class Holder(NamedTuple):
@@ -32,6 +35,24 @@ class Holder(NamedTuple):
 
 
 _UNNAMED = Holder("an unknown host", 0)
+
+
+def allow_locks(count: int) -> None:
+    """Lets this process hold so many locks more, each of which is an open file.
+
+    Raises :class:`UserError` where the system does not allow it.
+    """
+    needed = len(os.listdir("/dev/fd")) + count + _OTHER_FILES
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    if soft == resource.RLIM_INFINITY or soft >= needed:
+        return
+    with suppress(OSError, ValueError):  # beyond what may be raised; macOS tells no such limit
+        resource.setrlimit(resource.RLIMIT_NOFILE, (needed, hard))
+        return
+    raise UserError(
+        f"{count} runs at once take about {needed} open files, and the system allows {soft}; "
+        f"train fewer --seeds at once, or allow more (ulimit -n {needed})"
+    )
 
 
 @contextmanager

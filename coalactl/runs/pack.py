@@ -11,7 +11,7 @@ from coalactl.errors import ExitCode, UserError
 from coalactl.runs.directory import RunDirectory, check_free, is_pack, is_run, make_folder
 from coalactl.runs.files import read_json, remove, write_failures, write_json
 from coalactl.runs.layout import refuse_links
-from coalactl.runs.locking import hold_lock
+from coalactl.runs.locking import allow_locks, hold_lock
 
 
 class Pack:
@@ -28,6 +28,7 @@ class Pack:
     def create(cls, path: Path | str, configs: Mapping[int, Mapping[str, Any]], provenance: Mapping[str, Any]) -> Pack:
         """Make a run for each seed, given its configuration; ``pack.json`` is written last, then the pack exists."""
         pack = cls(path, tuple(configs))
+        allow_locks(len(pack.runs))
         make_folder(pack.path)
         with hold_lock(pack.lock_file):
             _clear_unfinished_start(pack.path)
@@ -54,6 +55,7 @@ class Pack:
     @contextmanager
     def lock(self) -> Iterator[None]:
         """Be the one writer of the pack and of every run in it; raises :class:`UserError` (conflict)."""
+        allow_locks(len(self.runs))
         with ExitStack() as locks:
             locks.enter_context(hold_lock(self.lock_file))
             for run in self.runs:

@@ -15,6 +15,7 @@ import subprocess
 from collections.abc import Iterable, Mapping, Sequence
 from importlib.metadata import PackageNotFoundError, distribution, version
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any
 
 import coalactl
@@ -34,12 +35,23 @@ _PACKAGES = (
     "pydantic",
 )
 _THREAD_VARIABLES = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "NPROC", "SLURM_CPUS_PER_TASK")
+# Settings of JAX that make other numbers of the same experiment: other random draws, another precision.
+_NUMBER_SETTINGS = (
+    "jax_enable_x64",
+    "jax_threefry_partitionable",
+    "jax_default_prng_impl",
+    "jax_default_matmul_precision",
+    "jax_numpy_dtype_promotion",
+    "jax_random_seed_offset",
+)
 _FLAG_VARIABLES = ("XLA_FLAGS", "LIBTPU_INIT_ARGS", "CUDA_VISIBLE_DEVICES", "TF_CUDNN_DETERMINISTIC")
 
 
-def collect(command: Sequence[str], devices: Iterable[object] = ()) -> dict[str, Any]:
-    """The provenance of a run that starts now; ``devices`` are told by the caller, who has loaded JAX."""
-    attempt = describe_attempt(command, devices)
+def collect(
+    command: Sequence[str], devices: Iterable[object] = (), numbers: Mapping[str, Any] = MappingProxyType({})
+) -> dict[str, Any]:
+    """The provenance of a run that starts now; devices and numbers are told by the caller, who has loaded JAX."""
+    attempt = describe_attempt(command, devices, numbers)
     return {**attempt, "attempts": [attempt]}
 
 
@@ -49,7 +61,9 @@ def add_attempt(provenance: Mapping[str, Any], attempt: Mapping[str, Any]) -> di
     return {**provenance, "attempts": [*(before if isinstance(before, list) else []), dict(attempt)]}
 
 
-def describe_attempt(command: Sequence[str], devices: Iterable[object] = ()) -> dict[str, Any]:
+def describe_attempt(
+    command: Sequence[str], devices: Iterable[object] = (), numbers: Mapping[str, Any] = MappingProxyType({})
+) -> dict[str, Any]:
     """Everything outside of the configuration that this process's results may depend on."""
     return {
         "started": utc_now(),
@@ -61,9 +75,41 @@ def describe_attempt(command: Sequence[str], devices: Iterable[object] = ()) -> 
         "platform": {"system": platform.system(), "release": platform.release(), "machine": platform.machine()},
         "cores": {"machine": os.cpu_count(), "usable": usable_cores()},
         "devices": [str(device) for device in devices],
+        "numbers": dict(numbers),
         "threads": _environment(_THREAD_VARIABLES),
         "flags": _environment((*_FLAG_VARIABLES, *(name for name in os.environ if name.startswith("JAX_")))),
     }
+
+
+def number_settings() -> dict[str, Any]:
+    """Settings of JAX on which random draws and precision depend, however they were set."""
+    import jax
+
+    return {name: getattr(jax.config, name) for name in _NUMBER_SETTINGS if hasattr(jax.config, name)}
+
+
+def other_numbers(provenance: Mapping[str, Any], here: Mapping[str, Any]) -> list[str]:
+    """What to set so that a run goes on with the numbers that it began with; empty where nothing differs."""
+    began = provenance.get("numbers")
+    if not isinstance(began, Mapping):
+        return []
+    differing = [name for name in here if name in began and began[name] != here[name]]
+    return [f"{name.upper()} is {_word(here[name])} here and was {_word(began[name])}" for name in differing]
+
+
+def other_flags(provenance: Mapping[str, Any]) -> str:
+    """Words about XLA's flags where they differ from those of the attempt before; empty where they do not."""
+    attempts = provenance.get("attempts")
+    before = attempts[-1] if isinstance(attempts, list) and attempts else provenance
+    flags = before.get("flags") if isinstance(before, Mapping) else None
+    if not isinstance(flags, Mapping):
+        return ""
+    was, now = (found.get("XLA_FLAGS", "none") for found in (flags, _environment(["XLA_FLAGS"])))
+    return f"XLA_FLAGS: {was} so far, {now} from here on; equal up to rounding" if was != now else ""
+
+
+def _word(value: object) -> str:
+    return str(value).lower() if isinstance(value, bool) else "not set" if value is None else str(value)
 
 
 def _versions() -> dict[str, str]:

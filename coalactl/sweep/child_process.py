@@ -5,12 +5,12 @@ from __future__ import annotations
 import os
 import signal
 import subprocess
-import sys
 import tempfile
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from pathlib import Path
 
+from coalactl.environment import python_running
 from coalactl.errors import ExitCode
 from coalactl.sweep.crew import Ended
 
@@ -34,7 +34,7 @@ class ChildProcess:
         directory: str | None = None,
     ) -> None:
         """``workers`` share the folder; this one has a CPU as so many ``devices``, and of the cores those named."""
-        command = [sys.executable, "-m", "coalactl.sweep.child", str(folder), str(workers), str(devices)]
+        command = [*python_running("coalactl.sweep.child"), str(folder), str(workers), str(devices)]
         self._said = tempfile.TemporaryFile()  # noqa: SIM115  Open as long as the worker.
         self._process = subprocess.Popen(  # noqa: S603  (our words)
             [*command, *map(str, cores)],

@@ -101,7 +101,7 @@ class SweepFolder:
     def read_sweep(self) -> Sweep:
         """The sweep as it was resolved at the start."""
         try:
-            tables = tomllib.loads(self.sweep_file.read_text(encoding="utf-8"))
+            tables = tomllib.loads(self.sweep_file.read_text(encoding="utf-8-sig"))
         except (OSError, ValueError, RecursionError) as error:
             raise UserError(f"{self.sweep_file} cannot be read: {reason(error)}", ExitCode.DAMAGED) from error
         return from_tables(tables, str(self.sweep_file))

@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 import os
-import sys
 from collections.abc import Callable
 from pathlib import Path
 
-from coalactl.environment import log_to, usable_cores
+from coalactl.environment import log_to, python_running, usable_cores
 from coalactl.errors import ExitCode
 from coalactl.leaving import STOPPED
 from coalactl.output import note
@@ -42,7 +41,7 @@ def sweep(request: SweepRequest) -> ExitCode:
             return ExitCode.OK
         folder = SweepFolder.create(request.out or reserved(Path("runs"), f"sweep-{planned.name}"), planned)
     if request.emit_slurm is not None:
-        command = f"{typed(sys.executable)} -m coalactl"
+        command = " ".join(typed(word) for word in python_running("coalactl"))
         write_script(request.emit_slurm, folder.path, planned.name, request.jobs or DEFAULT_TASKS, command)
         if not request.quiet:
             note(f"submit with: sbatch {typed(request.emit_slurm)}")

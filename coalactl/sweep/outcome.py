@@ -7,7 +7,7 @@ from typing import Any
 
 from rich.table import Table
 
-from coalactl.console import OurConsole, quantity
+from coalactl.console import quantity
 from coalactl.errors import ExitCode, UserError
 from coalactl.output import emit, emit_json
 from coalactl.paths import escaped, typed
@@ -17,7 +17,7 @@ from coalactl.sweep.overview import Observer
 from coalactl.sweep.plan import Trial, in_words
 from coalactl.sweep.request import SweepRequest
 from coalactl.sweep.selection import Result, as_json, choose
-from coalactl.wide_tables import print_table
+from coalactl.terminal import OurConsole
 from coalactl_core.config import SequenceExperiment
 
 _TOLD_FAILURES = 10
@@ -99,7 +99,7 @@ def _show(observer: Observer, chosen: Mapping[str, Result], final: Sequence[Resu
         means = [_number(result.mean), *([_number(ended.mean if ended else None)] if sweep.final_seeds else [])]
         seeds = " ".join(_number(value) for value in ended.per_seed.values()) if ended else ""
         table.add_row(method, in_words(result.trial.values), *means, seeds)
-    print_table(console, table)
+    console.table(table)
     named = typed(observer.folder.path)
     lines = [f"files:   {observer.folder.path}", f"trials:  {observer.folder.trials_file}"]
     lines += [f"again:   coalactl sweep --resume {named}"]

@@ -132,10 +132,10 @@ def _runs_of(jobs: Sequence[Job], engine: Engine) -> Runs:
 def _provenance() -> dict[str, Any]:
     import jax
 
-    from coalactl.runs.provenance import collect
+    from coalactl.runs.provenance import collect, number_settings
 
     # Taking the runs up notes the attempt, the first like every other.
-    return {**collect(["coalactl", *sys.argv[1:]], jax.devices()), "attempts": []}
+    return {**collect(["coalactl", *sys.argv[1:]], jax.devices(), number_settings()), "attempts": []}
 
 
 def _has_diverged(run: RunDirectory) -> bool:

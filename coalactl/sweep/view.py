@@ -14,10 +14,11 @@ from rich.progress_bar import ProgressBar
 from rich.table import Table
 from rich.text import Text
 
-from coalactl.console import OurConsole, OurLive, duration
+from coalactl.console import duration
 from coalactl.paths import escaped
 from coalactl.sweep.overview import Overview
 from coalactl.sweep.plan import in_words
+from coalactl.terminal import OurConsole, OurLive
 from coalactl.training.progress import Progress
 
 LOOK_EVERY = 2.0
@@ -44,7 +45,7 @@ def choose_sweep_view(title: str, *, quiet: bool) -> SweepView:
     if quiet:
         return QuietSweep()
     console = OurConsole(stderr=True, highlight=False)
-    live = console.is_terminal and not console.is_dumb_terminal
+    live = console.is_live
     return LiveSweep(console, title) if live else LineSweep(console, title)
 
 

@@ -12,7 +12,7 @@ import time
 import traceback
 from collections.abc import Sequence
 
-from coalactl.errors import ExitCode, UserError
+from coalactl.errors import ExitCode, UserError, in_words
 from coalactl.paths import one_line
 from coalactl.sweep.claims import Claims, live_claims
 from coalactl.sweep.folder import Failure, Job
@@ -156,4 +156,4 @@ def _failure(error: Exception | None) -> Failure | None:
     if isinstance(error, UserError):
         return Failure(error.code.name.lower(), one_line(str(error)))
     _log.error("%s", "".join(traceback.format_exception(error)))
-    return Failure(type(error).__name__, f"{type(error).__name__}: {' '.join(str(error).split())[:300]}")
+    return Failure(type(error).__name__, in_words(error))

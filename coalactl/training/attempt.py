@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from coalactl.configuration import method_name
 from coalactl.console import choose_view
-from coalactl.errors import ExitCode, UserError
+from coalactl.errors import ExitCode, UserError, in_words
 from coalactl.leaving import STOPPED
 from coalactl.output import note
 from coalactl.paths import typed
@@ -92,23 +92,23 @@ def train_on(
     stop: StopSignals,
     peers: Peers = ALONE,
 ) -> ExitCode:
-    """Trains from a beginning; raises :class:`UserError` (diverged, or a failed write) with the status written."""
+    """Trains from a beginning; raises what ended the training, with the status written."""
     from coalactl.training.session import Session
 
     try:
         return Session(engine, stores, state, view, stop, peers).run(beginning.iteration, beginning.seconds)
-    except UserError as error:
+    except Exception as error:
         _note_failure(stores, error)
         raise
 
 
-def _note_failure(stores: Sequence[RunStore], error: UserError) -> None:
-    """The status of runs that were ended by a failed write; it cannot always be written either."""
-    _log.error("%s", error)
+def _note_failure(stores: Sequence[RunStore], error: Exception) -> None:
+    """The status of runs that a failure has ended; where that is a failed write it cannot always be written either."""
+    _log.error("%s", in_words(error))
     for store in stores:
         if store.diverged is None and store.status.state == "running":
             try:
-                store.fail()
+                store.fail(in_words(error))
             except UserError:  # The same full disk; the error that is being raised tells the user.
                 return
 

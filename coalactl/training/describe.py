@@ -33,13 +33,16 @@ def describe(engine: Engine, resolved: Resolved, preset: Preset, runs: int, *, j
         emit_json({"preset": preset.name, "runs": runs, "config": tree, "sources": resolved.sources, **needs})
         return
     emit(explain(resolved))
-    emit(f"preset:       {preset.name} ({preset.path})")
-    emit(f"runs:         {runs}")
-    emit(f"parameters:   {needs['parameters_per_agent']} of each agent")
+    # As comments: the whole is a file that trains.
+    emit(f"# preset:       {preset.name} ({preset.path})")
+    emit(f"# runs:         {runs}")
+    emit(f"# parameters:   {needs['parameters_per_agent']} of each agent")
     if engine.steps_per_iteration:
-        emit(f"steps:        {quantity(needs['steps_per_iteration'])} an iteration, {quantity(needs['steps'])} in all")
-    emit(f"memory:       about {size(needs['memory_bytes'])}")
-    emit(f"disk:         about {size(needs['disk_bytes'])}")
+        emit(
+            f"# steps:        {quantity(needs['steps_per_iteration'])} an iteration, {quantity(needs['steps'])} in all"
+        )
+    emit(f"# memory:       about {size(needs['memory_bytes'])}")
+    emit(f"# disk:         about {size(needs['disk_bytes'])}")
 
 
 def explain(resolved: Resolved) -> str:

@@ -98,9 +98,9 @@ def _create(experiments: tuple[Experiment, ...], preset: Preset, request: TrainR
     """Makes the run or pack; its place."""
     import jax
 
-    from coalactl.runs.provenance import collect
+    from coalactl.runs.provenance import collect, number_settings
 
-    provenance = collect(["coalactl", *sys.argv[1:]], jax.devices())
+    provenance = collect(["coalactl", *sys.argv[1:]], jax.devices(), number_settings())
     provenance["preset"] = preset.name
     if request.init_from is not None:
         provenance["init_from"] = request.init_from.name

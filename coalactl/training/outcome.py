@@ -9,16 +9,16 @@ from pathlib import Path
 from typing import Any
 
 from coalactl.configuration import validate
-from coalactl.console import OurConsole, duration, pack_table, quantity, result_table, seeds_table
+from coalactl.console import duration, pack_table, quantity, result_table, seeds_table
 from coalactl.engines import reading_engine_for
 from coalactl.errors import ExitCode
 from coalactl.output import emit_json
 from coalactl.paths import escaped, typed
 from coalactl.runs.directory import RunDirectory
 from coalactl.summary import Means, RunSummary, json_object, note_missing, summarize
+from coalactl.terminal import OurConsole
 from coalactl.training.request import TrainRequest
 from coalactl.training.sentence import in_a_sentence
-from coalactl.wide_tables import print_table
 
 
 def report(runs: Sequence[RunDirectory], path: Path, request: TrainRequest) -> ExitCode:
@@ -40,12 +40,12 @@ def show(runs: Sequence[RunDirectory], path: Path, summaries: Sequence[RunSummar
     console = OurConsole(highlight=False)
     first = summaries[0]
     if first.quartiles:
-        print_table(console, seeds_table(first, runs[0].read_config()["run"]["seeds"]))
+        console.table(seeds_table(first, runs[0].read_config()["run"]["seeds"]))
     else:
         seeds = [run.read_config()["run"]["seed"] for run in runs]
         for method, means in _by_method(summaries):
             alone = len(runs) == 1
-            print_table(console, result_table(means[0], method) if alone else pack_table(seeds, means, method))
+            console.table(result_table(means[0], method) if alone else pack_table(seeds, means, method))
         config = runs[0].read_config()
         for method, means in _by_method(summaries):
             sentence = in_a_sentence(config, means)

@@ -115,12 +115,13 @@ def joined(group: Group | None, stop: StopSignals, devices: int | None = None) -
     if group is None:
         yield ALONE
         return
-    import jax
-
     peers: Peers | None = None
     try:
         with stop.leaving_at_once():
-            prepare_jax(max(1, devices // group.processes) if devices and group.processes else None)
+            own = max(1, devices // group.processes) if devices and group.processes else None
+            prepare_jax(own, connects=True)
+            import jax
+
             _connect(group)
             peers = Peers(jax.process_index(), jax.process_count())
         yield peers

@@ -105,6 +105,7 @@ def _restored(runs: Runs, engine: Engine, stores: Sequence[RunStore], statuses: 
     from coalactl.training.initial import fresh_state
     from coalactl.training.store import lane, restore_newest, stack
 
+    _check_numbers(runs)
     state = engine.init([experiment.run.seed for experiment in runs.experiments], runs.experiments)
     alive = [place for place, status in enumerate(statuses) if status.state != "diverged"] or list(range(len(stores)))
     for place in set(range(len(stores))) - set(alive):
@@ -123,15 +124,35 @@ def _restored(runs: Runs, engine: Engine, stores: Sequence[RunStore], statuses: 
     return stack(lanes), restored[0]
 
 
+def _check_numbers(runs: Runs) -> None:
+    """Raises :class:`UserError` (conflict) where JAX is set to make other numbers than it made so far."""
+    from coalactl.runs.provenance import number_settings, other_numbers
+
+    try:
+        found = other_numbers(runs.runs[0].read_provenance(), number_settings())
+    except UserError:  # It only tells.
+        return
+    if found:
+        raise UserError(
+            f"{runs.path}: its numbers would be others from here on: {'; '.join(found)}; "
+            "set that as it was, or start a new run",
+            ExitCode.RUN_CONFLICT,
+        )
+
+
 def _begin_again(runs: Runs, stores: Sequence[RunStore], step: int) -> Beginning:
     """Notes the attempt and drops the rows that come after the step."""
     import jax
 
-    from coalactl.runs.provenance import add_attempt, describe_attempt
+    from coalactl.runs.provenance import add_attempt, describe_attempt, number_settings, other_flags
 
-    attempt = {**describe_attempt(["coalactl", *sys.argv[1:]], jax.devices()), "from_iteration": step}
-    for run in runs.runs:
-        run.write_provenance(add_attempt(_provenance(run, attempt), attempt))
+    told = describe_attempt(["coalactl", *sys.argv[1:]], jax.devices(), number_settings())
+    attempt = {**told, "from_iteration": step}
+    for place, run in enumerate(runs.runs):
+        known = _provenance(run, attempt)
+        if place == 0 and (changed := other_flags(known)):
+            warn(changed)
+        run.write_provenance(add_attempt(known, attempt))
     alive = [store for store in stores if store.diverged is None]
     return Beginning(step, max((store.drop_after(step) for store in alive), default=0.0))
 

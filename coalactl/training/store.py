@@ -99,9 +99,10 @@ class RunStore:
         )
         self.run.write_status(self.status)
 
-    def fail(self) -> None:
-        """Writes that a failure has ended the training."""
-        self.run.write_status(self.status._replace(state="failed"))
+    def fail(self, reason: str) -> None:
+        """Writes what has ended the training."""
+        told = reason.replace(str(self.run.path.absolute()), ".")  # No file of a run holds its place.
+        self.run.write_status(self.status._replace(state="failed", reason=told))
 
 
 class FollowingStore(RunStore):
@@ -121,7 +122,7 @@ class FollowingStore(RunStore):
     def tell(self, state: State, iteration: int, seconds: float, last: dict[str, float | None]) -> None:
         """Leaves it to the first process."""
 
-    def fail(self) -> None:
+    def fail(self, reason: str) -> None:
         """Leaves it to the first process."""
 
 

@@ -7,7 +7,7 @@ from io import BytesIO
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
-from coalactl.report.figures import AMBER, BLACK, BLUE, GREEN, GREY, ORANGE, PINK, SKY
+from coalactl.report.figures import AMBER, BLACK, BLUE, GREEN, GREY, ORANGE, PINK, SKY, load_matplotlib
 from coalactl.runs.files import replacing, write_failures
 
 if TYPE_CHECKING:
@@ -26,6 +26,7 @@ Shown = TypeVar("Shown")
 
 def images(shown: Iterable[Shown], draw: Callable[[Axes, Shown], None], size: tuple[float, float]) -> list[Image]:
     """A picture of each, drawn on axes of their own; ``size`` in inches."""
+    load_matplotlib()
     from matplotlib.backends.backend_agg import FigureCanvasAgg
     from matplotlib.figure import Figure
     from PIL import Image

@@ -8,7 +8,6 @@ from pathlib import Path
 
 from rich.text import Text
 
-from coalactl.console import OurConsole, OurLive
 from coalactl.environment import prepare_jax
 from coalactl.errors import UserError
 from coalactl.evaluation.contestants import Contestant, Entry, enter, load, newest
@@ -18,6 +17,7 @@ from coalactl.output import emit, note
 from coalactl.runs.directory import is_pack, make_folder
 from coalactl.runs.layout import refuse_links
 from coalactl.runs.pack import Pack
+from coalactl.terminal import OurConsole, OurLive
 from coalactl.watching.drawing import FRAMES_PER_SECOND, write_gif
 from coalactl.watching.request import WatchRequest, check_target
 from coalactl.watching.scenes import play
@@ -94,7 +94,7 @@ def _target(request: WatchRequest, contestant: Contestant, opponent: Opponent, e
 def _show(blocks: Sequence[Text]) -> None:
     """A frame in the place of the one before on a terminal, one below the other elsewhere."""
     console = OurConsole(highlight=False)
-    if len(blocks) == 1 or not console.is_terminal or console.is_dumb_terminal:
+    if len(blocks) == 1 or not console.is_live:
         for block in blocks:
             console.print(block, soft_wrap=True)
         return

@@ -19,6 +19,7 @@ from jax import Array
 from jaxtyping import Float, Int, Key
 
 from coalactl_core.config import ConfigurationError
+from coalactl_core.contracts import first_line
 from coalactl_core.types import EnvironmentState
 
 PREFIX = "jaxmarl:"
@@ -163,12 +164,7 @@ def _made(jaxmarl: Any, name: str, keys: Mapping[str, Any]) -> Any:
     try:
         return jaxmarl.make(name.removeprefix(PREFIX), **keys)
     except (ArithmeticError, AssertionError, AttributeError, ImportError, LookupError, TypeError, ValueError) as error:
-        raise ConfigurationError(f"environment: {name!r} refuses its keys: {_told(error)}") from error
-
-
-def _told(error: Exception) -> str:
-    """The first line of what JaxMARL or JAX says, which may be many or none."""
-    return next(iter(str(error).splitlines()), type(error).__name__)
+        raise ConfigurationError(f"environment: {name!r} refuses its keys: {first_line(error)}") from error
 
 
 def _clock(env: Any) -> str | None:
@@ -195,7 +191,7 @@ def _check_two_equal_players(env: Any, name: str) -> None:
         sizes = _seen(env)
     except (AttributeError, LookupError, TypeError, ValueError) as error:
         raise ConfigurationError(
-            f"environment.name: {name!r} does not show its states to each agent by get_obs(state): {_told(error)}"
+            f"environment.name: {name!r} does not show its states to each agent by get_obs(state): {first_line(error)}"
         ) from error
     if sizes[0] != sizes[1] or spaces[0].n != spaces[1].n:
         raise ConfigurationError(

@@ -2,20 +2,27 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from typing import Any
+
 from coalactl_core.config import ConfigurationError, SequenceExperiment
 from coalactl_core.config_environments import ENVIRONMENTS, CleanUpLiteConfig, MatrixGameConfig
+from coalactl_core.contracts import Part, first_line
 from coalactl_core.envs.base import Environment
 from coalactl_core.envs.cleanup_lite import CleanUpLite
+from coalactl_core.envs.contract import check_environment
 from coalactl_core.envs.from_jaxmarl import PREFIX, environment_from_jaxmarl
 from coalactl_core.envs.matrix_game import MatrixGame
 from coalactl_core.plugins import load_plugin
+
+_PARTS = ("observation_size", "num_actions", "episode_length", "reset", "step", "observe", "describe")
 
 
 def build_environment(experiment: SequenceExperiment) -> Environment:
     """The environment of an experiment.
 
     Raises:
-        ConfigurationError: the environment is unknown, refuses its keys, or is not an environment.
+        ConfigurationError: the environment is unknown, refuses its keys, or does not give what an environment must.
     """
     config, length = experiment.environment, experiment.rollout.inner_episode_length
     if isinstance(config, MatrixGameConfig):
@@ -23,13 +30,23 @@ def build_environment(experiment: SequenceExperiment) -> Environment:
         return MatrixGame(payoffs=config.payoffs, episode_length=length, recalls=recalls)
     if isinstance(config, CleanUpLiteConfig):
         return CleanUpLite(episode_length=length, **config.model_dump(exclude={"name"}))
+    keys = config.model_extra or {}
     if config.name.startswith(PREFIX):
-        return environment_from_jaxmarl(config.name, episode_length=length, keys=config.model_extra or {})
-    factory = load_plugin("environment.name", config.name, group="coalactl.environments", builtin=ENVIRONMENTS)
+        environment: Environment = environment_from_jaxmarl(config.name, episode_length=length, keys=keys)
+    else:
+        environment = _environment_of_another_package(config.name, episode_length=length, keys=keys)
+    part = Part("environment.name", config.name, type(environment).__module__)
+    check_environment(part, environment, length)
+    return environment
+
+
+def _environment_of_another_package(name: str, *, episode_length: int, keys: Mapping[str, Any]) -> Environment:
+    factory = load_plugin("environment.name", name, group="coalactl.environments", builtin=ENVIRONMENTS)
     try:
-        environment = factory(episode_length=length, **(config.model_extra or {}))
-    except (TypeError, ValueError) as error:
-        raise ConfigurationError(f"environment: {config.name!r} refuses its keys: {error}") from error
-    if not isinstance(environment, Environment):
-        raise ConfigurationError(f"environment.name: {config.name!r} lacks a part of the environment protocol")
+        environment = factory(episode_length=episode_length, **keys)
+    except Exception as error:
+        raise ConfigurationError(f"environment: {name!r} refuses its keys: {first_line(error)}") from error
+    missing = [part for part in _PARTS if not (hasattr(type(environment), part) or hasattr(environment, part))]
+    if missing:
+        raise ConfigurationError(f"environment.name: {name!r} has no {', '.join(missing)}; an environment has them all")
     return environment

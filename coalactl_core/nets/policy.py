@@ -19,6 +19,8 @@ from jaxtyping import Bool, Float, Key, Num
 
 from coalactl_core.chunks import fitting_chunk
 from coalactl_core.config import ConfigurationError, NetworkConfig
+from coalactl_core.contracts import Part, first_line, told
+from coalactl_core.nets.contract import check_policy
 from coalactl_core.nets.hawk import HawkBlock, HawkCarry, RMSNorm, fresh_carry, lecun_normal
 from coalactl_core.nets.linear_recurrence import SCANS, Scan, linear_recurrence
 from coalactl_core.nets.tabulated import (
@@ -85,7 +87,7 @@ def build_policy(
     """The policy of a ``[network]`` table; ``vocabulary`` holds all observations where they are a few.
 
     Raises:
-        ConfigurationError: the network is unknown or is not a policy.
+        ConfigurationError: the network is unknown or does not give what a policy must.
     """
     if config.name == "hawk":
         if vocabulary is not None and Windows.fit(len(vocabulary)):
@@ -94,10 +96,14 @@ def build_policy(
     build = load_plugin("network.name", config.name, group="coalactl.networks", builtin=["hawk"])
     try:
         policy = build(config, observation_size, num_actions, scan)
-    except (TypeError, ValueError) as error:
-        raise ConfigurationError(f"network.name: {config.name!r} builds no policy: {error}") from error
+    except Exception as error:
+        raise ConfigurationError(f"network.name: {config.name!r} builds no policy: {first_line(error)}") from error
     if not isinstance(policy, Policy):
-        raise ConfigurationError(f"network.name: {config.name!r} does not build a coalactl_core.nets.policy.Policy")
+        raise ConfigurationError(
+            f"network.name: {config.name!r} gives {told(policy)}; a coalactl_core.nets.policy.Policy expected"
+        )
+    part = Part("network.name", config.name, getattr(build, "__module__", None) or "")
+    check_policy(part, policy, observation_size=observation_size, num_actions=num_actions)
     return policy
 
 

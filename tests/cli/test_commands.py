@@ -15,9 +15,21 @@ import pytest
 from command_line import TINY, Command
 from rich.console import Console
 
-from coalactl.console import LiveView, duration, quantity, result_table, size, sparkline
+from coalactl.console import (
+    LineView,
+    LiveView,
+    choose_view,
+    duration,
+    quantity,
+    result_table,
+    size,
+    sparkline,
+)
+from coalactl.evaluation.view import show_matrix
 from coalactl.presets import shipped_presets
 from coalactl.summary import Means
+from coalactl.sweep.view import LineSweep, choose_sweep_view
+from coalactl.terminal import OurConsole
 from coalactl.training.progress import Progress
 
 ANALYTICAL = [preset for preset in shipped_presets() if preset.name.startswith("analytical-")]
@@ -107,6 +119,7 @@ def test_version_and_help(coalactl: Command) -> None:
         ["runs"],
         ["runs", "show"],
         ["doctor"],
+        ["check"],
         ["bench"],
         ["report"],
         ["watch"],
@@ -134,6 +147,7 @@ LIGHT = [
     ["--help"],
     ["train", "--help"],
     ["doctor", "--help"],
+    ["check", "--help"],
     ["bench", "--help"],
     ["bench", "--size", "nothing"],
     ["report", "--help"],
@@ -221,6 +235,41 @@ def test_the_table_at_the_end_has_any_measure() -> None:
     assert "2.00" in text
 
 
+@pytest.mark.parametrize("width", [60, 79])
+def test_a_narrow_terminal_keeps_headings_and_the_newest_end_of_curves(width: int) -> None:
+    console = OurConsole(file=StringIO(), force_terminal=True, width=width, color_system=None)
+    view = LiveView(console, "a title")
+    view.progress(Progress(12, 120, "13 steps/s", 65.0, 600.0, {"reward_vs_naive": [*[0.0] * 63, 1.0]}))
+    with console.capture() as captured:
+        console.print(view._render())
+    view.close()
+    assert "▁█\n" in "\n".join([*(line.rstrip() for line in captured.get().splitlines()), ""])
+    values = {"reward_vs_naive": -1.25, "coplayer_reward_vs_naive": 0.5, "defection_first_vs_naive": 0.25}
+    with console.capture() as captured:
+        console.table(result_table(Means(values, values)))
+    text = captured.get()
+    headings = [line for line in text.splitlines() if "trained" in line and ";" not in line]
+    assert (text.count("co-player"), headings[0].count("untrained"), "…" in text) == (2, 2, False), text
+    assert "-1.25" in text
+
+
+def test_the_matrix_of_many_runs_fits(capsys: pytest.CaptureFixture[str]) -> None:
+    labels = [f"runs/a-long-name-of-a-setting-with-many-words-{number}" for number in range(6)]
+    show_matrix(OurConsole(width=80), labels, [[0.01 * row + column for column in range(6)] for row in range(6)])
+    out = capsys.readouterr().out
+    assert "…" not in out
+    for words in ("0.05", "5.05", " 1 ", " 6 "):
+        assert words in out
+    folded = "".join(line.split("│")[2].strip() for line in out.splitlines() if line.startswith("│"))
+    assert folded == "".join(labels)
+
+
+def test_only_options_of_a_similar_name_are_suggested(coalactl: Command) -> None:
+    assert "--itrations; did you mean --iterations? (see" in coalactl("train", "--itrations", "3").err
+    assert "--lr; values of the configuration are set by --set KEY=VALUE (see" in coalactl("train", "--lr", "3").err
+    assert coalactl("doctor", "--lr").err == "coalactl: No such option: --lr (see 'coalactl doctor --help')\n"
+
+
 def test_words() -> None:
     assert [duration(7), duration(750), duration(11100)] == ["0:07", "12:30", "3:05:00"]
     assert [quantity(950), quantity(13_200), quantity(1.2e6)] == ["950", "13.2 k", "1.2 M"]
@@ -228,3 +277,17 @@ def test_words() -> None:
     assert sparkline([0, 1, float("nan"), 2, 3]) == "▁▃▆█"
     assert sparkline([]) == ""
     assert len(sparkline(range(1000), 10)) == 10
+
+
+def test_what_changes_in_place_is_for_terminals_alone(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("FORCE_COLOR", "1")
+    assert OurConsole(stderr=True).is_terminal  # It asks for colours, also in a file.
+    assert isinstance(choose_view("a title", quiet=False), LineView)
+    assert isinstance(choose_sweep_view("a title", quiet=False), LineSweep)
+
+
+def test_a_width_of_0_is_not_taken_for_one(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("COLUMNS", "0")
+    console = OurConsole(file=StringIO())
+    console.print(result_table(Means({"reward_vs_naive": 0.25}, {"reward_vs_naive": 1.5})))
+    assert "1.50" in console.file.getvalue()

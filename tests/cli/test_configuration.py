@@ -297,6 +297,11 @@ def test_overrides_are_typed_as_toml(text: str, value: object) -> None:
 # What is set, and what the one line must say besides the key.
 BAD_VALUES = [
     ("meta.learningrate=1", "did you mean 'meta.learning_rate'"),
+    ("meta.lr=1", "did you mean 'meta.learning_rate'?"),
+    ("lr=1", "did you mean 'meta.learning_rate' or 'naive.learning_rate'"),
+    ("meta.gamma=1", "did you mean 'meta.discount'?"),
+    ("rollout.metabatchsize=1", "did you mean 'rollout.meta_batch_size'?"),
+    ("meta.xyzzy=1", "use one of "),
     ("learning_rate=1", "'meta.learning_rate' or 'naive.learning_rate'"),
     ("rollout.batchsize=1", "'rollout.batch_size'"),
     ("environment.payofs=1", "'environment.payoffs'"),
@@ -455,3 +460,15 @@ def test_a_method_and_groups_with_methods_exclude_each_other(coalactl: Command) 
 def test_an_unreadable_schedule_in_a_run_names_its_file(tmp_path: Path) -> None:
     with pytest.raises(UserError, match=r"config\.toml: meta\.clip"):
         validate({"meta": {"clip": {"1": 2.0}}}, file="config.toml")
+
+
+def test_files_may_begin_with_a_byte_order_mark(train: Command, coalactl: Command) -> None:
+    mark = b"\xef\xbb\xbf"
+    Path("mine.toml").write_bytes(mark + b"# What it is for\n[run]\nseed = 7\n")
+    selection = b'[selection]\nmetric = "reward_vs_naive"\nseeds = [0]\n'
+    Path("sweep.toml").write_bytes(mark + b'preset = "mine.toml"\n[axes]\n"meta.clip" = [0.1, 0.2]\n' + selection)
+    shown = train("mine.toml", "--dry-run", "--json")
+    assert shown.json["config"]["run"]["seed"] == 7, shown.err
+    assert find_preset("mine.toml").description == "What it is for"
+    planned = coalactl("sweep", "sweep.toml", "--dry-run")
+    assert planned.code == 0, planned.err

@@ -210,6 +210,15 @@ def test_killed_while_writing(coalactl: Command, pack: Path) -> None:
     assert sorted(path.name for path in (run / "eval").iterdir()) == ["naive.json", "naive.parquet"]
 
 
+def test_fewer_meta_episodes_than_opponents_meet_each_once(coalactl: Command, pack: Path) -> None:
+    run = pack / "seed-0"
+    result = coalactl("eval", "--episodes", "7", str(run), "--pool", "classic", "--json")
+    assert result.code == 0, result.err
+    assert "--episodes 7: the pool has 8 opponents, each is met once" in result.err
+    assert result.json["episodes"] == 8
+    assert json.loads((run / "eval/classic.json").read_text())["episodes"] == 8
+
+
 # --- bad input ------------------------------------------------------------------------------------------------------
 
 BAD_POOLS = {
@@ -235,7 +244,6 @@ BAD_POOLS = {
         (["pack", "--p-naive", "nan"], ["--p-naive: nan given", "0 to 1"], 2),
         (["pack", "--pool", "naive", "--p-naive", "0.5"], ["--p-naive: it is for --pool mixed"], 2),
         (["pack", "--episodes", "0"], ["--episodes"], 2),
-        (["pack", "--pool", "classic", "--episodes", "7"], ["7 given; the pool has 8 opponents"], 2),
         (["pack", "--out", "../x"], ["--out: '../x' given"], 2),
         (["pack/seed-0", "--pool", "cross"], ["two runs at least"], 2),
         (["missing"], ["missing", "no such run directory"], 2),

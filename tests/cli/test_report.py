@@ -11,6 +11,7 @@ import pytest
 from command_line import Command
 from report_runs import ITERATIONS, analytical_run, sequence_pack
 
+from coalactl.report.settings import Setting
 from coalactl.runs.directory import RunDirectory
 
 COALA = {0: 0.8, 1: 1.0, 2: 0.6}
@@ -149,6 +150,26 @@ def test_settings_differ_by_what_was_set(coalactl: Command) -> None:
         (f"ipd-shaping-quick, {iterations}", "coala-pg (learning_rate 0.01)"),
         (f"ipd-shaping-quick, learning_rate 0.01, {iterations}", "coala-pg"),
     }
+
+
+def test_variants_of_ones_own_file_are_told_apart_by_their_values(coalactl: Command) -> None:
+    for name, rate in (("a", 0.01), ("b", 0.02)):
+        pack = sequence_pack(Path("runs", name), "coala-pg", {0: shaping(0.5)}, **{"naive.learning_rate": rate})
+        run = RunDirectory(pack / "seed-0")
+        run.write_provenance({**run.read_provenance(), "preset": "bargain"})
+    assert coalactl("report").code == 0
+    names = {row["setting"] for row in rows_of("report/tables/final.csv")}
+    assert names == {"bargain, learning_rate 0.01", "bargain, learning_rate 0.02"}
+
+
+def test_long_names_of_files_are_cut_and_stay_different() -> None:
+    long = "ipd-shaping-quick, reward_scale 0.1, learning_rate 0.01, inner_episodes 4 and 3 more"
+    settings = [Setting(name, "", {}, {}, {}) for name in ("short, p 0", long, f"{long} (2)")]
+    short, first, second = (setting.slug for setting in settings)
+    assert short == "short-p-0"
+    assert first.startswith("ipd-shaping-quick-reward-scale-")
+    assert first != second
+    assert max(map(len, (first, second))) <= 56
 
 
 def test_what_does_not_count_is_told_by_name(coalactl: Command, runs: Path) -> None:

@@ -14,6 +14,7 @@ from command_line import Command
 from processes import start, wait_until
 from sweeps import LONG, RATES, assert_every_trial_is_done_once, same_rows, saved, write_sweep
 
+from coalactl.environment import python_running
 from coalactl.errors import ExitCode
 from coalactl.runs.directory import find_runs
 from coalactl.sweep.claims import live_claims
@@ -93,8 +94,20 @@ def test_workers_end_with_the_process_that_started_them(sweep: Command) -> None:
     assert_every_trial_is_done_once("out")
 
 
+@pytest.mark.parametrize("module", ["coalactl.sweep.child", "coalactl"])
+def test_a_file_of_the_user_hides_no_module_of_python(module: str) -> None:
+    for name in ("random", "tempfile", "copy"):
+        Path(f"{name}.py").write_text(f"raise ImportError('{name} of the user')")
+    given = ["nowhere", "1", "1"] if module.endswith("child") else ["sweep", "--resume", "nowhere"]
+    done = subprocess.run([*python_running(module), *given], capture_output=True, text=True, check=False)
+    assert done.returncode == ExitCode.USAGE, done.stderr
+    assert "nowhere" in done.stderr
+    assert "of the user" not in done.stderr
+
+
 def test_two_tasks_of_a_slurm_array_share_a_sweep(coalactl: Command) -> None:
-    file = write_sweep(**RATES)
+    file = write_sweep(**RATES)  # and a module beside it, which is found
+    Path("random.py").write_text("raise ImportError('not the one of Python')")
     emitted = coalactl("sweep", file, "--out", "out", "--emit-slurm", "array.sh", "--jobs", "2")
     assert emitted.code == 0
     script = Path("array.sh").read_text()

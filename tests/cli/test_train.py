@@ -8,6 +8,7 @@ import shutil
 import signal
 import sys
 import threading
+import tomllib
 from collections.abc import Mapping
 from pathlib import Path
 from types import SimpleNamespace
@@ -17,11 +18,13 @@ import pandas as pd
 import pytest
 from command_line import TINY, Command, assert_one_line
 
-from coalactl.configuration import validate
+from coalactl.configuration import resolve, validate
 from coalactl.engines import engine_for
+from coalactl.output import json_safe
 from coalactl.runs.checkpoints import restore, steps
 from coalactl.runs.directory import RunDirectory
 from coalactl.runs.metric_files import read_episodes, read_metrics
+from coalactl.tables import flatten
 
 JSON_KEYS = {
     *("run_dir", "iterations", "steps", "seconds", "reward_vs_naive", "coplayer_reward_vs_naive", "reward_vs_meta"),
@@ -313,11 +316,13 @@ def test_dry_run_shows_sources_and_writes_nothing(train: Command) -> None:
     assert lines["clip"].endswith("# preset ipd-shaping-quick")
     assert lines["rematerialize"].endswith("# default")
     for word in ("parameters:", "steps:", "memory:", "disk:"):
-        assert word in result.out
+        assert f"# {word}" in result.out
+    again = resolve(tomllib.loads(result.out), "again", {}).values
     described = train(*TINY, "--dry-run", "--json").json
     assert described["sources"]["meta.method"] == "preset ipd-shaping-quick"
     assert described["config"]["rollout"]["batch_size"] == 2
     assert described["steps"] == described["steps_per_iteration"] * 120
+    assert json_safe(again) == {**flatten(described["config"]), "run.iterations": 9}
     assert list(Path().iterdir()) == []
 
 

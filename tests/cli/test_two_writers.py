@@ -4,12 +4,16 @@ from __future__ import annotations
 
 import signal
 import socket
+from pathlib import Path
 
 import pytest
 from command_line import Command
 from processes import SMALL, start, wait_for
 
+from coalactl.errors import UserError
 from coalactl.runs.directory import RunDirectory
+from coalactl.runs.locking import allow_locks
+from coalactl.runs.pack import Pack
 
 
 @pytest.mark.parametrize("more", [[], pytest.param(["--seeds", "2"], marks=pytest.mark.slow)])
@@ -36,3 +40,28 @@ def test_a_second_writer_a_reader_and_a_dead_holder(train: Command, coalactl: Co
     finished = train("--resume", "run", "--iterations", str(done + 60), "-q")
     assert finished.code == 0, finished.err
     assert run.read_status().state == "finished"
+
+
+def test_locks_of_many_runs_raise_the_limit_on_open_files(monkeypatch: pytest.MonkeyPatch) -> None:
+    given: list[tuple[int, int]] = []
+    monkeypatch.setattr("resource.getrlimit", lambda _: (256, 4096))
+    monkeypatch.setattr("resource.setrlimit", lambda _, limits: given.append(limits))
+    allow_locks(20)
+    assert given == []
+    allow_locks(250)
+    ((soft, hard),) = given
+    assert 250 < soft < 600
+    assert hard == 4096
+
+
+def test_where_the_system_allows_no_more_no_folder_is_made(monkeypatch: pytest.MonkeyPatch) -> None:
+    def refuse(*_: object) -> None:
+        raise ValueError("not allowed to raise maximum limit")
+
+    monkeypatch.setattr("resource.getrlimit", lambda _: (256, 256))
+    monkeypatch.setattr("resource.setrlimit", refuse)
+    with pytest.raises(
+        UserError, match=r"250 runs at once take about \d+ open files, and the system allows 256; train"
+    ):
+        Pack.create("pack", {seed: {} for seed in range(250)}, {})
+    assert not Path("pack").exists()
