@@ -27,6 +27,15 @@ def report(
             "--format", metavar="NAME", help="csv, md, tex, svg, png or pdf; repeat for several.", show_default="all"
         ),
     ] = None,
+    labels: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--label",
+            metavar="NAME=PATH",
+            help="What the setting or method whose runs are at PATH is called; repeat for several.",
+            show_default=False,
+        ),
+    ] = None,
     check: Annotated[
         Path | None,
         typer.Option(
@@ -43,7 +52,7 @@ def report(
     if runs is not None and check is None:
         raise UserError("--runs: it goes with --check; name runs to report on without an option")
     if check is None:
-        _write(paths, out, chosen, as_json)
+        _write(paths, out, chosen, _checked_labels(labels), as_json)
     else:
         _check(check, runs, as_json)
 
@@ -67,7 +76,7 @@ def _check(folder: Path, runs: Path | None, as_json: bool) -> None:
         emit(f"{folder}: all {found.numbers} numbers are those that its runs give")
 
 
-def _write(paths: list[Path] | None, out: Path, formats: list[str], as_json: bool) -> None:
+def _write(paths: list[Path] | None, out: Path, formats: list[str], labels: dict[str, Path], as_json: bool) -> None:
     if not paths:
         if not DEFAULT_RUNS.is_dir():
             raise UserError(
@@ -79,11 +88,10 @@ def _write(paths: list[Path] | None, out: Path, formats: list[str], as_json: boo
     from coalactl.report import building, verdicts, writing
 
     writing.check_target(out)
-    made = building.build(paths)
-    written = writing.write_report(made, paths, out, formats)
-    content = building.description(made, paths, out, formats)
+    made = building.build(paths, labels)
+    content = writing.write_report(made, paths, out, formats).description
     if as_json:
-        emit_json({"out": str(out), **content, "files": list(written.files)})
+        emit_json({"out": str(out), **content})
         return
     for judgement in made.judgements:
         emit(verdicts.in_one_line(judgement))
@@ -100,3 +108,16 @@ def _checked_formats(given: list[str] | None) -> list[str]:
         if name not in known:
             raise UserError(f"--format: there is no {name!r}; use {', '.join(known)}")
     return list(dict.fromkeys(given or known))
+
+
+def _checked_labels(given: list[str] | None) -> dict[str, Path]:
+    labels: dict[str, Path] = {}
+    for label in given or ():
+        name, sign, path = label.partition("=")
+        if not sign or not path or not name.strip().isprintable() or not name.strip():
+            raise UserError(f"--label {label!r}: it takes NAME=PATH, as in --label ours=runs/coala")
+        if name.strip() in labels:
+            raise UserError(f"--label: {name.strip()!r} is given twice")
+        usable(Path(path))
+        labels[name.strip()] = Path(path)
+    return labels

@@ -8,10 +8,9 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from coalactl.errors import ExitCode, UserError
-from coalactl.report.building import FORMAT, Report, build
+from coalactl.report.building import FORMAT, Report, build, texts
 from coalactl.report.page import sections
-from coalactl.report.paper_figures import figures_of
-from coalactl.report.writing import DESCRIPTION, all_texts
+from coalactl.report.writing import DESCRIPTION
 from coalactl.runs.files import read_json, reason
 
 _NUMBER = re.compile(r"[-−]?\d+(?:\.\d+)?(?:e[-+]?\d+)?")
@@ -34,7 +33,8 @@ def check(folder: Path, runs: Path | None = None) -> Checked:
     told = _described(folder)
     root = (folder / told["root"] if runs is None else runs).resolve()
     names = set(told["runs"])
-    made = build([root / path for path in told["paths"]], root, names)
+    labels = {name: root / path for name, path in told["labels"].items()}
+    made = build([root / path for path in told["paths"]], labels, root, names)
     gone = [f"run {name}: {_why(made, name)}" for name in sorted(names - {run.name for run in made.found.runs})]
     numbers, differences = 0, gone
     for where, written, again in _pairs(folder, made, told["formats"]):
@@ -76,11 +76,10 @@ def _decimals(text: str) -> int:
 
 
 def _pairs(folder: Path, made: Report, formats: Sequence[str]) -> Iterator[tuple[str, str, str]]:
-    figures = list(figures_of(made.judgements))
-    for name, again in all_texts(made, figures, formats).items():
+    for name, again in texts(made, formats).items():
         yield name, _read(folder / name), again
     written = _read(folder / "index.html")
-    for name, again in sections(made, figures, {figure.name: b"" for figure in figures}).items():
+    for name, again in sections(made, {figure.name: b"" for figure in made.figures}).items():
         if name not in _UNCHECKED:
             found = re.search(rf'<section id="{name}"><h2>[^<]*</h2>(.*?)</section>\n', written, re.DOTALL)
             yield f"index.html, {name}", _by_tag(found[1] if found else ""), _by_tag(again)
@@ -108,7 +107,9 @@ def _described(folder: Path) -> Mapping[str, Any]:
             f"{folder} has report format {told.get('format')!r}, by coalactl {version}; this reads {FORMAT}"
         )
     lists = all(isinstance(told.get(key), list) and all(isinstance(x, str) for x in told[key]) for key in _LISTS)
-    if not isinstance(told.get("root"), str) or not lists:
+    named = told.get("labels")
+    labels = isinstance(named, Mapping) and all(isinstance(path, str) for path in named.values())
+    if not isinstance(told.get("root"), str) or not lists or not labels:
         raise UserError(f"{folder / DESCRIPTION} is damaged: it names no runs", ExitCode.DAMAGED)
     return told
 

@@ -100,7 +100,7 @@ class Panel(NamedTuple):
 
 
 class Figure(NamedTuple):
-    """A figure of the paper, from the runs of one case."""
+    """A figure of the paper from the runs of one case, or of one setting."""
 
     name: str
     title: str
@@ -108,6 +108,8 @@ class Figure(NamedTuple):
     panels: tuple[Panel, ...]
     one_scale: bool = False
     """Whether the panels' y axes are to be compared."""
+    opponents: str = ""
+    """Of curves that are no figure of the paper: the kind of opponents that were met."""
 
 
 def numbers_of(figure: Figure) -> str:
@@ -118,7 +120,7 @@ def numbers_of(figure: Figure) -> str:
             points = zip(line.x, line.estimate, line.low, line.high, strict=True)
             rows += [(panel.title, line.label, *map(float, point)) for point in points]
     columns = ("panel", "line", "x", "estimate", "low", "high")
-    return to_csv(Table(figure.name, figure.title, columns, tuple(rows), columns, (), words=2))
+    return to_csv(Table(figure.name, figure.title, columns, tuple(rows), columns, (), words=2, keys=3))
 
 
 def render(figure: Figure, formats: Sequence[str]) -> Mapping[str, bytes]:

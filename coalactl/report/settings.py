@@ -6,6 +6,7 @@ import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
+from hashlib import sha256
 from typing import Any, NamedTuple
 
 import pandas as pd
@@ -17,7 +18,9 @@ from coalactl.report.configurations import as_run, in_words, own_keys, setting_k
 from coalactl.report.evaluations import within
 from coalactl.report.reading import Run
 
-_MOST_NAMED = 3
+MATRIX_GAME, CLEANUP_LITE = "matrix-game", "cleanup-lite"
+"""The paper's games."""
+_MOST_NAMED, _LONGEST_SLUG = 3, 120
 # Claims on others are on what the paper printed: their runs with a critic of the batch are shown, and judge nothing.
 _JUDGED_WITH_CRITIC = ("coala-pg",)
 
@@ -29,6 +32,10 @@ class Group:
     label: str
     agents: Agents
     runs: tuple[Run, ...]
+    full: str
+    """What the label stands for."""
+    short: str
+    """What it is called where there is little room."""
 
     @property
     def method(self) -> str:
@@ -98,11 +105,18 @@ class Setting(NamedTuple):
     keys: Mapping[str, Any]
     """The values that make it this setting."""
     groups: Mapping[str, Group]
+    full: str
+    """What the name stands for."""
+    short: str
+    """What it is called where there is little room."""
 
     @property
     def slug(self) -> str:
         """The name as part of a file's name."""
-        return re.sub(r"[^a-z0-9]+", "-", self.name.lower()).strip("-")
+        slug = re.sub(r"[^a-z0-9]+", "-", self.name.lower()).strip("-")
+        if len(slug) <= _LONGEST_SLUG:
+            return slug
+        return f"{slug[:_LONGEST_SLUG]}-{sha256(self.name.encode()).hexdigest()[:8]}"
 
     @property
     def is_analytical(self) -> bool:
@@ -169,7 +183,7 @@ def _setting(runs: Sequence[Run], names: dict[str, int]) -> Setting:
     if names[name] > 1:
         name = f"{name} ({names[name]})"
     groups = {group.label: group for group in _groups(runs)}
-    return Setting(name, preset, first.config, keys, groups)
+    return Setting(name, preset, first.config, keys, groups, full=name, short=name)
 
 
 def _setting_name(preset: str, method: str, keys: Mapping[str, Any]) -> str:
@@ -210,7 +224,8 @@ def _groups(runs: Sequence[Run]) -> Iterator[Group]:
         own, common = values[name, key], _common([values[variant] for variant in variants if variant[0] == name])
         words = ", ".join(f"{place.rpartition('.')[2]} {in_words(own[place])}" for place in own if place not in common)
         label = f"{name} ({words})" if words else name
-        yield Group(label, members[0][0], tuple(sorted((run for _, run in members), key=lambda run: run.seeds)))
+        members_runs = tuple(sorted((run for _, run in members), key=lambda run: run.seeds))
+        yield Group(label, members[0][0], members_runs, full=label, short=label)
 
 
 def _common(tables: Sequence[Mapping[str, Any]]) -> set[str]:

@@ -145,12 +145,43 @@ def test_a_figure_shows_the_measured_numbers(coalactl: Command) -> None:
     assert found == pytest.approx([0.1 * place for place in range(INNER_EPISODES)])
 
 
-def test_a_new_report_leaves_nothing_of_the_earlier_one(coalactl: Command, runs: Path) -> None:
-    assert coalactl("report", runs, *QUICK).code == 0
-    Path("report/figures/notes.txt").touch()
-    assert coalactl("report", runs / "exact", "--format", "csv").code == 0
-    assert sorted(path.name for path in Path("report/figures").iterdir()) == ["fig-3a.csv", "notes.txt"]
+def files_in(folder: str) -> set[str]:
+    return {path.relative_to(folder).as_posix() for path in Path(folder).rglob("*") if path.is_file()}
+
+
+def test_a_new_report_leaves_nothing_of_the_earlier_one_and_all_of_others(coalactl: Command, runs: Path) -> None:
+    told = coalactl("report", runs, *QUICK, "--json").json
+    assert set(told["files"]) == files_in("report")
+    own = ("notes.txt", "tables/mine.csv", "figures/mine.svg", "figures/talk.pdf", "claims.tex")
+    for name in own:
+        Path("report", name).write_text("mine")
+    told = coalactl("report", runs / "exact", "--format", "csv", "--json").json
+    assert files_in("report") == {*told["files"], *own}
+    assert all(Path("report", name).read_text() == "mine" for name in own)
     assert not Path("report/tables/final.csv").exists()
+
+
+@pytest.mark.parametrize("name", ["tables/final.tex", "figures/fig-3a.png"])
+def test_a_report_writes_over_no_file_but_its_own(coalactl: Command, runs: Path, name: str) -> None:
+    assert coalactl("report", runs, *QUICK).code == 0
+    before = {path: Path("report", path).read_bytes() for path in files_in("report")}
+    Path("report", name).write_text("mine")
+    result = coalactl("report", runs)
+    assert (result.code, len(result.err.splitlines())) == (2, 1)
+    assert f"report/{name} is not of an earlier report" in result.err
+    assert {path: Path("report", path).read_bytes() for path in files_in("report")} == {**before, name: b"mine"}
+
+
+@pytest.mark.parametrize("listed", ["../kept.csv", "tables/../../kept.csv", "notes.txt", "tables/sub/kept.csv"])
+def test_nothing_is_removed_that_no_report_writes(coalactl: Command, runs: Path, listed: str) -> None:
+    assert coalactl("report", runs / "exact", "--format", "csv").code == 0
+    described = json.loads(Path("report/report.json").read_text())
+    Path("report/report.json").write_text(json.dumps({**described, "files": [*described["files"], listed]}))
+    kept = Path("report", listed)
+    kept.parent.mkdir(exist_ok=True)
+    kept.write_text("mine")
+    assert coalactl("report", runs / "exact", "--format", "csv").code == 0
+    assert kept.read_text() == "mine"
 
 
 def write_evaluation(run: Path, base: float) -> None:
