@@ -68,7 +68,7 @@ def _check(folder: Path, runs: Path | None, as_json: bool) -> None:
     if as_json:
         emit_json(found._asdict())
     else:
-        for line in found.differences:
+        for line in (*found.differences, *found.added):
             emit(line)
     if found.differences:
         raise UserError(f"{folder}: {len(found.differences)} differences from what its runs give", ExitCode.FAILED)

@@ -16,12 +16,13 @@ from coalactl.report.choices import choice_tables
 from coalactl.report.claims import Judgement, judge_all
 from coalactl.report.evaluated import evaluation_tables
 from coalactl.report.figures import Figure, numbers_of
+from coalactl.report.finished import Run
 from coalactl.report.labels import Labels, legend, legend_table, named
 from coalactl.report.latex import to_latex
 from coalactl.report.measures import measure_tables
 from coalactl.report.paper_claims import CLAIMS
 from coalactl.report.paper_figures import all_figures
-from coalactl.report.reading import Found, Run, find
+from coalactl.report.reading import Found, Only, find
 from coalactl.report.settings import Setting, group_runs
 from coalactl.report.tables import Table, to_csv, to_markdown
 
@@ -46,9 +47,9 @@ def build(
     paths: Sequence[Path],
     labels: Labels = MappingProxyType({}),
     root: Path | None = None,
-    only: Collection[str] | None = None,
+    only: Only | None = None,
 ) -> Report:
-    """The report on everything below the paths; ``only`` names the runs that count.
+    """The report on everything below the paths; ``only`` names the runs that count, and their evaluations.
 
     Raises :class:`UserError` where there is no finished run at all.
     """
@@ -97,6 +98,7 @@ def description(
         },
         "formats": list(formats),
         "runs": [run.name for run in report.found.runs],
+        "evaluations": {run.name: sorted(run.evaluations) for run in report.found.runs if run.evaluations},
         "problems": [problem._asdict() for problem in report.found.problems],
         "verdicts": verdicts.counts(report.judgements),
         "files": list(files),

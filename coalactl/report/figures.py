@@ -75,6 +75,10 @@ _STYLE: Mapping[Any, Any] = {
 }
 
 
+POINT_KEYS = 3
+"""Panel, line and x tell one point from the others."""
+
+
 class Line(NamedTuple):
     """An estimate with its band, and the seeds behind it: (points,), and (points, seeds)."""
 
@@ -120,7 +124,7 @@ def numbers_of(figure: Figure) -> str:
             points = zip(line.x, line.estimate, line.low, line.high, strict=True)
             rows += [(panel.title, line.label, *map(float, point)) for point in points]
     columns = ("panel", "line", "x", "estimate", "low", "high")
-    return to_csv(Table(figure.name, figure.title, columns, tuple(rows), columns, (), words=2, keys=3))
+    return to_csv(Table(figure.name, figure.title, columns, tuple(rows), columns, (), words=2, keys=POINT_KEYS))
 
 
 def render(figure: Figure, formats: Sequence[str]) -> Mapping[str, bytes]:

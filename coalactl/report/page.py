@@ -127,7 +127,7 @@ def _table(table: Table) -> str:
     grid = _grid(table.shown_columns, rows, words=table.words)
     note = f'<p class="note">{_text(table.note)}</p>' if table.note else ""
     if len(rows) > _LONG:
-        return f"<details><summary>{_text(table.title)} ({len(rows)} rows)</summary>{note}{grid}</details>"
+        return f"<details><summary>{_text(table.title)}</summary>{note}{grid}</details>"
     return f"<h3>{_text(table.title)}</h3>{note}{grid}"
 
 

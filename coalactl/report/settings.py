@@ -16,7 +16,7 @@ from coalactl.errors import UserError
 from coalactl.presets import read_preset, shipped_presets
 from coalactl.report.configurations import as_run, in_words, own_keys, setting_keys
 from coalactl.report.evaluations import within
-from coalactl.report.reading import Run
+from coalactl.report.finished import Run
 
 MATRIX_GAME, CLEANUP_LITE = "matrix-game", "cleanup-lite"
 """The paper's games."""
