@@ -118,7 +118,7 @@ def run_provenance(run: Run) -> dict[str, Any]:
         "devices": ", ".join(map(str, told.get("devices", []))),
         "seconds": run.status.seconds,
         "iterations": run.status.iterations,
-        "steps": int(run.metrics["steps"].max()) if "steps" in run.metrics else None,
+        "steps": run.ends.steps,
         "attempts": len(told.get("attempts", [])),
     }
 

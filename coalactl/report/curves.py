@@ -10,7 +10,7 @@ import pandas as pd
 from coalactl.agents import NO_CRITIC
 from coalactl.report.balance_claims import ESTIMATORS, column_of
 from coalactl.report.evaluations import within
-from coalactl.report.figures import LOOKS, OTHER_LOOK, Figure, Line, Look, Panel
+from coalactl.report.figures import LOOKS, OTHER_LOOK, Figure, Line, Look, Panel, thinned
 from coalactl.report.roles import BALANCE_ROLES, Case
 from coalactl.report.settings import Group, Setting
 from coalactl.report.statistics import t_band
@@ -185,6 +185,7 @@ def episodes_of(setting: Setting, metric: str, evaluation: str | None = None) ->
 
 
 def _line(rows: pd.DataFrame, label: str, look: Look) -> Line:
+    rows = thinned(rows)
     values = rows.to_numpy(float)
     band = t_band(values)
     return Line(label, look.colour, rows.index.to_numpy(float), band[:, 0], band[:, 1], band[:, 2], look.dashes, values)

@@ -7,7 +7,21 @@ from collections.abc import Iterator, Sequence
 import numpy as np
 import pandas as pd
 
-from coalactl.report.figures import AMBER, BLACK, BLUE, GREEN, GREY, ORANGE, PINK, SKY, Dashes, Figure, Line, Panel
+from coalactl.report.figures import (
+    AMBER,
+    BLACK,
+    BLUE,
+    GREEN,
+    GREY,
+    ORANGE,
+    PINK,
+    SKY,
+    Dashes,
+    Figure,
+    Line,
+    Panel,
+    thinned,
+)
 from coalactl.report.roles import LOOK_AHEADS, Case
 from coalactl.report.settings import Group
 
@@ -182,5 +196,6 @@ def _learner(
 
 def median_line(rows: pd.DataFrame, label: str, colour: str, dashes: Dashes) -> Line:
     """The median over seeds, and the quartiles."""
+    rows = thinned(rows)
     low, middle, high = np.nanquantile(rows.to_numpy(float), [0.25, 0.5, 0.75], axis=1)
     return Line(label, colour, rows.index.to_numpy(float), middle, low, high, dashes)

@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 from coalactl.report.tables import Cell, Table, to_csv
 
 if TYPE_CHECKING:
+    import pandas as pd
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure as Canvas
 
@@ -50,6 +51,8 @@ LOOKS: Mapping[tuple[str, str], Look] = {
 OTHER_LOOK = Look(GREY)
 
 _COLUMN, _PAGE, _HEIGHT, _LEGEND_ROW = 3.35, 6.9, 2.25, 0.17
+_MOST_POINTS = 600
+"""Of a line: a panel is at most some 900 dots wide."""
 _MOST_BESIDE = 3
 """Panels beside each other; more make another row."""
 # Letters beside each other below a panel, by the number of panels; 0 is below all of them.
@@ -114,6 +117,13 @@ class Figure(NamedTuple):
     """Whether the panels' y axes are to be compared."""
     opponents: str = ""
     """Of curves that are no figure of the paper: the kind of opponents that were met."""
+
+
+def thinned(rows: pd.DataFrame) -> pd.DataFrame:
+    """As many rows as a figure can show, evenly spaced, the first and the last among them."""
+    if len(rows) <= _MOST_POINTS:
+        return rows
+    return rows.iloc[np.linspace(0, len(rows) - 1, _MOST_POINTS).round().astype(int)]
 
 
 def numbers_of(figure: Figure) -> str:

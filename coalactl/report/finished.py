@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cached_property
-from typing import Any
+from typing import Any, NamedTuple
 
+import numpy as np
 import pandas as pd
+from numpy.typing import NDArray
 
 from coalactl.agents import Agents, agents_of
 from coalactl.runs.directory import RunDirectory, Status
 from coalactl.runs.metric_files import read_episodes, read_metrics
-from coalactl.summary import POLICY, last_rows, measure_of
+from coalactl.summary import POLICY, last_rows, last_tenth, measure_of
 
 
 @dataclass(frozen=True)
@@ -52,58 +54,97 @@ class Run:
             evaluations = {name: _of_agents(rows, agents) for name, rows in self.evaluations.items()}
             yield agents, replace(self, agents=agents, evaluations=evaluations)
 
-    @cached_property
+    @property
     def metrics(self) -> pd.DataFrame:
         """A row an iteration, seed and agent."""
-        return self._counted(read_metrics(self.directory))
+        return self.measured(None)
+
+    def measured(self, columns: Sequence[str] | None) -> pd.DataFrame:
+        """The same with only these columns, where the run has them."""
+        return self._counted(read_metrics(self.directory, None if columns is None else ["seed", *columns]))
 
     @cached_property
+    def ends(self) -> Ends:
+        """What of the metrics is kept: curves are read when they are drawn."""
+        return _ends(self.metrics, self.status.iterations)
+
+    @property
     def final(self) -> pd.DataFrame:
         """A row a seed: means over agents and the last tenth of the iterations."""
-        return self.seed_means(last_rows(self.metrics, self.status.iterations))
+        return self.ends.final
 
-    @cached_property
+    @property
     def untrained(self) -> pd.DataFrame:
         """A row a seed: means over agents at iteration 0."""
-        return self.seed_means(self.metrics[self.metrics["iteration"] == 0])
+        return self.ends.untrained
 
     @cached_property
     def within(self) -> pd.DataFrame:
         """seed, opponent, metric, inner_episode, value: means over agents and the last tenth of the iterations."""
-        return self._episode_means(last_rows(self._episodes, self.status.iterations))
+        done = self.status.iterations
+        rows = read_episodes(self.directory, last_tenth(done))
+        return self._episode_means(last_rows(read_episodes(self.directory), done) if rows.empty else rows)
 
     @cached_property
     def within_untrained(self) -> pd.DataFrame:
         """The same at iteration 0."""
-        return self._episode_means(self._episodes[self._episodes["iteration"] == 0])
+        return self._episode_means(read_episodes(self.directory, end=1))
 
     def curve(self, column: str) -> pd.DataFrame:
         """A row an iteration, a column a seed: means over agents; where the column was measured."""
-        if column not in self.metrics:
+        rows = self.measured([column])
+        if column not in rows:
             return pd.DataFrame()
-        known = self.metrics[["iteration", "seed", column]].dropna()
+        known = rows[["iteration", "seed", column]].dropna()
         curves: pd.DataFrame = known.pivot_table(index="iteration", columns="seed", values=column)
         return curves
-
-    @staticmethod
-    def seed_means(rows: pd.DataFrame) -> pd.DataFrame:
-        """A row a seed, of what is measured and what policies are."""
-        columns = [column for column in rows.columns if measure_of(str(column)) or POLICY.fullmatch(str(column))]
-        return rows.groupby("seed")[columns].mean()
-
-    @cached_property
-    def _episodes(self) -> pd.DataFrame:
-        return self._counted(read_episodes(self.directory))
 
     def _counted(self, rows: pd.DataFrame) -> pd.DataFrame:
         """With their seed, of the agents that count."""
         rows = rows if "seed" in rows else rows.assign(seed=self.seeds[0])
         return rows if self.agents is None else _of_agents(rows, self.agents)
 
-    @staticmethod
-    def _episode_means(rows: pd.DataFrame) -> pd.DataFrame:
+    def _episode_means(self, rows: pd.DataFrame) -> pd.DataFrame:
         keys = ["seed", "opponent", "metric", "inner_episode"]
-        return rows.groupby(keys)["value"].mean().reset_index()
+        return self._counted(rows).groupby(keys)["value"].mean().reset_index()
+
+
+class Ends(NamedTuple):
+    """A run at its beginning and at its end."""
+
+    empty: bool
+    steps: int | None
+    untrained: pd.DataFrame
+    final: pd.DataFrame
+
+
+def _ends(rows: pd.DataFrame, done: int) -> Ends:
+    """Means a seed, of what is measured and what policies are, as ``summary.last_rows`` chooses the rows."""
+    columns = [column for column in map(str, rows.columns) if measure_of(column) or POLICY.fullmatch(column)]
+    values, seeds = rows[columns].to_numpy(np.float64), rows["seed"].to_numpy()
+    iterations = rows["iteration"].to_numpy()
+    told = iterations[~np.isnan(values).all(axis=1)] if columns else iterations
+    newest = max((told if len(told) else iterations).tolist(), default=0)
+
+    def means(chosen: NDArray[np.bool_]) -> pd.DataFrame:
+        known = np.unique(seeds[chosen])
+        found = [_means(values[chosen & (seeds == seed)]) for seed in known]
+        return pd.DataFrame(np.reshape(found, (len(known), len(columns))), pd.Index(known, name="seed"), columns)
+
+    return Ends(
+        empty=rows.empty,
+        steps=int(rows["steps"].max()) if "steps" in rows and len(rows) else None,
+        untrained=means(iterations == 0),
+        final=means(iterations >= min(newest, last_tenth(done))),
+    )
+
+
+def _means(values: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Of each column without what is missing; NaN where all is."""
+    known = ~np.isnan(values)
+    counts = known.sum(axis=0)
+    sums = np.where(known, values, 0.0).sum(axis=0)
+    return np.divide(sums, counts, out=np.full(len(counts), np.nan), where=counts > 0)
 
 
 def _of_agents(rows: pd.DataFrame, agents: Agents) -> pd.DataFrame:

@@ -12,15 +12,13 @@ from collections.abc import Iterator, Sequence
 from itertools import groupby
 from textwrap import wrap
 
-from coalactl.report.tables import Table
+from coalactl.report.tables import MOST_TOLD, Table
 
 _HEADER = r"% needs \usepackage{booktabs,tabularx}; in a paper of one column table* is a table"
 _NARROWEST, _LETTER = 345, 4.2
 """Points: the text of LaTeX's ``article`` at 10 points, and about what a letter takes in a table."""
 _MOST_LINES = 48
 """On a page, below a caption."""
-_MOST_TOLD = 12
-"""Names that a table's own legend explains; of more the table of settings does."""
 _WORD, _PART = 16, 8
 """Letters of the longest word that stays whole, and how long its parts are otherwise."""
 
@@ -85,7 +83,7 @@ def _float(table: Table, rows: Sequence[Sequence[str]], place: int, count: int) 
 
 
 def _legend(table: Table) -> Iterator[str]:
-    if len(table.legend) > _MOST_TOLD:
+    if len(table.legend) > MOST_TOLD:
         yield r"  \par\smallskip\raggedright Names are those of Table~\ref{tab:settings}."
         return
     for short, full in table.legend.items():
@@ -103,7 +101,7 @@ def _parts(table: Table) -> Iterator[list[tuple[str, ...]]]:
     part: list[tuple[str, ...]] = []
     lines, setting = 0, ""
     for row in table.shown:
-        taken = max(len(wrap(cell, letters)) for cell in row[by_setting : table.words])
+        taken = max(len(wrap(cell, letters)) if len(cell) > letters else 1 for cell in row[by_setting : table.words])
         taken += by_setting and row[0] != setting
         if part and lines + taken > _MOST_LINES:
             yield part

@@ -9,7 +9,6 @@ from __future__ import annotations
 import os
 import tomllib
 from collections.abc import Collection, Iterator, Mapping, Sequence
-from dataclasses import replace
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -128,17 +127,15 @@ def _take(place: Path, root: Path, only: Only | None, seen: _Seen) -> None:
 
 
 def _take_run(place: Path, root: Path, evaluations: Collection[str] | None, seen: _Seen) -> None:
-    name = _name(place, root)
-    run = _read_run(place, name)
     good: dict[str, pd.DataFrame] = {}
     for path, rows in read_evaluations(place):
         if evaluations is not None and path.stem not in evaluations:
-            seen.others.append(Other(name, path.stem))
+            seen.others.append(Other(_name(place, root), path.stem))
         elif isinstance(rows, str):
             seen.problems[path] = Problem(_name(path, root), rows)
         else:
             good[path.stem] = rows
-    seen.runs[place] = replace(run, evaluations=good)
+    seen.runs[place] = _read_run(place, _name(place, root), good)
 
 
 def common_root(paths: Sequence[Path]) -> Path:
@@ -178,15 +175,15 @@ def _counting(sweep: Path) -> str:
         return "final"
 
 
-def _read_run(path: Path, name: str) -> Run:
+def _read_run(path: Path, name: str, evaluations: Mapping[str, pd.DataFrame]) -> Run:
     directory = RunDirectory.open(path)
     status = directory.read_status()
     if status.state != "finished":
         raise UserError(f"{_state(directory, status)} at iteration {status.iteration} of {status.iterations}")
-    run = Run(name, directory, directory.read_config(), directory.read_provenance(), status)
+    run = Run(name, directory, directory.read_config(), directory.read_provenance(), status, evaluations)
     if not isinstance(run.config.get("run"), Mapping) or "seed" not in run.config["run"]:
         raise UserError(f"{name}: its config.toml has no run.seed; another version has written it")
-    if run.metrics.empty:
+    if run.ends.empty:
         raise UserError(f"{name}: it has no metrics")
     missing = sorted(set(run.seeds) - set(run.final.index))
     if missing:

@@ -72,10 +72,11 @@ class Group:
         """Each seed's value at the last iteration that was measured, of its first agent: a draw, not a mean."""
         found: dict[int, float] = {}
         for run in self.runs:
-            if column in run.metrics:
-                first = run.metrics[run.metrics["agent"] == run.metrics["agent"].min()]
-                rows = first.dropna(subset=[column]).groupby("seed")[column].last()
-                found.update({int(seed): float(value) for seed, value in rows.items()})
+            rows = run.measured([column])
+            if column in rows:
+                first = rows[rows["agent"] == rows["agent"].min()]
+                newest = first.dropna(subset=[column]).groupby("seed")[column].last()
+                found.update({int(seed): float(value) for seed, value in newest.items()})
         return found
 
     def curve(self, column: str) -> pd.DataFrame:
@@ -220,8 +221,12 @@ def _groups(runs: Sequence[Run]) -> Iterator[Group]:
         for agents, part in run.by_agents():
             variants.setdefault((agents.name, _key(own_keys(run.config, agents))), []).append((agents, part))
     values = {variant: own_keys(members[0][1].config, members[0][0]) for variant, members in variants.items()}
+    named: dict[str, list[Mapping[str, Any]]] = {}
+    for (name, _), table in values.items():
+        named.setdefault(name, []).append(table)
+    common_to = {name: _common(tables) for name, tables in named.items()}
     for (name, key), members in sorted(variants.items(), key=lambda item: item[0]):
-        own, common = values[name, key], _common([values[variant] for variant in variants if variant[0] == name])
+        own, common = values[name, key], common_to[name]
         words = ", ".join(f"{place.rpartition('.')[2]} {in_words(own[place])}" for place in own if place not in common)
         label = f"{name} ({words})" if words else name
         members_runs = tuple(sorted((run for _, run in members), key=lambda run: run.seeds))

@@ -12,6 +12,10 @@ from typing import NamedTuple
 Cell = str | int | float | None
 
 
+MOST_TOLD = 12
+"""Names that a table's own legend explains; of more the table of settings does."""
+
+
 class Table(NamedTuple):
     """Rows of numbers, and how they are shown where all digits would be too many."""
 
@@ -45,7 +49,9 @@ def to_markdown(table: Table) -> str:
     lines = [f"## {table.title}", ""]
     if table.note:
         lines += [table.note, ""]
-    if table.legend:
+    if len(table.legend) > MOST_TOLD:
+        lines += ["Names are those of settings.md.", ""]
+    elif table.legend:
         lines += [*(f"- {short}: {full}" for short, full in table.legend.items()), ""]
     lines += [_markdown_row(table.shown_columns), _markdown_row(["---"] * len(table.shown_columns))]
     return "\n".join([*lines, *(_markdown_row(row) for row in table.shown)]) + "\n"
