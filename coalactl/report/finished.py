@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, replace
-from functools import cached_property
+from functools import cached_property, lru_cache
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -57,16 +57,17 @@ class Run:
     @property
     def metrics(self) -> pd.DataFrame:
         """A row an iteration, seed and agent."""
-        return self.measured(None)
+        return self._counted(read_metrics(self.directory))
 
-    def measured(self, columns: Sequence[str] | None) -> pd.DataFrame:
-        """The same with only these columns, where the run has them."""
-        return self._counted(read_metrics(self.directory, None if columns is None else ["seed", *columns]))
+    def measured(self, column: str) -> pd.DataFrame:
+        """The same with only this column, where the run has it."""
+        return self._counted(read_metrics(self.directory, ("seed", column).__contains__))
 
     @cached_property
     def ends(self) -> Ends:
         """What of the metrics is kept: curves are read when they are drawn."""
-        return _ends(self.metrics, self.status.iterations)
+        rows = read_metrics(self.directory, lambda name: name in ("seed", "steps") or _is_measure(name))
+        return _ends(self._counted(rows), self.status.iterations)
 
     @property
     def final(self) -> pd.DataFrame:
@@ -92,7 +93,7 @@ class Run:
 
     def curve(self, column: str) -> pd.DataFrame:
         """A row an iteration, a column a seed: means over agents; where the column was measured."""
-        rows = self.measured([column])
+        rows = self.measured(column)
         if column not in rows:
             return pd.DataFrame()
         known = rows[["iteration", "seed", column]].dropna()
@@ -109,6 +110,12 @@ class Run:
         return self._counted(rows).groupby(keys)["value"].mean().reset_index()
 
 
+@lru_cache(maxsize=1024)
+def _is_measure(column: str) -> bool:
+    """Or tells of a policy."""
+    return bool(measure_of(column) or POLICY.fullmatch(column))
+
+
 class Ends(NamedTuple):
     """A run at its beginning and at its end."""
 
@@ -120,7 +127,7 @@ class Ends(NamedTuple):
 
 def _ends(rows: pd.DataFrame, done: int) -> Ends:
     """Means a seed, of what is measured and what policies are, as ``summary.last_rows`` chooses the rows."""
-    columns = [column for column in map(str, rows.columns) if measure_of(column) or POLICY.fullmatch(column)]
+    columns = [column for column in map(str, rows.columns) if _is_measure(column)]
     values, seeds = rows[columns].to_numpy(np.float64), rows["seed"].to_numpy()
     iterations = rows["iteration"].to_numpy()
     told = iterations[~np.isnan(values).all(axis=1)] if columns else iterations

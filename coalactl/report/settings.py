@@ -72,7 +72,7 @@ class Group:
         """Each seed's value at the last iteration that was measured, of its first agent: a draw, not a mean."""
         found: dict[int, float] = {}
         for run in self.runs:
-            rows = run.measured([column])
+            rows = run.measured(column)
             if column in rows:
                 first = rows[rows["agent"] == rows["agent"].min()]
                 newest = first.dropna(subset=[column]).groupby("seed")[column].last()

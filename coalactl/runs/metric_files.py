@@ -9,7 +9,7 @@ another one's range sees every row once, whenever the writer was killed.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping
 from pathlib import Path
 
 import pandas as pd
@@ -26,6 +26,7 @@ from coalactl.runs.parts import Part, missing_parts, part_file, parts_in, uncove
 MOST_PARTS = 50
 
 _READ_ATTEMPTS = 10
+_ALWAYS = ("iteration", "agent")
 
 
 class DamagedRowsError(UserError):
@@ -63,12 +64,13 @@ class MetricFiles:
             table.compact(most)
 
 
-def read_metrics(run: RunDirectory, columns: Sequence[str] | None = None) -> pd.DataFrame:
-    """One row an iteration and agent, sorted by them; may be called while the run goes on.
+Wanted = Callable[[str], object]
+"""Of a column's name, whether it is to be read; ``iteration`` and ``agent`` always are."""
 
-    With ``columns`` only those, as far as the run has them; ``iteration`` and ``agent`` are always among them.
-    """
-    return _read_folder(run.metrics_dir, columns)
+
+def read_metrics(run: RunDirectory, wanted: Wanted | None = None) -> pd.DataFrame:
+    """One row an iteration and agent, sorted by them; may be called while the run goes on."""
+    return _read_folder(run.metrics_dir, wanted)
 
 
 def read_episodes(run: RunDirectory, first: int = 0, end: int | None = None) -> pd.DataFrame:
@@ -156,10 +158,8 @@ def _end(folder: Path) -> int:
     return max((part.end for part in parts_in(folder)), default=0)
 
 
-def _read_folder(
-    folder: Path, columns: Sequence[str] | None = None, first: int = 0, end: int | None = None
-) -> pd.DataFrame:
-    tables = _read_parts(folder, columns, first, end)
+def _read_folder(folder: Path, wanted: Wanted | None = None, first: int = 0, end: int | None = None) -> pd.DataFrame:
+    tables = _read_parts(folder, wanted, first, end)
     if not tables:
         return pd.DataFrame({"iteration": pd.Series(dtype="int64"), "agent": pd.Series(dtype="int64")})
     table = tables[0] if len(tables) == 1 else pa.concat_tables(tables, promote_options="permissive")
@@ -167,13 +167,13 @@ def _read_folder(
     return rows.sort_values(["iteration", "agent"], kind="stable", ignore_index=True)
 
 
-def _read_parts(folder: Path, columns: Sequence[str] | None, first: int, end: int | None) -> list[pa.Table]:
+def _read_parts(folder: Path, wanted: Wanted | None, first: int, end: int | None) -> list[pa.Table]:
     """Read the parts, again if the writer has added or merged some meanwhile."""
     for _ in range(_READ_ATTEMPTS):
         parts = parts_in(folder)
-        wanted = [part for part in uncovered(parts) if part.end > first and (end is None or part.start < end)]
+        chosen = [part for part in uncovered(parts) if part.end > first and (end is None or part.start < end)]
         try:
-            tables = [_read_part(part.path, columns, first, end) for part in wanted]
+            tables = [_read_part(part.path, wanted, first, end) for part in chosen]
         except FileNotFoundError:
             continue
         if parts == parts_in(folder):
@@ -187,14 +187,13 @@ def _within(table: pa.Table, first: int, end: int | None) -> pa.Table:
     return table.filter(chosen if end is None else pc.and_(chosen, pc.less(table["iteration"], end)))
 
 
-def _read_part(path: Path, columns: Sequence[str] | None = None, first: int = 0, end: int | None = None) -> pa.Table:
+def _read_part(path: Path, wanted: Wanted | None = None, first: int = 0, end: int | None = None) -> pa.Table:
     refuse_links([path])
     try:
         # Not read_table: for files as small as most are it takes three times as long.
         with pq.ParquetFile(path, page_checksum_verification=True) as file:
             known = file.schema_arrow.names
-            wanted = {"iteration", "agent", *(known if columns is None else columns)}
-            chosen = [name for name in known if name in wanted]
+            chosen = [name for name in known if wanted is None or name in _ALWAYS or wanted(name)]
             if first == 0 and end is None:
                 return file.read(columns=chosen, use_threads=False)
             # One by one: a part of millions of rows is not to be in memory as a whole.
