@@ -99,7 +99,12 @@ def last_rows(rows: pd.DataFrame, done: int) -> pd.DataFrame:
     columns = _reported(rows)
     told = rows[rows[columns].notna().any(axis=1)] if columns else rows
     last = int((rows if told.empty else told)["iteration"].max())
-    return rows[rows["iteration"] >= min(last, done - max(1, math.ceil(done * LAST_SHARE)))]
+    return rows[rows["iteration"] >= min(last, last_tenth(done))]
+
+
+def last_tenth(done: int) -> int:
+    """The iteration that the last tenth of so many begins with."""
+    return done - max(1, math.ceil(done * LAST_SHARE))
 
 
 def note_missing(runs: Sequence[RunDirectory], summaries: Sequence[RunSummary]) -> None:

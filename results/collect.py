@@ -14,7 +14,8 @@ from pathlib import Path
 import pandas as pd
 
 from coalactl.agents import Agents
-from coalactl.report.reading import Run, find
+from coalactl.report.finished import Run
+from coalactl.report.reading import find
 
 _KEPT = ("claims.md", "claims.json", "report.json")
 _FOLDERS = {"tables": ("csv", "md"), "figures": ("csv", "png")}

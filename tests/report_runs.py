@@ -26,10 +26,12 @@ def sequence_pack(
     method: str,
     values: Mapping[int, Mapping[str, float]],
     preset: str = "ipd-shaping-quick",
+    named: str = "",
     **settings: Any,
 ) -> Path:
     """A pack whose seeds come to these final measures; before the last tenth they are 9, which must not count.
 
+    A file of one's own, ``named``, may stand for the preset.
     Without a critic of the batch, as printed, whatever the preset has; a setting may name one.
     """
     path.mkdir(parents=True)
@@ -47,7 +49,7 @@ def sequence_pack(
             for iteration in range(ITERATIONS)
             for agent in range(2)
         ]
-        _write(path / f"seed-{seed}", config, preset, rows, _episodes(final))
+        _write(path / f"seed-{seed}", config, named or preset, rows, _episodes(final))
     write_json(path / "pack.json", {"seeds": list(values)})
     return path
 

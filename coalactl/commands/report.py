@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import gc
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Annotated
 
@@ -33,6 +36,15 @@ def report(
             "--format", metavar="NAME", help="csv, md, tex, svg, png or pdf; repeat for several.", show_default="all"
         ),
     ] = None,
+    labels: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--label",
+            metavar="NAME=PATH",
+            help="What the setting or method whose runs are at PATH is called; repeat for several.",
+            show_default=False,
+        ),
+    ] = None,
     check: Annotated[
         Path | None,
         typer.Option(
@@ -48,10 +60,24 @@ def report(
     chosen = _checked_formats(formats)
     if runs is not None and check is None:
         raise UserError("--runs: it goes with --check; name runs to report on without an option")
-    if check is None:
-        _write(paths, out, chosen, as_json)
-    else:
-        _check(check, runs, as_json)
+    given = _checked_labels(labels)
+    with _without_collections():
+        if check is None:
+            _write(paths, out, chosen, given, as_json)
+        else:
+            _check(check, runs, as_json)
+
+
+@contextmanager
+def _without_collections() -> Iterator[None]:
+    """All that is read is needed to the end: looking through it for garbage again and again takes time for nothing."""
+    was_enabled = gc.isenabled()
+    gc.disable()
+    try:
+        yield
+    finally:
+        if was_enabled:
+            gc.enable()
 
 
 def _check(folder: Path, runs: Path | None, as_json: bool) -> None:
@@ -65,7 +91,7 @@ def _check(folder: Path, runs: Path | None, as_json: bool) -> None:
     if as_json:
         emit_json(found._asdict())
     else:
-        for line in found.differences:
+        for line in (*found.differences, *found.added):
             emit(line)
     if found.differences:
         raise UserError(f"{folder}: {len(found.differences)} differences from what its runs give", ExitCode.FAILED)
@@ -73,7 +99,7 @@ def _check(folder: Path, runs: Path | None, as_json: bool) -> None:
         emit(f"{folder}: all {found.numbers} numbers are those that its runs give")
 
 
-def _write(paths: list[Path] | None, out: Path, formats: list[str], as_json: bool) -> None:
+def _write(paths: list[Path] | None, out: Path, formats: list[str], labels: dict[str, Path], as_json: bool) -> None:
     if not paths:
         if not DEFAULT_RUNS.is_dir():
             raise UserError(
@@ -85,11 +111,10 @@ def _write(paths: list[Path] | None, out: Path, formats: list[str], as_json: boo
     from coalactl.report import building, verdicts, writing
 
     writing.check_target(out)
-    made = building.build(paths)
-    written = writing.write_report(made, paths, out, formats)
-    content = building.description(made, paths, out, formats)
+    made = building.build(paths, labels)
+    content = writing.write_report(made, paths, out, formats).description
     if as_json:
-        emit_json({"out": str(out), **content, "files": list(written.files)})
+        emit_json({"out": str(out), **content})
         return
     for judgement in made.judgements:
         emit(verdicts.in_one_line(judgement))
@@ -106,3 +131,16 @@ def _checked_formats(given: list[str] | None) -> list[str]:
         if name not in known:
             raise UserError(f"--format: there is no {name!r}; use {', '.join(known)}")
     return list(dict.fromkeys(given or known))
+
+
+def _checked_labels(given: list[str] | None) -> dict[str, Path]:
+    labels: dict[str, Path] = {}
+    for label in given or ():
+        name, sign, path = label.partition("=")
+        if not sign or not path or not name.strip().isprintable() or not name.strip():
+            raise UserError(f"--label {label!r}: it takes NAME=PATH, as in --label ours=runs/coala")
+        if name.strip() in labels:
+            raise UserError(f"--label: {name.strip()!r} is given twice")
+        usable(Path(path))
+        labels[name.strip()] = Path(path)
+    return labels

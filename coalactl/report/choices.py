@@ -5,16 +5,17 @@ from __future__ import annotations
 import math
 import re
 from collections.abc import Iterator, Mapping, Sequence
-from typing import Any
+from typing import Any, NamedTuple
 
 from coalactl.agents import NO_CRITIC, Agents, agents_with
 from coalactl.errors import UserError
 from coalactl.presets import read_text, shipped_presets
 from coalactl.report.configurations import in_words, own_keys, run_keys
+from coalactl.report.labels import legend
 from coalactl.report.measures import groups_of
 from coalactl.report.reading import SweepFound
 from coalactl.report.roles import ROLES, roles_of
-from coalactl.report.settings import Setting, shipped_run
+from coalactl.report.settings import CLEANUP_LITE, MATRIX_GAME, Group, Setting, shipped_run
 from coalactl.report.tables import Table
 
 # Table 4: one set for each method, both settings of the iterated prisoner's dilemma.
@@ -87,49 +88,75 @@ def choice_tables(settings: Sequence[Setting], sweeps: Sequence[SweepFound]) -> 
     yield from (table for table in tables if table.rows)
 
 
-def _plain(name: str, title: str, columns: tuple[str, ...], rows: Sequence[tuple[str, ...]], note: str = "") -> Table:
-    return Table(name, title, columns, tuple(rows), columns, tuple(rows), words=len(columns), note=note)
+class _Value(NamedTuple):
+    """What a method has in a setting, beside the paper's."""
+
+    setting: Setting
+    group: Group
+    key: str
+    here: str
+    paper: str
+
+
+def _beside_the_papers(name: str, title: str, values: Sequence[_Value], note: str) -> Table:
+    """A row a value in CSV; shown together where several methods have the same."""
+    shown: dict[tuple[str, ...], list[str]] = {}
+    sizes = {value.setting.short: len(value.setting.groups) for value in values}
+    places = {value.key: place for place, value in reversed(list(enumerate(values)))}
+    for value in sorted(values, key=lambda value: (value.setting.name, places[value.key])):
+        shown.setdefault((value.setting.short, value.key, value.here, value.paper), []).append(value.group.short)
+    return Table(
+        name=name,
+        title=title,
+        columns=("setting", "method", "key", "here", "paper"),
+        rows=tuple((one.setting.name, one.group.label, one.key, one.here, one.paper) for one in values),
+        shown_columns=("setting", "key", "here", "paper", "methods"),
+        shown=tuple(
+            (*row, "all" if len(methods) == sizes[row[0]] else "; ".join(methods)) for row, methods in shown.items()
+        ),
+        words=5,
+        keys=3,
+        note=note,
+        legend=legend(list({value.setting.name: value.setting for value in values}.values())),
+    )
 
 
 def _hyperparameters(settings: Sequence[Setting]) -> Table:
-    others = [setting for setting in settings if not setting.is_analytical and setting.game != "cleanup-lite"]
-    groups = groups_of(others)
-    used = {
-        f"{setting.name}: {group.label}": _used(own_keys(setting.config, group.agents), group.agents)
-        for setting, group in groups
-    }
-    rows = []
-    for key, printed in {**TABLE_4, **dict.fromkeys(OURS, _NOT_PRINTED)}.items():
-        cells = [in_words(values[key]) if key in values else "–" for values in used.values()]
-        rows.append((key, in_words(printed), *cells))
-    return _plain(
+    """Of all games but CleanUp-lite; games that the paper does not have stand beside nothing."""
+    printed = {**TABLE_4, **dict.fromkeys(OURS, _NOT_PRINTED)}
+    others = [setting for setting in settings if not setting.is_analytical and setting.game != CLEANUP_LITE]
+    values = [
+        value
+        for setting, group in groups_of(others)
+        for value in _values(setting, group, printed if setting.game == MATRIX_GAME else dict.fromkeys(printed, "–"))
+    ]
+    return _beside_the_papers(
         "hyperparameters",
         "Hyperparameters of the meta agents beside the paper's (Table 4)",
-        ("key", "paper", *used),
-        rows if used else [],
-        "Table 4 gives one set for all methods.",
+        values,
+        "Table 4 gives one set for all methods. A dash where the paper does not have the game.",
     )
 
 
 def _hyperparameters_of_cleanup(settings: Sequence[Setting]) -> Table:
-    rows = []
+    values: list[_Value] = []
     for setting in settings:
         for role in [role for role in roles_of(setting)[:1] if role in TABLE_7]:
-            for label, group in setting.groups.items():
-                used = _used(own_keys(group.runs[0].config, group.agents), group.agents)
+            for group in setting.groups.values():
                 printed = {**TABLE_4, **TABLE_7[role][""], **TABLE_7[role].get(group.method, {})}
-                printed |= dict.fromkeys(OURS, _NOT_PRINTED)
-                rows += [
-                    (setting.name, label, key, in_words(used[key]) if key in used else "–", in_words(printed[key]))
-                    for key in (*TABLE_4, *OURS)
-                ]
-    return _plain(
+                values += _values(setting, group, {**printed, **dict.fromkeys(OURS, _NOT_PRINTED)})
+    return _beside_the_papers(
         "cleanup-hyperparameters",
         "Hyperparameters of the meta agents in CleanUp-lite beside the paper's (Table 7)",
-        ("setting", "method", "key", "here", "paper"),
-        _merged(rows),
+        values,
         "A dash where Table 7 has none.",
     )
+
+
+def _values(setting: Setting, group: Group, printed: Mapping[str, Any]) -> Iterator[_Value]:
+    used = _used(own_keys(group.runs[0].config, group.agents), group.agents)
+    for key, value in printed.items():
+        yield _Value(setting, group, key, in_words(used[key]) if key in used else "–", in_words(value))
 
 
 def _selected(sweeps: Sequence[SweepFound]) -> Table:
@@ -148,12 +175,9 @@ def _selected(sweeps: Sequence[SweepFound]) -> Table:
                             chosen.get("trial", ""),
                         )
                     )
-    return _plain(
-        "selected",
-        "What sweeps selected, beside the paper's selection (Tables 4 and 7)",
-        ("sweep", "method", "key", "selected", "paper", "trial"),
-        rows,
-    )
+    columns = ("sweep", "method", "key", "selected", "paper", "trial")
+    title = "What sweeps selected, beside the paper's selection (Tables 4 and 7)"
+    return Table("selected", title, columns, tuple(rows), columns, tuple(rows), words=6, keys=3)
 
 
 def _printed(sweep: SweepFound, method: str, key: str) -> str:
@@ -165,22 +189,21 @@ def _printed(sweep: SweepFound, method: str, key: str) -> str:
 
 
 def _differences(settings: Sequence[Setting]) -> Table:
-    rows = []
+    found: list[_Value] = []
     for setting in settings:
         for role in roles_of(setting)[:1]:
-            for label, group in setting.groups.items():
+            for group in setting.groups.values():
                 values = _used(run_keys(setting.config, group.agents), group.agents)
                 paper = {**OURS, **_paper_keys(ROLES[role].presets[0], group.method)}
-                rows += [
-                    (setting.name, label, key, in_words(values[key]), in_words(paper[key]))
+                found += [
+                    _Value(setting, group, key, in_words(values[key]), in_words(paper[key]))
                     for key in values
                     if key in paper and values[key] != paper[key] and key != "meta.method"
                 ]
-    return _plain(
+    return _beside_the_papers(
         "differences",
         "What differs from the paper's configuration",
-        ("setting", "method", "key", "here", "paper"),
-        _merged(rows),
+        found,
         "Beside the preset of the paper's size, or for analytical settings the shipped one. Settings and methods that "
         "are not listed differ in nothing.",
     )
@@ -199,38 +222,47 @@ def _used(values: Mapping[str, Any], agents: Agents) -> dict[str, Any]:
     return {key: value for key, value in values.items() if agents.critic != NO_CRITIC or key != "meta.episode_lambda"}
 
 
-def _merged(rows: Sequence[tuple[str, ...]]) -> list[tuple[str, ...]]:
-    """One row where several methods differ in the same way."""
-    merged: dict[tuple[str, ...], list[str]] = {}
-    for setting, method, *rest in rows:
-        merged.setdefault((setting, *rest), []).append(method)
-    return [(setting, "; ".join(methods), *rest) for (setting, *rest), methods in merged.items()]
-
-
 def _open_points(settings: Sequence[Setting]) -> Table:
-    rows: dict[tuple[str, ...], list[str]] = {}
+    """By key and value the settings that have taken it, with some of their methods or all."""
+    taken: dict[tuple[str, str, str], list[tuple[Setting, list[Group]]]] = {}
     for setting in settings:
         for role in roles_of(setting)[:1]:
             points = {**_WHY, **open_points(ROLES[role].presets[0])}
-            for row, methods in _taken(setting, points).items():
-                told = "" if len(methods) == len(setting.groups) else f" ({'; '.join(methods)})"
-                rows.setdefault(row, []).append(f"{setting.name}{told}")
-    return _plain(
-        "open-choices",
-        "Points that the paper leaves open, and what was taken",
-        ("key", "value", "why", "settings"),
-        [(*row, "; ".join(names)) for row, names in sorted(rows.items())],
-        "From the comments of the presets; docs/algorithm.md has those that are no setting.",
+            for row, groups in _taken(setting, points).items():
+                taken.setdefault(row, []).append((setting, groups))
+    columns = ("key", "value", "why", "settings")
+    return Table(
+        name="open-choices",
+        title="Points that the paper leaves open, and what was taken",
+        columns=columns,
+        rows=tuple(
+            (*row, "; ".join(_where(*one, short=False) for one in found)) for row, found in sorted(taken.items())
+        ),
+        shown_columns=columns,
+        shown=tuple(
+            (*row, "; ".join(_where(*one, short=True) for one in found)) for row, found in sorted(taken.items())
+        ),
+        words=4,
+        keys=3,
+        note="From the comments of the presets; docs/algorithm.md has those that are no setting.",
+        legend=legend(list({one.name: one for found in taken.values() for one, _ in found}.values())),
     )
 
 
-def _taken(setting: Setting, points: Mapping[str, str]) -> dict[tuple[str, ...], list[str]]:
+def _where(setting: Setting, groups: Sequence[Group], *, short: bool) -> str:
+    """The setting, and those of its methods that are meant, where not all are."""
+    told = "; ".join(group.short if short else group.label for group in groups)
+    name = setting.short if short else setting.name
+    return name if len(groups) == len(setting.groups) else f"{name} ({told})"
+
+
+def _taken(setting: Setting, points: Mapping[str, str]) -> dict[tuple[str, str, str], list[Group]]:
     """The methods of a setting by the value that they have taken: (key, value, why)."""
-    found: dict[tuple[str, ...], list[str]] = {}
-    for label, group in setting.groups.items():
+    found: dict[tuple[str, str, str], list[Group]] = {}
+    for group in setting.groups.values():
         values = _used(run_keys(setting.config, group.agents), group.agents)
         for key in filter(values.__contains__, points):
-            found.setdefault((key, in_words(values[key]), points[key]), []).append(label)
+            found.setdefault((key, in_words(values[key]), points[key]), []).append(group)
     return found
 
 

@@ -10,7 +10,7 @@ import pandas as pd
 from coalactl.agents import NO_CRITIC
 from coalactl.report.balance_claims import ESTIMATORS, column_of
 from coalactl.report.evaluations import within
-from coalactl.report.figures import LOOKS, OTHER_LOOK, Figure, Line, Look, Panel
+from coalactl.report.figures import LOOKS, OTHER_LOOK, Figure, Line, Look, Panel, thinned
 from coalactl.report.roles import BALANCE_ROLES, Case
 from coalactl.report.settings import Group, Setting
 from coalactl.report.statistics import t_band
@@ -139,7 +139,7 @@ def _window(iterations: int) -> int:
     return max(1, iterations // _SMOOTHING)
 
 
-def _groups(setting: Setting) -> Iterator[Group]:
+def groups_drawn(setting: Setting) -> Iterator[Group]:
     """Each method, with a critic of the batch and without, in the order of legends."""
     found = {(group.method, group.critic): group for group in setting.variants()}
     yield from (
@@ -147,14 +147,15 @@ def _groups(setting: Setting) -> Iterator[Group]:
     )
 
 
-def _look(group: Group) -> Look:
+def look_of(group: Group) -> Look:
+    """A colour and dashes for its method and critic."""
     return LOOKS.get((group.method, group.critic), OTHER_LOOK)
 
 
 def curves_of(setting: Setting, column: str) -> Iterator[Line]:
     """A measure of every method over training."""
-    for group in _groups(setting):
-        yield from _curve(group, column, group.label, _look(group))
+    for group in groups_drawn(setting):
+        yield from _curve(group, column, group.label, look_of(group))
 
 
 def _curve(group: Group, column: str, label: str, look: Look) -> Iterator[Line]:
@@ -167,7 +168,7 @@ def _curve(group: Group, column: str, label: str, look: Look) -> Iterator[Line]:
 
 def _common_evaluation(setting: Setting) -> str | None:
     """The first evaluation against naive learners that all runs have: a figure must not mix sources."""
-    runs = [run for group in _groups(setting) for run in group.runs]
+    runs = [run for group in groups_drawn(setting) for run in group.runs]
     for name in sorted(runs[0].evaluations):
         found = [run.evaluations.get(name) for run in runs]
         if all(rows is not None and not within(rows, "defection", "naive").empty for rows in found):
@@ -177,13 +178,14 @@ def _common_evaluation(setting: Setting) -> str | None:
 
 def episodes_of(setting: Setting, metric: str, evaluation: str | None = None) -> Iterator[Line]:
     """A measure of every method by inner episode against naive learners: of training, or of an evaluation."""
-    for group in _groups(setting):
+    for group in groups_drawn(setting):
         rows = group.within(metric) if evaluation is None else group.evaluated(evaluation, metric)
         if not rows.empty:
-            yield _line(rows.set_axis(rows.index + 1), group.label, _look(group))
+            yield _line(rows.set_axis(rows.index + 1), group.label, look_of(group))
 
 
 def _line(rows: pd.DataFrame, label: str, look: Look) -> Line:
+    rows = thinned(rows)
     values = rows.to_numpy(float)
     band = t_band(values)
     return Line(label, look.colour, rows.index.to_numpy(float), band[:, 0], band[:, 1], band[:, 2], look.dashes, values)

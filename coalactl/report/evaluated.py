@@ -3,44 +3,60 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from typing import NamedTuple
 
 import pandas as pd
 
-from coalactl.report.measures import groups_of, mean_cell
+from coalactl.report.labels import legend
+from coalactl.report.measures import MEAN_COLUMNS, mean_cells
 from coalactl.report.settings import Group, Setting
 from coalactl.report.statistics import standard_deviation, t_interval
 from coalactl.report.tables import Cell, Table
+from coalactl.summary import POLICY
 
-# Measure and place in the meta-episode: a column of the table, with its heading.
-_SHOWN = {
-    ("reward", ""): "reward",
-    ("coplayer_reward", ""): "opponent's reward",
-    ("defection", "first"): "defection, first",
-    ("defection", "last"): "last",
-    ("coplayer_defection", "first"): "opponent's defection, first",
-    ("coplayer_defection", "last"): "last",
-}
+_REWARDS = ("reward", "coplayer_reward")
+_PLACES = ("first", "last")
 
 
 def evaluation_tables(settings: Sequence[Setting]) -> Iterator[Table]:
     """One table, where there are evaluations."""
     rows: list[tuple[Cell, ...]] = []
     shown: list[tuple[str, ...]] = []
-    for setting, group in groups_of(settings):
-        for name, opponent in _played(group):
-            cells = []
-            for measure, place in _SHOWN:
-                values = list(_per_seed(group, name, opponent, measure, place).values())
-                cells.append(mean_cell(values))
-                if values:
-                    mean = t_interval(values)
-                    told = (len(values), mean.estimate, standard_deviation(values), mean.low, mean.high)
-                    rows.append((setting.name, group.label, name, opponent, f"{measure}_{place}".rstrip("_"), *told))
-            seeds = sum(name in run.evaluations for run in group.runs)
-            shown.append((setting.name, group.label, name, opponent, str(seeds), *cells))
-    if not rows:
-        return
-    yield Table(
+    for setting in settings:
+        found = [cell for group in setting.groups.values() for cell in _cells(group)]
+        rows += [(setting.name, *cell.row) for cell in found]
+        shown += [(setting.short, *cell.shown) for cell in sorted(found, key=lambda cell: cell.order)]
+    if rows:
+        yield _table(rows, shown, legend(settings))
+
+
+class _Shown(NamedTuple):
+    """One measure of one method against one kind of opponent."""
+
+    order: tuple[bool | str, ...]
+    row: tuple[Cell, ...]
+    shown: tuple[str, ...]
+
+
+def _cells(group: Group) -> Iterator[_Shown]:
+    for name, opponent in _played(group):
+        met = opponent if name == opponent else f"{opponent} of {name}"
+        for measure, place in _measured(group, name, opponent):
+            values = list(_per_seed(group, name, opponent, measure, place).values())
+            if values:
+                mean = t_interval(values)
+                told = (len(values), mean.estimate, standard_deviation(values), mean.low, mean.high)
+                yield _Shown(
+                    order=(name, opponent, measure not in _REWARDS, measure.removeprefix("coplayer_"), measure, place),
+                    row=(group.label, name, opponent, f"{measure}_{place}".rstrip("_"), *told),
+                    shown=(met, _in_words(measure, place), group.short, str(len(values)), *mean_cells(values)),
+                )
+
+
+def _table(rows: Sequence[tuple[Cell, ...]], shown: Sequence[tuple[str, ...]], told: dict[str, str]) -> Table:
+    columns = ("setting", "opponents", "measure", "method", "seeds", *MEAN_COLUMNS)
+    without = 0 if any(row[-1] for row in shown) else 1
+    return Table(
         name="evaluations",
         title="Trained agents against pools of opponents",
         columns=(
@@ -48,12 +64,35 @@ def evaluation_tables(settings: Sequence[Setting]) -> Iterator[Table]:
             *("seeds", "mean", "std", "low", "high"),
         ),
         rows=tuple(rows),
-        shown_columns=("setting", "method", "evaluation", "opponent", "seeds", *_SHOWN.values()),
-        shown=tuple(shown),
+        shown_columns=columns[: len(columns) - without],
+        shown=tuple(row[: len(row) - without] for row in shown),
         words=4,
+        keys=5,
         note="Mean ± standard deviation over training seeds, with the 95% t-interval, of means over agents and "
         "opponents of the kind; rewards a step over the whole meta-episode, rates in its first and last inner episode.",
+        legend=told,
     )
+
+
+def _in_words(measure: str, place: str) -> str:
+    words = measure.replace("_", " ")
+    others = words.removeprefix("coplayer ")
+    told = words if others == words else f"opponent's {others}"
+    return f"{told}, {place}" if place else told
+
+
+def _measured(group: Group, name: str, opponent: str) -> Iterator[tuple[str, str]]:
+    """Measures and places: rewards over the whole meta-episode, all others in its first and last inner episode."""
+    found = {
+        str(metric)
+        for run in group.runs
+        if name in run.evaluations
+        for rows in [run.evaluations[name]]
+        for metric in rows.loc[(rows["opponent_kind"] == opponent) & (rows["inner_episode"] >= 0), "metric"].unique()
+        if not POLICY.fullmatch(str(metric))
+    }
+    yield from ((measure, "") for measure in _REWARDS if measure in found)
+    yield from ((measure, place) for measure in sorted(found - set(_REWARDS)) for place in _PLACES)
 
 
 def _played(group: Group) -> Iterator[tuple[str, str]]:

@@ -7,11 +7,25 @@ from collections.abc import Iterator, Sequence
 import numpy as np
 import pandas as pd
 
-from coalactl.report.figures import AMBER, BLACK, BLUE, GREEN, GREY, ORANGE, PINK, SKY, Figure, Line, Panel
+from coalactl.report.figures import (
+    AMBER,
+    BLACK,
+    BLUE,
+    GREEN,
+    GREY,
+    ORANGE,
+    PINK,
+    SKY,
+    Dashes,
+    Figure,
+    Line,
+    Panel,
+    thinned,
+)
 from coalactl.report.roles import LOOK_AHEADS, Case
 from coalactl.report.settings import Group
 
-_BANDS = "Median over {seeds} seeds; bands are quartiles."
+BANDS = "Median over {seeds} seeds; bands are quartiles."
 _LOOK_AHEAD_LOOKS = dict(
     zip(LOOK_AHEADS, ((SKY, "-"), (BLUE, "--"), (GREEN, "-."), (AMBER, "-"), (ORANGE, "--")), strict=True)
 )
@@ -154,7 +168,7 @@ def _figure(
     if not shown:
         return None
     seeds = {len(group.seeds) for setting in case.settings.values() for group in setting.groups.values()}
-    told = _BANDS.format(seeds=" or ".join(map(str, sorted(seeds)))) if bands else ""
+    told = BANDS.format(seeds=" or ".join(map(str, sorted(seeds)))) if bands else ""
     return Figure(f"fig-{name}", title, f"{told} {note}".strip(), shown)
 
 
@@ -167,7 +181,7 @@ def _curve(case: Case, role: str, column: str, label: str, colour: str, dashes: 
     group = _group(case, role)
     curve = pd.DataFrame() if group is None else group.curve(column)
     if not curve.empty:
-        yield _line(curve, label, colour, dashes)
+        yield median_line(curve, label, colour, dashes)
 
 
 def _learner(
@@ -177,9 +191,11 @@ def _learner(
     group = _group(case, role)
     rows = pd.DataFrame() if group is None else group.within(metric, untrained=untrained)
     if not rows.empty:
-        yield _line(rows, label, colour, dashes)
+        yield median_line(rows, label, colour, dashes)
 
 
-def _line(rows: pd.DataFrame, label: str, colour: str, dashes: str) -> Line:
+def median_line(rows: pd.DataFrame, label: str, colour: str, dashes: Dashes) -> Line:
+    """The median over seeds, and the quartiles."""
+    rows = thinned(rows)
     low, middle, high = np.nanquantile(rows.to_numpy(float), [0.25, 0.5, 0.75], axis=1)
     return Line(label, colour, rows.index.to_numpy(float), middle, low, high, dashes)

@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 from coalactl.report.tables import Cell, Table, to_csv
 
 if TYPE_CHECKING:
+    import pandas as pd
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure as Canvas
 
@@ -51,6 +52,8 @@ LOOKS: Mapping[tuple[str, str], Look] = {
 OTHER_LOOK = Look(GREY)
 
 _COLUMN, _PAGE, _HEIGHT, _LEGEND_ROW = 3.35, 6.9, 2.25, 0.17
+_MOST_POINTS = 600
+"""Of a line: a panel is at most some 900 dots wide."""
 _MOST_BESIDE = 3
 """Panels beside each other; more make another row."""
 # Letters beside each other below a panel, by the number of panels; 0 is below all of them.
@@ -74,6 +77,10 @@ _STYLE: Mapping[Any, Any] = {
     "pdf.fonttype": 42,
     "figure.constrained_layout.use": True,
 }
+
+
+POINT_KEYS = 3
+"""Panel, line and x tell one point from the others."""
 
 
 class Line(NamedTuple):
@@ -101,7 +108,7 @@ class Panel(NamedTuple):
 
 
 class Figure(NamedTuple):
-    """A figure of the paper, from the runs of one case."""
+    """A figure of the paper from the runs of one case, or of one setting."""
 
     name: str
     title: str
@@ -109,6 +116,15 @@ class Figure(NamedTuple):
     panels: tuple[Panel, ...]
     one_scale: bool = False
     """Whether the panels' y axes are to be compared."""
+    opponents: str = ""
+    """Of curves that are no figure of the paper: the kind of opponents that were met."""
+
+
+def thinned(rows: pd.DataFrame) -> pd.DataFrame:
+    """As many rows as a figure can show, evenly spaced, the first and the last among them."""
+    if len(rows) <= _MOST_POINTS:
+        return rows
+    return rows.iloc[np.linspace(0, len(rows) - 1, _MOST_POINTS).round().astype(int)]
 
 
 def numbers_of(figure: Figure) -> str:
@@ -119,7 +135,7 @@ def numbers_of(figure: Figure) -> str:
             points = zip(line.x, line.estimate, line.low, line.high, strict=True)
             rows += [(panel.title, line.label, *map(float, point)) for point in points]
     columns = ("panel", "line", "x", "estimate", "low", "high")
-    return to_csv(Table(figure.name, figure.title, columns, tuple(rows), columns, (), words=2))
+    return to_csv(Table(figure.name, figure.title, columns, tuple(rows), columns, (), words=2, keys=POINT_KEYS))
 
 
 def load_matplotlib() -> Any:

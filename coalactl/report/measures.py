@@ -1,41 +1,42 @@
-"""Tables of final measures: by setting and method, and each seed's."""
+"""Tables of final measures: by setting, measure and method, and each seed's."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
+from typing import NamedTuple
 
-from coalactl.report.settings import Group, Setting
+from coalactl.report.labels import legend
+from coalactl.report.settings import CLEANUP_LITE, MATRIX_GAME, Group, Setting
 from coalactl.report.statistics import (
     ENOUGH_FOR_BOOTSTRAP,
     Interval,
     interquartile_interval,
+    interquartile_mean,
     quartiles,
     standard_deviation,
     t_interval,
 )
 from coalactl.report.tables import Cell, Table, number, span
+from coalactl.summary import KINDS, Measure, measure_of
 
-# In the order in which they are shown; the CSV files hold all that the runs measured.
-SHOWN = {
+# What is shown of the paper's games, in that order, where it was measured; the CSV files hold all that was.
+_DILEMMA = {
     "reward_vs_naive": "reward vs naive",
     "coplayer_reward_vs_naive": "naive's reward",
     "reward_vs_meta": "reward vs meta",
+    "reward_vs_fixed": "reward vs fixed",
+    "coplayer_reward_vs_fixed": "fixed's reward",
     "defection_first_vs_naive": "defection vs naive, first",
-    "defection_last_vs_naive": "last",
+    "defection_last_vs_naive": "defection vs naive, last",
     "coplayer_defection_last_vs_naive": "naive's defection, last",
+    "defection_first_vs_fixed": "defection vs fixed, first",
+    "defection_last_vs_fixed": "defection vs fixed, last",
 }
-SHOWN_ANALYTICAL = {
-    "reward_vs_naive": "reward vs naive",
-    "coplayer_reward_vs_naive": "naive's reward",
-    "reward_vs_meta": "reward vs meta",
-    "zd_error": "ZD error",
-    "zd_chi": "χ",
-}
-SHOWN_CLEANUP = {
+_CLEANUP = {
     "reward_vs_naive": "reward vs naive",
     "coplayer_reward_vs_naive": "naive's reward",
     "cleaning_discrepancy_vs_naive": "cleaning discrepancy vs naive",
-    "cleaning_vs_naive": "cleaning",
+    "cleaning_vs_naive": "cleaning vs naive",
     "coplayer_cleaning_vs_naive": "naive's cleaning",
     "zapped_vs_naive": "zaps by naive",
     "coplayer_zapped_vs_naive": "zaps at naive",
@@ -43,6 +44,14 @@ SHOWN_CLEANUP = {
     "cleaning_discrepancy_vs_meta": "cleaning discrepancy vs meta",
     "cleaning_vs_meta": "cleaning vs meta",
     "zapped_vs_meta": "zaps vs meta",
+}
+_SHOWN = {MATRIX_GAME: _DILEMMA, CLEANUP_LITE: _CLEANUP}
+_SHOWN_ANALYTICAL = {
+    "reward_vs_naive": "reward vs naive",
+    "coplayer_reward_vs_naive": "naive's reward",
+    "reward_vs_meta": "reward vs meta",
+    "zd_error": "ZD error",
+    "zd_chi": "χ",
 }
 _COLUMNS = (
     "setting",
@@ -60,22 +69,77 @@ _COLUMNS = (
     "iqm_low",
     "iqm_high",
 )
+_MOST_SEEDS = 24
+"""Values in one cell."""
+
+
+class Kind(NamedTuple):
+    """Settings whose measures stand in one table."""
+
+    prefix: str
+    where: str
+    units: str
+
+
+_PLAIN = Kind("", "", "rewards a step, rates in the first and last inner episode")
+_OF_CLEANUP = Kind(
+    "cleanup",
+    " in CleanUp-lite",
+    "rewards, dirt removed and zaps that hit a step. Where nobody cleans there is no cleaning discrepancy either",
+)
+_EXACT = Kind("analytical", " in the analytical settings", "rewards a step, times 1 − γ")
 
 
 def measure_tables(settings: Sequence[Setting]) -> Iterator[Table]:
-    """The tables of the settings that there are."""
-    exact = [setting for setting in settings if setting.is_analytical]
-    cleanup = [setting for setting in settings if setting.game == "cleanup-lite"]
-    others = [setting for setting in settings if setting not in (*exact, *cleanup)]
-    if others:
-        yield _final(others)
-        yield _seeds(others, SHOWN)
-    if cleanup:
-        yield _cleanup(cleanup)
-        yield _seeds(cleanup, SHOWN_CLEANUP, "cleanup", " in CleanUp-lite")
-    if exact:
-        yield _analytical(exact)
-        yield _seeds(exact, SHOWN_ANALYTICAL, "analytical", " in the analytical settings")
+    """Two tables for each kind of settings that there is."""
+    by_kind: dict[Kind, list[Setting]] = {_PLAIN: [], _OF_CLEANUP: [], _EXACT: []}
+    for setting in settings:
+        by_kind[_kind(setting)].append(setting)
+    for kind, members in by_kind.items():
+        if members:
+            yield _summary(members, kind)
+            yield _seeds(members, kind)
+
+
+def _kind(setting: Setting) -> Kind:
+    if setting.is_analytical:
+        return _EXACT
+    return _OF_CLEANUP if setting.game == CLEANUP_LITE else _PLAIN
+
+
+def kinds_met(setting: Setting) -> list[str]:
+    """The kinds of opponents that its agents met, as columns have them."""
+    groups = list(setting.groups.values())
+    return [kind for kind in KINDS if any(group.values(f"reward_vs_{kind}") for group in groups)]
+
+
+def shown_measures(setting: Setting) -> dict[str, str]:
+    """What tables show of a setting, with headings: of the paper's games its measures, of others all but repetitions.
+
+    That is rewards, and others in the first and last inner episode where there are such, else over all.
+    """
+    known = {str(column) for group in setting.groups.values() for column in group.final.dropna(axis=1, how="all")}
+    listed = _SHOWN_ANALYTICAL if setting.is_analytical else _SHOWN.get(setting.game)
+    if listed is not None:
+        return {column: words for column, words in listed.items() if column in known}
+    measures = [(column, told) for column in known if (told := measure_of(column))]
+    placed = {(told.name, told.kind) for _, told in measures if told.place}
+    kept = [(column, told) for column, told in measures if told.place or (told.name, told.kind) not in placed]
+    return {column: in_heading(told) for column, told in sorted(kept, key=lambda one: _order(one[1]))}
+
+
+def _order(measure: Measure) -> tuple[int, bool, str, bool, str]:
+    """By opponent, rewards first, the agent's before its co-player's."""
+    own = measure.name.removeprefix("coplayer_")
+    return KINDS.index(measure.kind), own != "reward", own, own != measure.name, measure.place
+
+
+def in_heading(measure: Measure) -> str:
+    """``demand vs naive, first`` and, of the co-player, ``naive's demand, first``."""
+    words = measure.name.replace("_", " ")
+    others = words.removeprefix("coplayer ")
+    whose = f"{words} vs {measure.kind}" if others == words else f"{measure.kind}'s {others}"
+    return f"{whose}, {measure.place}" if measure.place else whose
 
 
 def groups_of(settings: Sequence[Setting]) -> Iterator[tuple[Setting, Group]]:
@@ -85,81 +149,73 @@ def groups_of(settings: Sequence[Setting]) -> Iterator[tuple[Setting, Group]]:
             yield setting, group
 
 
-def _final(settings: Sequence[Setting]) -> Table:
-    return _means(
-        settings,
-        SHOWN,
-        "final",
-        "Final measures by setting and method",
-        "rewards a step, rates in the first and last inner episode",
-    )
-
-
-def _cleanup(settings: Sequence[Setting]) -> Table:
-    return _means(
-        settings,
-        SHOWN_CLEANUP,
-        "cleanup",
-        "Final measures in CleanUp-lite by setting and method",
-        "rewards, dirt removed and zaps that hit a step. Where nobody cleans there is no cleaning discrepancy either",
-    )
-
-
-def _means(settings: Sequence[Setting], headings: Mapping[str, str], name: str, title: str, units: str) -> Table:
-    shown = []
-    for setting, group in groups_of(settings):
-        cells = [mean_cell(list(group.values(column).values())) for column in headings]
-        shown.append((setting.name, group.label, str(len(group.seeds)), *cells))
+def _summary(settings: Sequence[Setting], kind: Kind) -> Table:
+    shown: list[tuple[str, ...]] = [row for setting in settings for row in _shown(setting)]
+    exact = kind is _EXACT
+    columns: tuple[str, ...] = ("setting", "measure", "method", "seeds", *(MEDIAN_COLUMNS if exact else MEAN_COLUMNS))
+    if not any(row[-1] for row in shown):
+        shown, columns = [row[:-1] for row in shown], columns[:-1]
+    told = "Median" if exact else "Mean ± standard deviation"
+    spread = "quartiles" if exact else "the 95% t-interval, and from ten seeds on the interquartile mean (IQM)"
     return Table(
-        name=name,
-        title=title,
+        name=kind.prefix or "final",
+        title=f"Final measures{kind.where}",
         columns=_COLUMNS,
         rows=tuple(_numbers(settings)),
-        shown_columns=("setting", "method", "seeds", *headings.values()),
+        shown_columns=columns,
         shown=tuple(shown),
-        words=2,
-        note="Mean ± standard deviation over training seeds of the last 10% of iterations, with the 95% t-interval; "
-        f"{units}.",
+        words=3,
+        keys=3,
+        note=f"{told} over training seeds of the last 10% of iterations, with {spread}; {kind.units}.",
+        legend=legend(settings),
     )
 
 
-def _analytical(settings: Sequence[Setting]) -> Table:
-    shown = []
-    for setting, group in groups_of(settings):
-        cells = [_median_cell(quartiles(list(group.values(column).values()))) for column in SHOWN_ANALYTICAL]
-        shown.append((setting.name, str(len(group.seeds)), *cells))
-    return Table(
-        name="analytical",
-        title="Final measures of the analytical settings",
-        columns=_COLUMNS,
-        rows=tuple(_numbers(settings)),
-        shown_columns=("setting", "seeds", *SHOWN_ANALYTICAL.values()),
-        shown=tuple(shown),
-        words=1,
-        note="Median over training seeds of the last 10% of iterations, with quartiles; rewards a step, times 1 − γ.",
-    )
+def _shown(setting: Setting) -> Iterator[tuple[str, ...]]:
+    for column, heading in shown_measures(setting).items():
+        for group in setting.groups.values():
+            values = list(group.values(column).values())
+            if values:
+                cells = median_cells(quartiles(values)) if setting.is_analytical else mean_cells(values)
+                yield (setting.short, heading, group.short, str(len(values)), *cells)
 
 
-def _seeds(settings: Sequence[Setting], headings: Mapping[str, str], prefix: str = "", where: str = "") -> Table:
+def _seeds(settings: Sequence[Setting], kind: Kind) -> Table:
     rows: list[tuple[Cell, ...]] = []
-    shown = []
     for setting, group in groups_of(settings):
         for run in group.runs:
-            for seed in run.seeds:
-                values = {str(column): float(run.final[column].loc[seed]) for column in run.final.columns}
-                rows += [(setting.name, group.label, seed, column, value, run.name) for column, value in values.items()]
-                cells = [number(values.get(column)) for column in headings]
-                shown.append((setting.name, group.label, str(seed), *cells))
+            columns = [str(column) for column in run.final.columns]
+            for seed, values in zip(run.final.index, run.final.to_numpy(float).tolist(), strict=True):
+                rows += [
+                    (setting.name, group.label, int(seed), column, value, run.name)
+                    for column, value in zip(columns, values, strict=True)
+                ]
+    shown = [
+        (setting.short, heading, group.short, _values(group, column))
+        for setting in settings
+        for column, heading in shown_measures(setting).items()
+        for group in setting.groups.values()
+        if group.values(column)
+    ]
     return Table(
-        name=f"{prefix}-seeds".lstrip("-"),
-        title=f"Every seed's final measures{where}",
+        name=f"{kind.prefix}-seeds".lstrip("-"),
+        title=f"Every seed's final measures{kind.where}",
         columns=("setting", "method", "seed", "measure", "value", "run"),
         rows=tuple(rows),
-        shown_columns=("setting", "method", "seed", *headings.values()),
+        shown_columns=("setting", "measure", "method", "seed: value"),
         shown=tuple(shown),
-        words=2,
+        words=4,
+        keys=4,
         note="Means over the last 10% of iterations.",
+        legend=legend(settings),
     )
+
+
+def _values(group: Group, column: str) -> str:
+    values = group.values(column)
+    if len(values) > _MOST_SEEDS:
+        return f"{len(values)} seeds, in the CSV file"
+    return ", ".join(f"{seed}: {number(value)}" for seed, value in values.items())
 
 
 def _numbers(settings: Sequence[Setting]) -> Iterator[tuple[Cell, ...]]:
@@ -175,17 +231,20 @@ def _numbers(settings: Sequence[Setting]) -> Iterator[tuple[Cell, ...]]:
             yield (setting.name, group.label, str(column), len(values), *told, *spread)
 
 
-def mean_cell(values: Sequence[float]) -> str:
-    """``0.88 ± 0.12 [0.70, 1.06]``; from ten seeds on also the interquartile mean."""
-    if not values:
-        return "–"
+MEAN_COLUMNS = ("mean ± std", "95% interval", "IQM")
+MEDIAN_COLUMNS = ("median", "quartiles", "")
+
+
+def mean_cells(values: Sequence[float]) -> tuple[str, str, str]:
+    """``0.88 ± 0.12``, ``[0.70, 1.06]``, and from ten seeds on the interquartile mean."""
     interval, deviation = t_interval(values), standard_deviation(values)
-    words = f"{number(interval.estimate)} ± {number(deviation)} {span(interval.low, interval.high)}".strip()
+    spread = span(interval.low, interval.high) or "–"
+    told = f"{number(interval.estimate)} ± {number(deviation)}"
     if len(values) < ENOUGH_FOR_BOOTSTRAP:
-        return words
-    iqm = interquartile_interval([values])
-    return f"{words}; IQM {number(iqm.estimate)} {span(iqm.low, iqm.high)}"
+        return told, spread, ""
+    return told, spread, number(interquartile_mean(values))
 
 
-def _median_cell(interval: Interval) -> str:
-    return "–" if interval.seeds == 0 else f"{number(interval.estimate)} {span(interval.low, interval.high)}".strip()
+def median_cells(interval: Interval) -> tuple[str, str, str]:
+    """The median, and between which quartiles."""
+    return number(interval.estimate), span(interval.low, interval.high) or "–", ""

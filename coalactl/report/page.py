@@ -48,9 +48,9 @@ SECTIONS = {
 }
 
 
-def page(report: Report, figures: Sequence[Figure], drawings: Mapping[str, bytes]) -> str:
+def page(report: Report, drawings: Mapping[str, bytes]) -> str:
     """The page; ``drawings`` are the figures as SVG, by name."""
-    parts = sections(report, figures, drawings)
+    parts = sections(report, drawings)
     found = counts(report.judgements)
     told = " · ".join(f"{found[verdict]} {verdict}" for verdict in VERDICTS)
     seeds = sum(len(run.seeds) for run in report.found.runs)
@@ -67,12 +67,12 @@ def page(report: Report, figures: Sequence[Figure], drawings: Mapping[str, bytes
     )
 
 
-def sections(report: Report, figures: Sequence[Figure], drawings: Mapping[str, bytes]) -> dict[str, str]:
+def sections(report: Report, drawings: Mapping[str, bytes]) -> dict[str, str]:
     """Each section of the page, in order."""
     choices = ("differences", "open-choices")
     return {
         "claims": "".join(_claims(report.judgements)),
-        "figures": f'<div class="figures">{"".join(_figures(figures, drawings))}</div>',
+        "figures": f'<div class="figures">{"".join(_figures(report.figures, drawings))}</div>',
         "tables": "".join(_table(table) for table in report.tables if table.name not in choices),
         "differences": "".join(_table(table) for table in report.tables if table.name in choices),
         "provenance": _provenance(report),
@@ -127,7 +127,7 @@ def _table(table: Table) -> str:
     grid = _grid(table.shown_columns, rows, words=table.words)
     note = f'<p class="note">{_text(table.note)}</p>' if table.note else ""
     if len(rows) > _LONG:
-        return f"<details><summary>{_text(table.title)} ({len(rows)} rows)</summary>{note}{grid}</details>"
+        return f"<details><summary>{_text(table.title)}</summary>{note}{grid}</details>"
     return f"<h3>{_text(table.title)}</h3>{note}{grid}"
 
 

@@ -1,4 +1,4 @@
-"""Which figures there are, and the experiments that each is drawn from: the same as its claims'."""
+"""Which figures there are: the paper's, from the same experiments as its claims, and curves of all other settings."""
 
 from __future__ import annotations
 
@@ -8,6 +8,9 @@ from coalactl.report import cleanup_curves, curves, exact_curves
 from coalactl.report.claims import Judgement
 from coalactl.report.figures import Figure
 from coalactl.report.roles import Case
+from coalactl.report.settings import Setting
+from coalactl.report.training_curves import training_curves
+from coalactl.summary import KINDS
 
 DRAWINGS: Mapping[str, Callable[[Case], Figure | None]] = {
     "3A": exact_curves.extortion,
@@ -29,6 +32,32 @@ DRAWINGS: Mapping[str, Callable[[Case], Figure | None]] = {
     "14": cleanup_curves.mixed_measures,
     "H.3": curves.two_methods,
 }
+
+# The opponents of the figures that show rewards over training.
+_LEARNING_CURVES = {
+    **dict.fromkeys(("5A", "6"), ("naive",)),
+    **dict.fromkeys(("5C", "7", "H.3"), ("naive", "meta")),
+}
+
+
+def all_figures(judgements: Sequence[Judgement], settings: Sequence[Setting]) -> Iterator[Figure]:
+    """The paper's, then learning curves of each setting against each kind of opponents that the paper's do not show."""
+    yield from figures_of(judgements)
+    shown = set(_shown(judgements))
+    for setting in settings:
+        for figure in training_curves(setting):
+            if (setting.name, figure.opponents) not in shown:
+                yield figure
+
+
+def _shown(judgements: Sequence[Judgement]) -> Iterator[tuple[str, str]]:
+    """Settings and kinds of opponents that figures of the paper show; of exact ones all that any is made from."""
+    for judgement in judgements:
+        for role, setting in judgement.case.settings.items():
+            if setting.is_analytical:
+                yield from ((setting.name, kind) for kind in KINDS)
+            elif role == judgement.claim.roles[0]:
+                yield from ((setting.name, kind) for kind in _LEARNING_CURVES.get(judgement.claim.figure, ()))
 
 
 def figures_of(judgements: Sequence[Judgement]) -> Iterator[Figure]:

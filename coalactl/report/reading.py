@@ -10,122 +10,23 @@ import itertools
 import os
 import tomllib
 from collections.abc import Collection, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field, replace
-from functools import cached_property
 from pathlib import Path
 from typing import Any, NamedTuple
 
 import pandas as pd
 
-from coalactl.agents import Agents, agents_of
 from coalactl.errors import UserError
 from coalactl.paths import nameable, printable, usable
 from coalactl.report.configurations import result_keys
 from coalactl.report.evaluations import read_evaluations
+from coalactl.report.finished import Run
 from coalactl.runs.directory import RunDirectory, Status, is_pack, is_run
 from coalactl.runs.files import read_json
 from coalactl.runs.layout import Folders
-from coalactl.runs.metric_files import read_episodes, read_metrics
-from coalactl.summary import POLICY, last_rows, measure_of
 
 _DEPTH = 8
 _SUPERSEDED = "superseded"
 _BROKEN = "left out: a symbolic link to what is not there"
-
-
-@dataclass(frozen=True)
-class Run:
-    """A finished run with its metric rows; one or, if analytical, several training seeds."""
-
-    name: str
-    """Its path from the common folder of the report's runs."""
-    directory: RunDirectory
-    config: Mapping[str, Any]
-    provenance: Mapping[str, Any]
-    status: Status
-    evaluations: Mapping[str, pd.DataFrame] = field(default_factory=dict)
-    """By name; of runs with one training seed."""
-    agents: Agents | None = None
-    """Those whose rows count; all where None."""
-
-    @property
-    def kind(self) -> str:
-        """``sequence`` or ``analytical``."""
-        return str(self.config.get("kind", "sequence"))
-
-    @property
-    def seeds(self) -> tuple[int, ...]:
-        """The training seeds, in order."""
-        section = self.config["run"]
-        first = int(section["seed"])
-        return tuple(range(first, first + int(section.get("seeds", 1))))
-
-    def by_agents(self) -> Iterator[tuple[Agents, Run]]:
-        """The run as each method in its pool has it; itself where there is one."""
-        found = agents_of(self.config)
-        if len(found) == 1:
-            yield found[0], self
-            return
-        for agents in found:
-            evaluations = {name: _of_agents(rows, agents) for name, rows in self.evaluations.items()}
-            yield agents, replace(self, agents=agents, evaluations=evaluations)
-
-    @cached_property
-    def metrics(self) -> pd.DataFrame:
-        """A row an iteration, seed and agent."""
-        return self._counted(read_metrics(self.directory))
-
-    @cached_property
-    def final(self) -> pd.DataFrame:
-        """A row a seed: means over agents and the last tenth of the iterations."""
-        return self.seed_means(last_rows(self.metrics, self.status.iterations))
-
-    @cached_property
-    def untrained(self) -> pd.DataFrame:
-        """A row a seed: means over agents at iteration 0."""
-        return self.seed_means(self.metrics[self.metrics["iteration"] == 0])
-
-    @cached_property
-    def within(self) -> pd.DataFrame:
-        """seed, opponent, metric, inner_episode, value: means over agents and the last tenth of the iterations."""
-        return self._episode_means(last_rows(self._episodes, self.status.iterations))
-
-    @cached_property
-    def within_untrained(self) -> pd.DataFrame:
-        """The same at iteration 0."""
-        return self._episode_means(self._episodes[self._episodes["iteration"] == 0])
-
-    def curve(self, column: str) -> pd.DataFrame:
-        """A row an iteration, a column a seed: means over agents; where the column was measured."""
-        if column not in self.metrics:
-            return pd.DataFrame()
-        known = self.metrics[["iteration", "seed", column]].dropna()
-        curves: pd.DataFrame = known.pivot_table(index="iteration", columns="seed", values=column)
-        return curves
-
-    @staticmethod
-    def seed_means(rows: pd.DataFrame) -> pd.DataFrame:
-        """A row a seed, of what is measured and what policies are."""
-        columns = [column for column in rows.columns if measure_of(str(column)) or POLICY.fullmatch(str(column))]
-        return rows.groupby("seed")[columns].mean()
-
-    @cached_property
-    def _episodes(self) -> pd.DataFrame:
-        return self._counted(read_episodes(self.directory))
-
-    def _counted(self, rows: pd.DataFrame) -> pd.DataFrame:
-        """With their seed, of the agents that count."""
-        rows = rows if "seed" in rows else rows.assign(seed=self.seeds[0])
-        return rows if self.agents is None else _of_agents(rows, self.agents)
-
-    @staticmethod
-    def _episode_means(rows: pd.DataFrame) -> pd.DataFrame:
-        keys = ["seed", "opponent", "metric", "inner_episode"]
-        return rows.groupby(keys)["value"].mean().reset_index()
-
-
-def _of_agents(rows: pd.DataFrame, agents: Agents) -> pd.DataFrame:
-    return rows[rows["agent"].isin(agents.numbers)]
 
 
 class Problem(NamedTuple):
@@ -152,10 +53,28 @@ class Found(NamedTuple):
     runs: tuple[Run, ...]
     sweeps: tuple[SweepFound, ...]
     problems: tuple[Problem, ...]
+    others: tuple[Other, ...] = ()
+    """What was to be left out."""
 
 
-def find(paths: Sequence[Path], root: Path | None = None, only: Collection[str] | None = None) -> Found:
-    """Everything below the paths, of runs those named in ``only``.
+class Other(NamedTuple):
+    """A finished run, or one of its evaluations."""
+
+    run: str
+    evaluation: str = ""
+
+    @property
+    def path(self) -> str:
+        """As problems name it."""
+        return f"{self.run}/eval/{self.evaluation}.parquet" if self.evaluation else self.run
+
+
+Only = Mapping[str, Collection[str]]
+"""The runs that count, each with the names of its evaluations that do."""
+
+
+def find(paths: Sequence[Path], root: Path | None = None, only: Only | None = None) -> Found:
+    """Everything below the paths; with ``only`` no other runs and evaluations.
 
     Raises :class:`UserError` where a path is nothing that a report can be made of.
     """
@@ -167,7 +86,7 @@ def find(paths: Sequence[Path], root: Path | None = None, only: Collection[str] 
             raise UserError(f"{path}: not a directory; give a run, a pack, a sweep or a folder of them")
     paths = [_of_evaluation(path) for path in paths]
     root = common_root(paths) if root is None else root
-    seen = _Seen({}, {}, {})
+    seen = _Seen({}, {}, {}, [])
     folders = Folders(paths)
     for path in itertools.chain([path.resolve() for path in paths], folders.linked()):
         for place in _places(path, _DEPTH, folders):
@@ -176,9 +95,8 @@ def find(paths: Sequence[Path], root: Path | None = None, only: Collection[str] 
     seen.problems.update(_unfinished_sweeps(seen.sweeps, set(seen.runs) | set(seen.problems), root))
     kept, doubled = _without_doubles(seen.runs)
     told = sorted({**seen.problems, **doubled}.items())
-    return Found(
-        root, tuple(kept), tuple(seen.sweeps[place] for place in sorted(seen.sweeps)), tuple(p for _, p in told)
-    )
+    sweeps = tuple(seen.sweeps[place] for place in sorted(seen.sweeps))
+    return Found(root, tuple(kept), sweeps, tuple(problem for _, problem in told), tuple(dict.fromkeys(seen.others)))
 
 
 def _of_evaluation(path: Path) -> Path:
@@ -193,20 +111,17 @@ class _Seen(NamedTuple):
     runs: dict[Path, Run]
     sweeps: dict[Path, SweepFound]
     problems: dict[Path, Problem]
+    others: list[Other]
 
 
-def _take(place: Path, root: Path, only: Collection[str] | None, seen: _Seen) -> None:
+def _take(place: Path, root: Path, only: Only | None, seen: _Seen) -> None:
     name = _name(place, root)
     try:
         if is_run(place):
             if only is None or name in only:
-                run = _read_run(place, name)
-                found = dict(read_evaluations(place))
-                good = {path.stem: rows for path, rows in found.items() if not isinstance(rows, str)}
-                seen.runs[place] = replace(run, evaluations=good)
-                for path, rows in found.items():
-                    if isinstance(rows, str):
-                        seen.problems[path] = Problem(_name(path, root), rows)
+                _take_run(place, root, None if only is None else only[name], seen)
+            elif RunDirectory.open(place).read_status().state == "finished":
+                seen.others.append(Other(name))
         elif is_sweep(place):
             seen.sweeps[place] = _read_sweep(place, name)
             seen.problems.update(_failures(place, root))
@@ -214,6 +129,18 @@ def _take(place: Path, root: Path, only: Collection[str] | None, seen: _Seen) ->
             seen.problems.update(_missing_seeds(place, root))
     except UserError as error:
         seen.problems[place] = Problem(name, str(error).replace(printable(str(place)), name))
+
+
+def _take_run(place: Path, root: Path, evaluations: Collection[str] | None, seen: _Seen) -> None:
+    good: dict[str, pd.DataFrame] = {}
+    for path, rows in read_evaluations(place):
+        if evaluations is not None and path.stem not in evaluations:
+            seen.others.append(Other(_name(place, root), path.stem))
+        elif isinstance(rows, str):
+            seen.problems[path] = Problem(_name(path, root), rows)
+        else:
+            good[path.stem] = rows
+    seen.runs[place] = _read_run(place, _name(place, root), good)
 
 
 def common_root(paths: Sequence[Path]) -> Path:
@@ -249,16 +176,16 @@ def _counting(sweep: Path) -> str:
         return "final"
 
 
-def _read_run(path: Path, name: str) -> Run:
+def _read_run(path: Path, name: str, evaluations: Mapping[str, pd.DataFrame]) -> Run:
     nameable(path)
     directory = RunDirectory.open(path)
     status = directory.read_status()
     if status.state != "finished":
         raise UserError(f"{_state(directory, status)} at iteration {status.iteration} of {status.iterations}")
-    run = Run(name, directory, directory.read_config(), directory.read_provenance(), status)
+    run = Run(name, directory, directory.read_config(), directory.read_provenance(), status, evaluations)
     if not isinstance(run.config.get("run"), Mapping) or "seed" not in run.config["run"]:
         raise UserError(f"{name}: its config.toml has no run.seed; another version has written it")
-    if run.metrics.empty:
+    if run.ends.empty:
         raise UserError(f"{name}: it has no metrics")
     missing = sorted(set(run.seeds) - set(run.final.index))
     if missing:

@@ -7,7 +7,7 @@ from typing import Any, NamedTuple
 
 from coalactl.agents import meta_agents, method_of, names_of
 from coalactl.report.configurations import scheduled
-from coalactl.report.settings import Setting
+from coalactl.report.settings import CLEANUP_LITE, MATRIX_GAME, Setting
 
 Config = Mapping[str, Any]
 
@@ -81,7 +81,9 @@ def _kind(setting: Setting) -> str:
 
 def _is_dilemma(config: Config) -> bool:
     """The iterated prisoner's dilemma with the paper's payoffs, and no fixed opponents."""
-    return config["environment"].get("payoffs") == _DILEMMA and not config["population"].get("fixed")
+    environment = config["environment"]
+    known = environment.get("name") == MATRIX_GAME and environment.get("payoffs") == _DILEMMA
+    return known and not config["population"].get("fixed")
 
 
 def _measures_balance(config: Config) -> bool:
@@ -99,7 +101,7 @@ def _balance_of(batch: int) -> Callable[[Config], bool]:
 
 def _is_cleanup(config: Config) -> bool:
     """CleanUp-lite of any size: what its table says otherwise than the paper stands among the differences."""
-    return config["environment"].get("name") == "cleanup-lite"
+    return config["environment"].get("name") == CLEANUP_LITE
 
 
 def _naive_shares(config: Config) -> list[float]:

@@ -16,10 +16,11 @@ from coalactl.errors import UserError
 from coalactl.presets import read_preset, shipped_presets
 from coalactl.report.configurations import as_run, in_words, own_keys, setting_keys
 from coalactl.report.evaluations import within
-from coalactl.report.reading import Run
+from coalactl.report.finished import Run
 
-_MOST_NAMED = 3
-_LONGEST_SLUG = 56
+MATRIX_GAME, CLEANUP_LITE = "matrix-game", "cleanup-lite"
+"""The paper's games."""
+_MOST_NAMED, _LONGEST_SLUG = 3, 56
 # Claims on others are on what the paper printed: their runs with a critic of the batch are shown, and judge nothing.
 _JUDGED_WITH_CRITIC = ("coala-pg",)
 
@@ -31,6 +32,10 @@ class Group:
     label: str
     agents: Agents
     runs: tuple[Run, ...]
+    full: str
+    """What the label stands for."""
+    short: str
+    """What it is called where there is little room."""
 
     @property
     def method(self) -> str:
@@ -67,10 +72,11 @@ class Group:
         """Each seed's value at the last iteration that was measured, of its first agent: a draw, not a mean."""
         found: dict[int, float] = {}
         for run in self.runs:
-            if column in run.metrics:
-                first = run.metrics[run.metrics["agent"] == run.metrics["agent"].min()]
-                rows = first.dropna(subset=[column]).groupby("seed")[column].last()
-                found.update({int(seed): float(value) for seed, value in rows.items()})
+            rows = run.measured(column)
+            if column in rows:
+                first = rows[rows["agent"] == rows["agent"].min()]
+                newest = first.dropna(subset=[column]).groupby("seed")[column].last()
+                found.update({int(seed): float(value) for seed, value in newest.items()})
         return found
 
     def curve(self, column: str) -> pd.DataFrame:
@@ -100,6 +106,10 @@ class Setting(NamedTuple):
     keys: Mapping[str, Any]
     """The values that make it this setting."""
     groups: Mapping[str, Group]
+    full: str
+    """What the name stands for."""
+    short: str
+    """What it is called where there is little room."""
 
     @property
     def slug(self) -> str:
@@ -182,7 +192,7 @@ def _setting(runs: Sequence[Run]) -> Setting:
     keys = setting_keys(first.config)
     name = _setting_name(preset, method_of(first.config), keys)
     groups = {group.label: group for group in _groups(runs)}
-    return Setting(name, preset, first.config, keys, groups)
+    return Setting(name, preset, first.config, keys, groups, full=name, short=name)
 
 
 def _setting_name(preset: str, method: str, keys: Mapping[str, Any]) -> str:
@@ -219,11 +229,16 @@ def _groups(runs: Sequence[Run]) -> Iterator[Group]:
         for agents, part in run.by_agents():
             variants.setdefault((agents.name, _key(own_keys(run.config, agents))), []).append((agents, part))
     values = {variant: own_keys(members[0][1].config, members[0][0]) for variant, members in variants.items()}
+    named: dict[str, list[Mapping[str, Any]]] = {}
+    for (name, _), table in values.items():
+        named.setdefault(name, []).append(table)
+    common_to = {name: _common(tables) for name, tables in named.items()}
     for (name, key), members in sorted(variants.items(), key=lambda item: item[0]):
-        own, common = values[name, key], _common([values[variant] for variant in variants if variant[0] == name])
+        own, common = values[name, key], common_to[name]
         words = ", ".join(f"{place.rpartition('.')[2]} {in_words(own[place])}" for place in own if place not in common)
         label = f"{name} ({words})" if words else name
-        yield Group(label, members[0][0], tuple(sorted((run for _, run in members), key=lambda run: run.seeds)))
+        members_runs = tuple(sorted((run for _, run in members), key=lambda run: run.seeds))
+        yield Group(label, members[0][0], members_runs, full=label, short=label)
 
 
 def _common(tables: Sequence[Mapping[str, Any]]) -> set[str]:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
+from functools import lru_cache
 from typing import NamedTuple
 
 import numpy as np
@@ -57,7 +58,7 @@ def t_interval(values: Values, confidence: float = CONFIDENCE) -> Interval:
     if count == 1:
         return Interval(mean, float("nan"), float("nan"), 1)
     error = standard_deviation(values) / count**0.5
-    half = float(stats.t.ppf((1 + confidence) / 2, count - 1)) * error
+    half = _t_quantile(confidence, count - 1) * error
     return Interval(mean, mean - half, mean + half, count)
 
 
@@ -68,7 +69,7 @@ def t_band(values: NDArray[np.float64], confidence: float = CONFIDENCE) -> NDArr
     half = np.full_like(mean, np.nan)
     if count > 1:
         error = values.std(axis=1, ddof=1) / count**0.5
-        half = float(stats.t.ppf((1 + confidence) / 2, count - 1)) * error
+        half = _t_quantile(confidence, count - 1) * error
     return np.stack([mean, mean - half, mean + half], axis=1)
 
 
@@ -121,8 +122,24 @@ def interquartile_interval(strata: Sequence[Values], confidence: float = CONFIDE
     count = min((len(stratum) for stratum in strata), default=0)
     if count < ENOUGH_FOR_BOOTSTRAP:
         return no_interval(count)
+    pooled = np.concatenate([np.asarray(stratum, dtype=float) for stratum in strata])
+    drawn = pooled[_drawn(tuple(map(len, strata)))]
+    left_out = len(pooled) // 4
+    kept = np.partition(drawn, (left_out, len(pooled) - left_out - 1), axis=1)[:, left_out : len(pooled) - left_out]
+    low, high = np.quantile(kept.mean(axis=1), [(1 - confidence) / 2, (1 + confidence) / 2])
+    return Interval(interquartile_mean(pooled), float(low), float(high), count)
+
+
+@lru_cache(maxsize=8)
+def _drawn(sizes: tuple[int, ...]) -> NDArray[np.int64]:
+    """Places among the pooled values, the same for all measures: (resamples, values)."""
     draw = np.random.default_rng(_RESAMPLING_SEED)
-    drawn = [np.asarray(stratum)[draw.integers(len(stratum), size=(_RESAMPLES, len(stratum)))] for stratum in strata]
-    means = stats.trim_mean(np.concatenate(drawn, axis=1), 0.25, axis=1)
-    low, high = np.quantile(means, [(1 - confidence) / 2, (1 + confidence) / 2])
-    return Interval(interquartile_mean(np.concatenate(strata)), float(low), float(high), count)
+    starts = np.cumsum((0, *sizes[:-1]))
+    drawn = [start + draw.integers(size, size=(_RESAMPLES, size)) for start, size in zip(starts, sizes, strict=True)]
+    return np.concatenate(drawn, axis=1)
+
+
+@lru_cache(maxsize=1024)
+def _t_quantile(confidence: float, freedom: int) -> float:
+    """How many standard errors there are on either side; the same for every measure of as many seeds."""
+    return float(stats.t.ppf((1 + confidence) / 2, freedom))

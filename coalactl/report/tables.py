@@ -1,26 +1,19 @@
-"""A table once, written as CSV with all digits, as Markdown, and as LaTeX for ``booktabs``."""
+"""A table once, and how it is written as CSV with all digits and as Markdown; LaTeX is in ``latex``."""
 
 from __future__ import annotations
 
 import csv
 import io
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from types import MappingProxyType
 from typing import NamedTuple
 
 Cell = str | int | float | None
 
-_LATEX = {
-    **{character: f"\\{character}" for character in "&%$#_{}"},
-    "\\": r"\textbackslash{}",
-    "~": r"\textasciitilde{}",
-    "^": r"\textasciicircum{}",
-    "±": r"$\pm$",
-    "−": "$-$",
-    "χ": r"$\chi$",
-    "φ": r"$\phi$",
-    "γ": r"$\gamma$",
-}
+
+MOST_TOLD = 12
+"""Names that a table's own legend explains; of more the table of settings does."""
 
 
 class Table(NamedTuple):
@@ -34,7 +27,11 @@ class Table(NamedTuple):
     shown: tuple[tuple[str, ...], ...]
     words: int
     """How many columns at the left hold words; the others hold numbers."""
+    keys: int
+    """How many columns at the left of the CSV file tell one row from the others."""
     note: str = ""
+    legend: Mapping[str, str] = MappingProxyType({})
+    """What short names in it stand for."""
 
 
 def to_csv(table: Table) -> str:
@@ -52,29 +49,12 @@ def to_markdown(table: Table) -> str:
     lines = [f"## {table.title}", ""]
     if table.note:
         lines += [table.note, ""]
+    if len(table.legend) > MOST_TOLD:
+        lines += ["Names are those of settings.md.", ""]
+    elif table.legend:
+        lines += [*(f"- {short}: {full}" for short, full in table.legend.items()), ""]
     lines += [_markdown_row(table.shown_columns), _markdown_row(["---"] * len(table.shown_columns))]
     return "\n".join([*lines, *(_markdown_row(row) for row in table.shown)]) + "\n"
-
-
-def to_latex(table: Table) -> str:
-    """A floating table; the document needs the package ``booktabs``."""
-    alignment = "l" * table.words + "r" * (len(table.shown_columns) - table.words)
-    caption = f"{table.title}. {table.note}" if table.note else table.title
-    lines = [
-        r"\begin{table}",
-        r"  \centering",
-        f"  \\caption{{{_latex(caption)}}}",
-        f"  \\label{{tab:{table.name}}}",
-        f"  \\begin{{tabular}}{{{alignment}}}",
-        r"    \toprule",
-        _latex_row(table.shown_columns),
-        r"    \midrule",
-        *(_latex_row(row) for row in table.shown),
-        r"    \bottomrule",
-        r"  \end{tabular}",
-        r"\end{table}",
-    ]
-    return "\n".join(lines) + "\n"
 
 
 def number(value: float | None, digits: int = 3) -> str:
@@ -97,11 +77,3 @@ def _exact(cell: Cell) -> str:
 
 def _markdown_row(cells: Sequence[str]) -> str:
     return "| " + " | ".join(cell.replace("|", r"\|") for cell in cells) + " |"
-
-
-def _latex_row(cells: Sequence[str]) -> str:
-    return f"    {' & '.join(map(_latex, cells))} \\\\"
-
-
-def _latex(text: str) -> str:
-    return "".join(_LATEX.get(character, character) for character in text)

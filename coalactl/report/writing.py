@@ -2,71 +2,78 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from coalactl.errors import UserError
 from coalactl.report.building import FIGURES, FORMATS, Report, as_json, description, texts
-from coalactl.report.figures import Figure, numbers_of, render
+from coalactl.report.figures import render
 from coalactl.report.page import page
-from coalactl.report.paper_figures import figures_of
 from coalactl.runs.directory import make_folder
-from coalactl.runs.files import write_failures, write_text
+from coalactl.runs.files import read_json, write_failures, write_text
 
 DESCRIPTION = "report.json"
+_OURS = re.compile(
+    rf"(tables|figures)/[^/]+\.({'|'.join(FORMATS)})|claims\.(md|json)|index\.html|{re.escape(DESCRIPTION)}"
+)
 
 
 class Written(NamedTuple):
-    """Where a report is and how many files it has."""
+    """Where a report is, and what its ``report.json`` says."""
 
     out: Path
-    files: tuple[str, ...]
+    description: dict[str, Any]
 
 
 def check_target(out: Path) -> None:
     """Raise :class:`UserError` unless a report can be written there."""
     if out.exists() and not out.is_dir():
         raise UserError(f"{out}: a file is in the way; choose another --out")
-    if out.exists() and any(out.iterdir()) and not (out / DESCRIPTION).is_file():
-        raise UserError(f"{out} is not empty and holds no report; choose another --out")
+    if out.exists() and any(out.iterdir()):
+        if not (out / DESCRIPTION).is_file():
+            raise UserError(f"{out} is not empty and holds no report; choose another --out")
+        _earlier(out)
 
 
 def write_report(report: Report, paths: Sequence[Path], out: Path, formats: Sequence[str]) -> Written:
-    """Write all files in the place of those of an earlier report."""
-    figures = list(figures_of(report.judgements))
-    drawings = {
-        figure.name: render(figure, ("svg", *(kind for kind in FIGURES if kind in formats))) for figure in figures
-    }
-    inlined = {name: kinds["svg"] for name, kinds in drawings.items()}
-    files = {**all_texts(report, figures, formats), "index.html": page(report, figures, inlined)}
+    """Write all files in the place of those of an earlier report; other files stay as they are."""
+    kinds = ("svg", *(kind for kind in FIGURES if kind in formats))
+    drawings = {figure.name: render(figure, kinds) for figure in report.figures}
+    inlined = {name: drawn["svg"] for name, drawn in drawings.items()}
+    files: dict[str, str] = {**texts(report, formats), "index.html": page(report, inlined)}
     images = {
         f"figures/{name}.{kind}": content
-        for name, kinds in drawings.items()
-        for kind, content in kinds.items()
+        for name, drawn in drawings.items()
+        for kind, content in drawn.items()
         if kind in formats
     }
+    names = (*files, *images, DESCRIPTION)
+    told = description(report, paths, out, formats, names)
     make_folder(out)
+    earlier = _earlier(out)
+    for name in names:
+        if name not in earlier and (out / name).exists():
+            raise UserError(f"{out / name} is not of an earlier report; move it away, or choose another --out")
     with write_failures(out):
-        _clear(out)
+        # A figure of other runs must not stay beside this report's.
+        for name in (DESCRIPTION, *earlier):
+            (out / name).unlink(missing_ok=True)
         for name, text in files.items():
             (out / name).parent.mkdir(exist_ok=True)
             write_text(out / name, text)
         for name, content in images.items():
             (out / name).write_bytes(content)
-        write_text(out / DESCRIPTION, as_json(description(report, paths, out, formats)))
-    return Written(out, (*files, *images, DESCRIPTION))
+        write_text(out / DESCRIPTION, as_json(told))
+    return Written(out, told)
 
 
-def _clear(out: Path) -> None:
-    """Remove an earlier report's files: a figure of other runs must not stay beside this report's."""
-    (out / DESCRIPTION).unlink(missing_ok=True)
-    for folder in ("tables", "figures"):
-        for path in (out / folder).glob("*.*"):
-            if path.suffix.lstrip(".") in FORMATS and path.is_file():
-                path.unlink()
-
-
-def all_texts(report: Report, figures: Sequence[Figure], formats: Sequence[str]) -> dict[str, str]:
-    """Everything that holds numbers, but the page: tables, claims, and what the figures show."""
-    return {**texts(report, formats), **{f"figures/{figure.name}.csv": numbers_of(figure) for figure in figures}}
+def _earlier(out: Path) -> list[str]:
+    """The files of the report that is there, as it lists them; raises :class:`UserError` where it does not."""
+    if not (out / DESCRIPTION).is_file():
+        return []
+    files = read_json(out / DESCRIPTION).get("files")
+    if not isinstance(files, list):
+        raise UserError(f"{out / DESCRIPTION} does not list the report's files; remove {out}, or choose another --out")
+    return [name for name in files if isinstance(name, str) and _OURS.fullmatch(name)]

@@ -10,6 +10,7 @@ from coalactl.leaving import STOPPED
 from coalactl.output import emit, emit_json, note
 from coalactl.report.claims import Judgement
 from coalactl.report.verdicts import in_one_line
+from coalactl.report.writing import check_target
 from coalactl.reproduction.costs import describe
 from coalactl.reproduction.figures import Figure, parts_of
 from coalactl.reproduction.request import ReproduceRequest
@@ -32,6 +33,8 @@ def reproduce(request: ReproduceRequest) -> ExitCode:
         describe(json=request.json)
         return ExitCode.OK
     executor = executor_of(request.as_sweep())
+    # Before hours of training, not after them.
+    check_target(request.folder / REPORT)
     parts = parts_of(request.figures, request.scale)
     folders = {part.name: folder_of(part, request.folder) for part in parts}
     observers: dict[str, Observer] = {}
@@ -104,7 +107,6 @@ def _report(out: Path) -> Sequence[Judgement]:
     """On everything below the folder, also what other figures have left there."""
     from coalactl.report import building, writing
 
-    writing.check_target(out / REPORT)
     made = building.build([out])
     writing.write_report(made, [out], out / REPORT, building.FORMATS)
     return made.judgements

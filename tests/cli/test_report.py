@@ -69,7 +69,7 @@ def test_final_measures_are_means_over_seeds_of_the_last_tenth(coalactl: Command
     }
     assert seeds == pytest.approx({"0": 0.8, "1": 1.0, "2": 0.6})
     latex = Path("report/tables/final.tex").read_text()
-    assert r"0.800 $\pm$ 0.200 [0.303, 1.297]" in latex
+    assert r"& 0.800 $\pm$ 0.200 & [0.303, 1.297] \\" in latex
     assert r"\toprule" in latex
 
 

@@ -60,8 +60,8 @@ def test_each_methods_agents_are_on_rows_of_their_own(coalactl: Command) -> None
         values = {(row["method"], row["seed"], row["measure"]): float(row["value"]) for row in csv.DictReader(file)}
     assert values["m-fos", "2", "reward_vs_meta"] == pytest.approx(0.82 + M_FOS)
     with Path("report/tables/hyperparameters.csv").open(encoding="utf-8") as file:
-        (rates,) = [row for row in csv.DictReader(file) if row["key"] == "meta.learning_rate"]
-    assert list(rates.values())[2:] == ["{0: 0.0001, 20: 0.002, interpolation: linear}", "0.003"]
+        rates = {row["method"]: row["here"] for row in csv.DictReader(file) if row["key"] == "meta.learning_rate"}
+    assert rates == {"coala-pg": "{0: 0.0001, 20: 0.002, interpolation: linear}", "m-fos": "0.003"}
     assert coalactl("report", "--check", "report").code == 0
 
 

@@ -145,12 +145,43 @@ def test_a_figure_shows_the_measured_numbers(coalactl: Command) -> None:
     assert found == pytest.approx([0.1 * place for place in range(INNER_EPISODES)])
 
 
-def test_a_new_report_leaves_nothing_of_the_earlier_one(coalactl: Command, runs: Path) -> None:
-    assert coalactl("report", runs, *QUICK).code == 0
-    Path("report/figures/notes.txt").touch()
-    assert coalactl("report", runs / "exact", "--format", "csv").code == 0
-    assert sorted(path.name for path in Path("report/figures").iterdir()) == ["fig-3a.csv", "notes.txt"]
+def files_in(folder: str) -> set[str]:
+    return {path.relative_to(folder).as_posix() for path in Path(folder).rglob("*") if path.is_file()}
+
+
+def test_a_new_report_leaves_nothing_of_the_earlier_one_and_all_of_others(coalactl: Command, runs: Path) -> None:
+    told = coalactl("report", runs, *QUICK, "--json").json
+    assert set(told["files"]) == files_in("report")
+    own = ("notes.txt", "tables/mine.csv", "figures/mine.svg", "figures/talk.pdf", "claims.tex")
+    for name in own:
+        Path("report", name).write_text("mine")
+    told = coalactl("report", runs / "exact", "--format", "csv", "--json").json
+    assert files_in("report") == {*told["files"], *own}
+    assert all(Path("report", name).read_text() == "mine" for name in own)
     assert not Path("report/tables/final.csv").exists()
+
+
+@pytest.mark.parametrize("name", ["tables/final.tex", "figures/fig-3a.png"])
+def test_a_report_writes_over_no_file_but_its_own(coalactl: Command, runs: Path, name: str) -> None:
+    assert coalactl("report", runs, *QUICK).code == 0
+    before = {path: Path("report", path).read_bytes() for path in files_in("report")}
+    Path("report", name).write_text("mine")
+    result = coalactl("report", runs)
+    assert (result.code, len(result.err.splitlines())) == (2, 1)
+    assert f"report/{name} is not of an earlier report" in result.err
+    assert {path: Path("report", path).read_bytes() for path in files_in("report")} == {**before, name: b"mine"}
+
+
+@pytest.mark.parametrize("listed", ["../kept.csv", "tables/../../kept.csv", "notes.txt", "tables/sub/kept.csv"])
+def test_nothing_is_removed_that_no_report_writes(coalactl: Command, runs: Path, listed: str) -> None:
+    assert coalactl("report", runs / "exact", "--format", "csv").code == 0
+    described = json.loads(Path("report/report.json").read_text())
+    Path("report/report.json").write_text(json.dumps({**described, "files": [*described["files"], listed]}))
+    kept = Path("report", listed)
+    kept.parent.mkdir(exist_ok=True)
+    kept.write_text("mine")
+    assert coalactl("report", runs / "exact", "--format", "csv").code == 0
+    assert kept.read_text() == "mine"
 
 
 def write_evaluation(run: Path, base: float) -> None:
@@ -234,7 +265,41 @@ def test_a_report_agrees_with_its_runs_wherever_both_have_moved(coalactl: Comman
     assert coalactl("report", "--check", "elsewhere/mine").code == 2
     assert coalactl("report", "--check", "elsewhere/mine", "--runs", "elsewhere/theirs").code == 0
     sequence_pack(Path("elsewhere/theirs/new"), "coala-pg", {9: {"reward_vs_naive": 3.0}})
-    assert coalactl("report", "--check", "elsewhere/mine", "--runs", "elsewhere/theirs").code == 0
+    result = coalactl("report", "--check", "elsewhere/mine", "--runs", "elsewhere/theirs")
+    assert result.code == 0
+    assert result.out.splitlines()[0] == "since then: new/seed-9"
+
+
+def test_what_was_evaluated_since_is_told_and_is_no_difference(coalactl: Command, runs: Path) -> None:
+    (first, *others) = sorted(runs.glob("*/seed-*"))
+    write_evaluation(first, 0.3)
+    assert coalactl("report", runs, "--format", "csv", "--format", "md", "--format", "tex").code == 0
+    for run in others:  # Fig. 5B would now be taken from these.
+        write_evaluation(run, 0.4)
+    shutil.copy(first / "eval/naive.parquet", first / "eval/again.parquet")
+    result = coalactl("report", "--check", "report")
+    assert result.code == 0, result.out
+    assert result.out.splitlines()[:-1] == [
+        "since then: evaluation again of coala-pg/seed-0",
+        "since then: evaluation naive of 5 runs, coala-pg/seed-1 among them",
+    ]
+    # Rows that came to an evaluation that the report has.
+    rows = pd.read_parquet(first / "eval/naive.parquet")
+    pd.concat([rows, rows.assign(opponent_kind="fixed")]).to_parquet(first / "eval/naive.parquet")
+    result = coalactl("report", "--check", "report", "--json")
+    assert result.json["differences"] == []
+    assert any(line.endswith("more in tables/evaluations.csv") for line in result.json["added"])
+    (first / "eval/naive.parquet").unlink()
+    result = coalactl("report", "--check", "report")
+    assert result.code == 1
+    assert "run coala-pg/seed-0: evaluation naive is not there any more" in result.out.splitlines()
+
+
+def test_a_file_of_the_report_that_is_gone_is_a_difference(coalactl: Command, runs: Path) -> None:
+    assert coalactl("report", runs, *QUICK).code == 0
+    Path("report/tables/final.csv").unlink()
+    result = coalactl("report", "--check", "report")
+    assert (result.code, result.out.splitlines()) == (1, ["tables/final.csv: it is gone, or empty"])
 
 
 CHANGES = {
@@ -300,12 +365,29 @@ def test_a_run_that_is_gone_is_named(coalactl: Command, runs: Path) -> None:
     ],
 )
 def test_numbers_are_compared_up_to_rounding(one: str, other: str, differences: int) -> None:
-    assert len(compare("x.md", one, other)[1]) == differences
+    found = compare("x.md", one, other)
+    assert (len(found.differences), found.added) == (differences, [])
 
 
 def test_where_all_digits_are_written_all_count() -> None:
-    assert compare("x.csv", "a,0.8", "a,0.7") == (1, ["x.csv, line 1: 0.8, from the runs 0.7"])
-    assert compare("x.json", "0.30000000000000004", "0.3")[1] == []
+    assert compare("x.csv", "a,0.8", "a,0.7").differences == ["x.csv, line 1: 0.8, from the runs 0.7"]
+    assert compare("x.json", "0.30000000000000004", "0.3").differences == []
+
+
+def test_a_line_that_is_new_moves_others_and_changes_none() -> None:
+    """In the middle, at the end, beside a change, and among lines of the same words."""
+    written = "table\na 1\nb 2\nc 3\nend"
+    assert compare("x.md", written, "table\na 1\nnew 9\nb 2\nc 3\nd 4\nend") == ([], ["new 9", "d 4"])
+    found = compare("x.md", written, "table\na 1\nnew 9\nb 5\nc 3\nend")
+    assert found == (["x.md, line 3: 2, from the runs 5"], ["new 9"])
+    assert compare("x.md", written, "table\na 1\nc 3\nend").differences == ["x.md, line 3: the runs give no such line"]
+
+    def by_seed(line: str) -> object:
+        return line.split(",")[:2]
+
+    seeds = "seed,0,0.5\nseed,2,0.7"
+    key = lambda line: tuple(by_seed(line))  # noqa: E731
+    assert compare("x.csv", seeds, "seed,0,0.5\nseed,1,0.6\nseed,2,0.7", key) == ([], ["seed,1,0.6"])
 
 
 @pytest.mark.parametrize(

@@ -245,6 +245,15 @@ def test_what_did_not_reproduce_is_said_with_exit_1(coalactl: Command, monkeypat
     assert result.out.splitlines()[-1] == "out/report/index.html"
 
 
+def test_a_report_that_cannot_be_replaced_is_told_before_the_training(coalactl: Command) -> None:
+    Path("out/report").mkdir(parents=True)
+    Path("out/report/report.json").write_text('{"format": 1}')
+    result = coalactl("reproduce", "fig5a", "--out", "out")
+    assert (result.code, len(result.err.splitlines())) == (2, 1)
+    assert "does not list the report's files" in result.err
+    assert [path.name for path in Path("out").iterdir()] == ["report"]
+
+
 @pytest.mark.usefixtures("small")
 @pytest.mark.slow
 def test_what_is_missing_is_made(coalactl: Command) -> None:
