@@ -58,7 +58,9 @@ _COMMANDS: tuple[tuple[str, Callable[..., None], tuple[str, str]], ...] = (
 for _name, _command, _lines in _COMMANDS:
     app.command(_name, epilog=_examples(*_lines))(_command)
 app.add_typer(presets.app, name="presets", epilog=_examples("presets ls", "presets cp ipd-shaping-quick my-own.toml"))
-app.add_typer(runs.app, name="runs", epilog=_examples("runs", "runs show runs/first"))
+app.add_typer(
+    runs.app, name="runs", epilog=_examples("runs ls --status failed --limit 5", "runs compare runs/first runs/second")
+)
 
 
 @app.callback(invoke_without_command=True)

@@ -18,6 +18,7 @@ if TYPE_CHECKING:
 app = typer.Typer()
 
 _Json = Annotated[bool, typer.Option("--json", help="Print JSON.")]
+_Run = Annotated[Path, typer.Argument(metavar="RUN", help="A run directory or a pack.", autocompletion=completion.runs)]
 
 
 @app.callback(invoke_without_command=True)
@@ -30,6 +31,15 @@ def runs(context: typer.Context) -> None:
 @app.command("ls")
 def ls(
     root: Annotated[Path, typer.Argument(metavar="[DIR]", help="Where to look.")] = Path("runs"),
+    limit: Annotated[
+        int | None, typer.Option(metavar="N", min=1, help="The newest N alone.", show_default="all")
+    ] = None,
+    status: Annotated[
+        str | None, typer.Option(metavar="WORD", help="finished, running, stopped, failed or another status.")
+    ] = None,
+    setting: Annotated[
+        str | None, typer.Option(metavar="TEXT", help="Runs whose setting (preset, method, seed) has this in it.")
+    ] = None,
     as_json: _Json = False,
 ) -> None:
     """List the runs, newest first: status, setting, progress and last reward."""
@@ -41,8 +51,16 @@ def ls(
     if root.exists() and not root.is_dir():
         raise UserError(f"{root}: not a directory")
     rows = [_row(run) for run in find_runs(root, lambda link: note(f"{link}: a symbolic link to what is not there"))]
+    if status is not None:
+        rows = [row for row in rows if row["status"].startswith(status)]
+    if setting is not None:
+        rows = [row for row in rows if setting in row["setting"]]
+    rows = rows[:limit]
     if as_json:
         emit_json(rows)
+        return
+    if not rows and (status or setting):
+        emit(f"no such runs below {root}")
         return
     if not rows:
         emit(f"no runs below {root}; train one with: coalactl train")
@@ -52,9 +70,7 @@ def ls(
 
 @app.command()
 def show(
-    path: Annotated[
-        Path, typer.Argument(metavar="RUN", help="A run directory or a pack.", autocompletion=completion.runs)
-    ],
+    path: _Run,
     as_json: _Json = False,
 ) -> None:
     """Show what a run came to so far."""
@@ -79,6 +95,16 @@ def show(
     from coalactl.training.outcome import show as show_tables
 
     show_tables(runs, path, summaries)
+
+
+@app.command()
+def compare(first: _Run, second: _Run, as_json: _Json = False) -> None:
+    """Show in what two runs or packs differ: values of the configuration, and what was measured."""
+    for path in (first, second):
+        usable(path / "config.toml")
+    from coalactl.comparing import compare as print_comparison
+
+    print_comparison(first, second, json=as_json)
 
 
 def _row(run: RunDirectory) -> dict[str, Any]:
