@@ -190,13 +190,15 @@ def recurrent_policy(width: int = 3) -> Policy:
 
 def _policy(init: Any, initial_carry: Any, step: Any) -> Policy:
     def unroll(params: Any, observations: jax.Array, carry: Any, resets: Any) -> tuple[PolicyOutput, Any]:
-        assert resets is None
+        afresh = jnp.zeros(len(observations), bool) if resets is None else resets
 
-        def advance(carry: Any, observation: jax.Array) -> tuple[Any, PolicyOutput]:
+        def advance(carry: Any, seen: tuple[jax.Array, jax.Array]) -> tuple[Any, PolicyOutput]:
+            observation, reset = seen
+            carry = jax.tree.map(lambda start, now: jnp.where(reset, start, now), initial_carry(), carry)
             output, carry = step(params, observation, carry)
             return carry, output
 
-        carry, outputs = jax.lax.scan(advance, carry, observations)
+        carry, outputs = jax.lax.scan(advance, carry, (observations, afresh))
         return outputs, carry
 
     return Policy(init=init, initial_carry=initial_carry, step=step, unroll=unroll)

@@ -150,7 +150,7 @@ def test_the_quick_presets() -> None:
     assert (shaping.rollout.meta_batch_size, shaping.meta.batch_critic, shaping.run.iterations) == (16, "play", 120)
     assert shaping.run.checkpoint_every == 20
     assert (mixed.population.meta, mixed.population.p_naive, mixed.population.stratified) == (4, 0.75, True)
-    assert (mixed.rollout.meta_batch_size, mixed.rollout.inner_episodes, mixed.run.iterations) == (8, 20, 200)
+    assert (mixed.rollout.meta_batch_size, mixed.rollout.inner_episodes, mixed.run.iterations) == (8, 20, 300)
     assert (mixed.naive.learning_rate, mixed.meta.batch_critic) == (0.01, "play")
     assert plain(mixed)["meta"]["meta_opponent_weight"] == {"0": 1.0, "30": 4.0}
 

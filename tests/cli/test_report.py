@@ -164,7 +164,7 @@ def test_variants_of_ones_own_file_are_told_apart_by_their_values(coalactl: Comm
 
 def test_long_names_of_files_are_cut_and_stay_different() -> None:
     long = "ipd-shaping-quick, reward_scale 0.1, learning_rate 0.01, inner_episodes 4 and 3 more"
-    settings = [Setting(name, "", {}, {}, {}) for name in ("short, p 0", long, f"{long} (2)")]
+    settings = [Setting(name, "", {}, {}, {}, full=name, short=name) for name in ("short, p 0", long, f"{long} (2)")]
     short, first, second = (setting.slug for setting in settings)
     assert short == "short-p-0"
     assert first.startswith("ipd-shaping-quick-reward-scale-")

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import pty
-import signal
 import subprocess
 import sys
 import time
@@ -20,16 +19,32 @@ CTRL_C = b"\x03"
 HIDDEN, ERASED = "\x1b[?25l", "\x1b[2K"
 
 
+# Python cannot fork beside JAX's threads, so that the child itself takes the terminal for its own.
+TAKES_THE_TERMINAL = """
+import fcntl, os, signal, sys, termios
+fcntl.ioctl(0, termios.TIOCSCTTY, 0)
+signal.signal(signal.SIGHUP, signal.SIG_DFL)
+os.execvp(sys.argv[1], sys.argv[1:])
+"""
+
+
 class Terminal:
     """A process with a terminal of its own, and what it has written there."""
 
     def __init__(self, *arguments: str, dying_at: str = "", nth: int = 1) -> None:
         words = command(*arguments, dying_at=dying_at, nth=nth)
         self.seen = ""
-        self.pid, self.keys = pty.fork()
-        if self.pid == 0:
-            signal.signal(signal.SIGHUP, signal.SIG_DFL)
-            os.execvpe(words[0], words, {**os.environ, "TERM": "xterm", "COLUMNS": "100", "LINES": "30"})
+        self.keys, screen = pty.openpty()
+        self.process = subprocess.Popen(
+            [sys.executable, "-c", TAKES_THE_TERMINAL, *words],
+            env={**os.environ, "TERM": "xterm", "COLUMNS": "100", "LINES": "30"},
+            stdin=screen,
+            stdout=screen,
+            stderr=screen,
+            start_new_session=True,
+        )
+        self.pid = self.process.pid
+        os.close(screen)
 
     def press(self, key: bytes) -> None:
         os.write(self.keys, key)
@@ -50,7 +65,7 @@ class Terminal:
         return self.code()
 
     def code(self) -> int:
-        return os.waitstatus_to_exitcode(os.waitpid(self.pid, 0)[1])
+        return self.process.wait()
 
     def _read(self) -> bool:
         try:

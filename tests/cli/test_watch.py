@@ -16,6 +16,7 @@ from jax.flatten_util import ravel_pytree
 from PIL import Image
 from processes import SMALL
 
+from coalactl.terminal import OurConsole
 from coalactl.watching import cleanup, launch, matrix
 from coalactl.watching.drawing import AMBER, BLUE, GREEN, ORANGE, PINK, SKY
 from coalactl.watching.scenes import Scenes
@@ -233,6 +234,7 @@ def test_a_terminal_shows_a_frame_in_the_place_of_the_one_before(
 ) -> None:
     waited: list[float] = []
     monkeypatch.setattr(launch.time, "sleep", waited.append)
+    monkeypatch.setattr(OurConsole, "is_live", True)
     monkeypatch.setenv("FORCE_COLOR", "1")
     monkeypatch.setenv("TERM", "xterm-256color")
     plain = shown(coalactl("watch", clean))
