@@ -39,10 +39,12 @@ def test_it_is_the_reference_of_figure_5a(coalactl: Command, monkeypatch: pytest
     """From nothing: its runs beside those of the other methods, its claim judged by both, its line in the figure."""
     write_network()
     settings = {**SIZES, "run.iterations": 2, "run.checkpoint_every": 2}
-    for name in ("ipd-shaping-quick", "ipd-shaping-quick-lola"):
-        monkeypatch.setitem(figures.PARTS, name, figures.PARTS[name]._replace(settings=settings, seeds=(7, 8)))
+    for part in figures.FIGURES["fig5a"].parts(figures.Scale.QUICK):
+        smaller = part._replace(settings={**part.settings, **settings}, seeds=(7, 8))
+        monkeypatch.setitem(figures.PARTS, part.name, smaller)
     claims = coalactl("reproduce", "fig5a", "--out", "out", "--json").json["claims"]
     of_lola = next(claim for claim in claims if "LOLA" in claim["claim"])
     assert all(check["values"].keys() == {"7", "8"} for check in of_lola["checks"])
     drawn = pd.read_csv(next(Path("out/report/figures").glob("fig-5a*.csv")))
-    assert set(drawn["line"]) == {"coala-pg", "m-fos", "batch-unaware", "lola-dice"}
+    with_critic = {"coala-pg, batch critic", "m-fos, batch critic"}
+    assert set(drawn["line"]) == {"coala-pg", "m-fos", "batch-unaware", "lola-dice", *with_critic}
