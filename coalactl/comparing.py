@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -9,10 +10,9 @@ from typing import Any, NamedTuple
 from rich.table import Table
 
 from coalactl.output import emit_json
-from coalactl.report.configurations import result_keys
+from coalactl.report.configurations import in_words, result_keys
 from coalactl.report.statistics import Interval, t_interval
-from coalactl.runs.directory import RunDirectory, is_pack
-from coalactl.runs.pack import Pack
+from coalactl.runs.pack import runs_at
 from coalactl.summary import RunSummary, note_missing, summarize
 from coalactl.terminal import OurConsole
 
@@ -39,7 +39,9 @@ def compare(first: Path, second: Path, *, json: bool) -> None:
             f"{name}: {side.path}, seed{'s'[: len(side.seeds) > 1]} {_shown(side.seeds)}", markup=False, soft_wrap=True
         )
     if differing:
-        console.table(_table("values that differ", "key", ((key, *map(str, pair)) for key, pair in differing.items())))
+        console.table(
+            _table("values that differ", "key", ((key, *map(in_words, pair)) for key, pair in differing.items()))
+        )
     else:
         console.print("no value differs on which results depend, but seeds")
     names = dict.fromkeys(name for side in sides for name in side.measures)
@@ -48,7 +50,7 @@ def compare(first: Path, second: Path, *, json: bool) -> None:
 
 
 def _side(path: Path) -> Side:
-    runs: Sequence[RunDirectory] = Pack.open(path).runs if is_pack(path) else (RunDirectory.open(path),)
+    runs = runs_at(path)
     summaries = [summarize(run) for run in runs]
     note_missing(runs, summaries)
     configs = [run.read_config() for run in runs]
@@ -90,7 +92,7 @@ def _told(interval: Interval | None) -> str:
     """The estimate, and between which ends it lies where there are seeds enough."""
     if interval is None:
         return "-"
-    ends = "" if interval.low != interval.low else f" ({interval.low:.2f} to {interval.high:.2f})"  # NaN
+    ends = "" if math.isnan(interval.low) else f" ({interval.low:.2f} to {interval.high:.2f})"
     return f"{interval.estimate:.2f}{ends}"
 
 

@@ -11,6 +11,10 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from functools import wraps
 from pathlib import Path
 from textwrap import shorten
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from coalactl.presets import Preset
 
 # A folder of thousands of runs is not read while somebody waits for a Tab.
 _MOST_LOOKED_AT = 500
@@ -25,7 +29,7 @@ def _quiet(offers: Callable[[str], Iterable[tuple[str, str]]]) -> Callable[[str]
     def told(incomplete: str) -> Offers:
         try:
             return list(offers(incomplete))
-        except Exception:  # noqa: BLE001
+        except Exception:  # noqa: BLE001  A traceback would land in the line that is being typed; tests see each offer.
             return []
 
     return told
@@ -36,7 +40,7 @@ def presets(incomplete: str) -> Iterator[tuple[str, str]]:
     """Shipped presets with what they are for, and TOML files where a path is begun."""
     from coalactl.presets import shipped_presets
 
-    yield from _named(((preset.name, preset.description) for preset in shipped_presets()), incomplete)
+    yield from _described(shipped_presets(), incomplete)
     yield from _files(incomplete)
 
 
@@ -45,7 +49,7 @@ def shipped(incomplete: str) -> Iterator[tuple[str, str]]:
     """Shipped presets alone."""
     from coalactl.presets import shipped_presets
 
-    yield from _named(((preset.name, preset.description) for preset in shipped_presets()), incomplete)
+    yield from _described(shipped_presets(), incomplete)
 
 
 @_quiet
@@ -53,7 +57,7 @@ def sweeps(incomplete: str) -> Iterator[tuple[str, str]]:
     """Shipped sweeps with what they are for, and TOML files where a path is begun."""
     from coalactl.presets import shipped_sweeps
 
-    yield from _named(((sweep.name, sweep.description) for sweep in shipped_sweeps()), incomplete)
+    yield from _described(shipped_sweeps(), incomplete)
     yield from _files(incomplete)
 
 
@@ -94,6 +98,10 @@ def runs(incomplete: str) -> Iterator[tuple[str, str]]:
 
 def _is_run(path: Path) -> bool:
     return any((path / name).is_file() for name in _RUN_FILES)
+
+
+def _described(files: Sequence[Preset], incomplete: str) -> Iterator[tuple[str, str]]:
+    return _named(((file.name, file.description) for file in files), incomplete)
 
 
 def _files(incomplete: str) -> Iterator[tuple[str, str]]:

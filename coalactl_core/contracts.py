@@ -38,7 +38,7 @@ class Part(NamedTuple):
         with_place = self._running(method)
         try:
             return jax.eval_shape(function, *arguments)
-        except Exception as error:
+        except Exception as error:  # Another's code may raise anything: it is told with its place.
             raise with_place(error) from error
 
     def plain(self, method: str, function: Callable[[], Any]) -> Any:
@@ -46,7 +46,7 @@ class Part(NamedTuple):
         with_place = self._running(method)
         try:
             return function()
-        except Exception as error:
+        except Exception as error:  # Another's code may raise anything: it is told with its place.
             raise with_place(error) from error
 
     def require_size(self, method: str, given: Any, most: int | None = None) -> None:

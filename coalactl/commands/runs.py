@@ -74,12 +74,12 @@ def show(
     as_json: _Json = False,
 ) -> None:
     """Show what a run came to so far."""
-    from coalactl.runs.directory import RunDirectory, is_pack
-    from coalactl.runs.pack import Pack
+    from coalactl.runs.directory import is_pack
+    from coalactl.runs.pack import runs_at
     from coalactl.summary import note_missing, summarize
 
     usable(path / "config.toml")
-    runs = Pack.open(path).runs if is_pack(path) else (RunDirectory.open(path),)
+    runs = runs_at(path)
     summaries = [summarize(run) for run in runs]
     note_missing(runs, summaries)
     rows = [_row(run) for run in runs]

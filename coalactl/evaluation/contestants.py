@@ -13,7 +13,7 @@ from coalactl.errors import UserError
 from coalactl.paths import nameable, typed
 from coalactl.runs.directory import RunDirectory, find_runs, is_pack
 from coalactl.runs.manifests import steps
-from coalactl.runs.pack import Pack
+from coalactl.runs.pack import runs_at
 from coalactl_core.config import ComputeConfig, SequenceExperiment
 from coalactl_core.experiments import Experiment
 
@@ -57,7 +57,7 @@ def newest(root: Path) -> Path:
 
 def enter(paths: Sequence[Path], step: int | None) -> list[Entry]:
     """The runs at the paths, a pack's all; raises :class:`UserError` unless each can be evaluated."""
-    runs = [run for path in paths for run in (Pack.open(path).runs if is_pack(path) else (RunDirectory.open(path),))]
+    runs = [run for path in paths for run in runs_at(path)]
     runs = list({os.path.realpath(run.path): run for run in runs}.values())
     entries = [
         Entry(run, label, _sequence(run, validate(run.read_config(), file=str(run.config_file))))

@@ -63,6 +63,11 @@ class Pack:
             yield
 
 
+def runs_at(path: Path) -> tuple[RunDirectory, ...]:
+    """The run at a path, or those of the pack there; raises :class:`UserError` if there is neither."""
+    return tuple(Pack.open(path).runs) if is_pack(path) else (RunDirectory.open(path),)
+
+
 def _clear_unfinished_start(path: Path) -> None:
     """Remove runs of a start that was killed before ``pack.json``, as long as nothing has been trained in them."""
     for folder in [] if is_pack(path) or is_run(path) else path.glob("seed-*"):

@@ -97,7 +97,7 @@ def train_on(
 
     try:
         return Session(engine, stores, state, view, stop, peers).run(beginning.iteration, beginning.seconds)
-    except Exception as error:
+    except Exception as error:  # Whatever ended it: the runs' status has it, and it goes on as it is.
         _note_failure(stores, error)
         raise
 

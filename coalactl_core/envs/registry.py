@@ -44,7 +44,7 @@ def _environment_of_another_package(name: str, *, episode_length: int, keys: Map
     factory = load_plugin("environment.name", name, group="coalactl.environments", builtin=ENVIRONMENTS)
     try:
         environment = factory(episode_length=episode_length, **keys)
-    except Exception as error:
+    except Exception as error:  # Another's code may raise anything: it is told as what that game says of its keys.
         raise ConfigurationError(f"environment: {name!r} refuses its keys: {first_line(error)}") from error
     missing = [part for part in _PARTS if not (hasattr(type(environment), part) or hasattr(environment, part))]
     if missing:

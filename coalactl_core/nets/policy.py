@@ -96,7 +96,7 @@ def build_policy(
     build = load_plugin("network.name", config.name, group="coalactl.networks", builtin=["hawk"])
     try:
         policy = build(config, observation_size, num_actions, scan)
-    except Exception as error:
+    except Exception as error:  # Another's code may raise anything: it is told as that network's own mistake.
         raise ConfigurationError(f"network.name: {config.name!r} builds no policy: {first_line(error)}") from error
     if not isinstance(policy, Policy):
         raise ConfigurationError(
