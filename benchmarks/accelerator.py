@@ -29,14 +29,14 @@ from coalactl.configuration import resolve
 from coalactl.engines import sequence_engine_for
 from coalactl.overrides import parse_overrides
 from coalactl.presets import find_preset, read_preset
-from coalactl_core.training import Engine
+from coalactl_core.training.engine import SequenceEngine
 from coalactl_core.types import TrainState
 
 # An instruction of a compiled program: its name, and the path of what it was traced from.
 _INSTRUCTION = re.compile(r"%?([\w.-]+) = .*op_name=\"([^\"]*)\"")
 
 
-def engine_of(preset: str, settings: list[str]) -> Engine:
+def engine_of(preset: str, settings: list[str]) -> SequenceEngine:
     """The engine of a preset with values of its own, compiled as the tool compiles it."""
     found = find_preset(preset)
     overrides = {key: (value, "--set") for key, value in parse_overrides(settings).items()}
@@ -68,7 +68,7 @@ def profile(program: Callable[[], Any]) -> tuple[Counter[str], Counter[str]]:
     return spent, starts
 
 
-def show_kernels(engine: Engine, state: TrainState, most: int) -> None:
+def show_kernels(engine: SequenceEngine, state: TrainState, most: int) -> None:
     """Prints what one iteration starts."""
     plain = replace(engine, compiler_options=())  # only a program by itself can have some
     program = jax.jit(partial(plain.advance, count=1)).lower(state).compile()
@@ -99,7 +99,7 @@ def main() -> None:
     state, _ = jax.block_until_ready(engine.advance(state, 1))
     began, left = time.perf_counter(), given.iterations
     while left:
-        count = min(left, engine.call_capacity)
+        count = min(left, engine.sizes.call_capacity)
         state, _ = jax.block_until_ready(engine.advance(state, count))
         left -= count
     seconds = (time.perf_counter() - began) / given.iterations
@@ -114,10 +114,10 @@ def main() -> None:
         "meta_batch_chunk": engine.experiment.compute.meta_batch_chunk,
         "build_seconds": built,
         "iteration_seconds": seconds,
-        "steps_per_iteration": engine.steps_per_iteration * given.runs,
-        "steps_per_second": engine.steps_per_iteration * given.runs / seconds,
+        "steps_per_iteration": engine.sizes.steps_per_iteration * given.runs,
+        "steps_per_second": engine.sizes.steps_per_iteration * given.runs / seconds,
         "peak_bytes": memory,
-        "estimated_bytes": engine.memory_estimate(given.runs),
+        "estimated_bytes": engine.memory.needed(given.runs),
         "whole_run_hours": seconds * engine.experiment.run.iterations / 3600,
     }
     print(json.dumps(found) if given.json else "\n".join(f"{key:<20} {value}" for key, value in found.items()))

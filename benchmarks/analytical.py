@@ -31,9 +31,9 @@ import jax.numpy as jnp
 import numpy as np
 
 from coalactl_core.analytical.engine import build_analytical_engine
-from coalactl_core.analytical.games import Game
+from coalactl_core.analytical.games import RepeatedGame
 from coalactl_core.analytical.objectives import NaiveStep, Opposition, look_ahead, mean_shaping
-from coalactl_core.config_analytical import AnalyticalExperiment
+from coalactl_core.configuration.analytical import AnalyticalExperiment
 
 SEEDS, LEARNERS, STEPS, RATE = 64, 16, 20, 5.0
 RUNS: dict[str, dict[str, Any]] = {
@@ -63,7 +63,7 @@ class Timing(NamedTuple):
     compile_seconds: float
 
 
-def plain_returns(first: jax.Array, second: jax.Array, game: Game) -> jax.Array:
+def plain_returns(first: jax.Array, second: jax.Array, game: RepeatedGame) -> jax.Array:
     """Eq. 15-16 as they stand, (1 - γ) J of both players."""
     own, other = jax.nn.sigmoid(first), jax.nn.sigmoid(second)[jnp.array([0, 1, 3, 2, 4])]
     outcomes = jax.vmap(lambda p, q: jnp.outer(jnp.stack([p, 1 - p]), jnp.stack([q, 1 - q])).reshape(4))(own, other)
@@ -71,7 +71,7 @@ def plain_returns(first: jax.Array, second: jax.Array, game: Game) -> jax.Array:
     return (1 - game.discount) * jnp.stack([game.payoffs.reshape(4), game.payoffs.T.reshape(4)]) @ occupied
 
 
-def plain_trajectory(start: jax.Array, policy: jax.Array, game: Game) -> jax.Array:
+def plain_trajectory(start: jax.Array, policy: jax.Array, game: RepeatedGame) -> jax.Array:
     """A naive learner's logits before each step and after the last, by JAX's derivative of the solve."""
     ascent = jax.grad(lambda learner: plain_returns(learner, policy, game)[0])
 
@@ -82,18 +82,18 @@ def plain_trajectory(start: jax.Array, policy: jax.Array, game: Game) -> jax.Arr
     return jnp.concatenate([start[None], jax.lax.scan(step, start, length=STEPS)[1]])
 
 
-def plain_shaping(policy: jax.Array, met: Opposition, game: Game) -> jax.Array:
+def plain_shaping(policy: jax.Array, met: Opposition, game: RepeatedGame) -> jax.Array:
     """The mean of Eq. 17 over m and the metabatch."""
     paths = jax.vmap(plain_trajectory, (0, None, None))(met.learners, policy, game)
     return jnp.mean(jax.vmap(lambda learner: plain_returns(policy, learner, game)[0])(paths.reshape(-1, 5)))
 
 
-def plain_look_ahead(policy: jax.Array, met: Opposition, game: Game) -> jax.Array:
+def plain_look_ahead(policy: jax.Array, met: Opposition, game: RepeatedGame) -> jax.Array:
     """Eq. 4 against one other agent."""
     return plain_returns(policy, plain_trajectory(met.others[0], policy, game)[-1], game)[0]
 
 
-def ours(objective: Callable[..., jax.Array], policy: jax.Array, met: Opposition, game: Game) -> jax.Array:
+def ours(objective: Callable[..., jax.Array], policy: jax.Array, met: Opposition, game: RepeatedGame) -> jax.Array:
     """An objective of the engine at this script's sizes."""
     return objective(policy, met, game, NaiveStep(jnp.asarray(RATE), STEPS))
 
@@ -108,7 +108,7 @@ def situation(agents: int) -> tuple[jax.Array, Opposition]:
 
 def measure(objective: Callable[..., jax.Array], agents: int, repeats: int) -> tuple[Timing, np.ndarray]:
     """The median over repeats, each of ten gradients of all agents, and the gradients."""
-    game = Game(jnp.asarray([[1.0, -1.0], [2.0, 0.0]]), jnp.asarray(0.999))
+    game = RepeatedGame(jnp.asarray([[1.0, -1.0], [2.0, 0.0]]), jnp.asarray(0.999))
     arguments = *situation(agents), game
     began = time.process_time()
     compiled = jax.jit(jax.vmap(jax.grad(objective), (0, 0, None))).lower(*arguments).compile()
@@ -144,7 +144,7 @@ def whole_run(name: str, tree: dict[str, Any]) -> dict[str, Any]:
     compiled = time.process_time()
     done, iterations = 0, int(experiment.run.iterations)
     while done < iterations:
-        count = min(engine.call_capacity, iterations - done)
+        count = min(engine.sizes.call_capacity, iterations - done)
         state, _ = engine.advance(state, count)
         done += count
     return {"run": name, "compile_seconds": compiled - began, "seconds": time.process_time() - compiled}

@@ -4,7 +4,7 @@
 
 Each configuration trains two iterations in a fresh process with an empty compile cache, so that compilation, saving a
 checkpoint and all libraries count. Exits with 1 when an estimate is off by more than `--most`. The constants to fit
-after a change of the engine are those of `coalactl_core/memory.py`, which says what each one stands for.
+after a change of the engine are those of `coalactl_core/layout/memory.py`, which says what each one stands for.
 """
 
 from __future__ import annotations

@@ -21,7 +21,7 @@ from coalactl.configuration import resolve
 from coalactl.engines import sequence_engine_for
 from coalactl.environment import prepare_jax, usable_cores
 from coalactl.presets import find_preset, read_preset
-from coalactl_core.training import Engine
+from coalactl_core.training.engine import SequenceEngine
 
 META_BATCHES = (8, 32, 128)
 LENGTHS = (5, 20, 80)  # inner episodes
@@ -71,7 +71,7 @@ class Measured:
         file = find_preset(preset)
         given = {key: (value, "benchmark") for key, value in size.values.items()}
         experiment: Any = resolve(read_preset(file), file.label, given).experiment
-        self.engine: Engine = sequence_engine_for(experiment)
+        self.engine: SequenceEngine = sequence_engine_for(experiment)
         self.trajectories = experiment.rollout.meta_batch_size * experiment.rollout.batch_size
         self.length = experiment.rollout.steps
         self._state = self.engine.init([0])
@@ -83,8 +83,8 @@ class Measured:
         began = time.perf_counter()
         self._state, _ = jax.block_until_ready(self.engine.advance(self._state, self._count))
         took = (time.perf_counter() - began) / self._count
-        speed = self.engine.steps_per_iteration / took
-        self._count = min(max(1, round(at_least / took)), self.engine.call_capacity)
+        speed = self.engine.sizes.steps_per_iteration / took
+        self._count = min(max(1, round(at_least / took)), self.engine.sizes.call_capacity)
         return speed
 
 

@@ -5,9 +5,15 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any, NamedTuple
 
+from coalactl_core.coplayers import A2C, ALGORITHMS
+from coalactl_core.errors import ConfigurationError
+from coalactl_core.methods import METHODS, Method, find_method
+
 Config = Mapping[str, Any]
 
 NO_CRITIC = "none"
+TABLES = tuple(sorted({method.table for method in METHODS.values()} - {""}))
+"""Tables of the configuration that are settings of this project's methods."""
 
 
 class Agents(NamedTuple):
@@ -27,7 +33,44 @@ class Agents(NamedTuple):
     @property
     def name(self) -> str:
         """The method as lists and reports have it: ``coala-pg``, or ``coala-pg, batch critic``."""
-        return self.method if self.critic == NO_CRITIC else f"{self.method}, batch critic"
+        return label_of(self.method) if self.critic == NO_CRITIC else f"{label_of(self.method)}, batch critic"
+
+
+def label_of(method: str) -> str:
+    """What a method is called: the name of one of this project, the label of another package's where it is at hand."""
+    row = None if method in METHODS else _row(method)
+    return method if row is None else row.label
+
+
+def full_label(method: str) -> str:
+    """What a method is called in running text: ``COALA-PG``."""
+    row = _row(method)
+    return method if row is None else row.label
+
+
+def table_of(method: str) -> str | None:
+    """The table of the configuration that holds a method's settings, or ``""``; None where it is not at hand."""
+    row = _row(method)
+    return None if row is None else row.table
+
+
+def colour_of(method: str) -> str | None:
+    """What a method of another package is drawn in, where that is at hand."""
+    row = _row(method)
+    return None if row is None else row.colour
+
+
+def is_judged_with_critic(method: str) -> bool:
+    """Whether claims on a method are judged by runs with the critic of the batch that their setting's preset has."""
+    row = _row(method)
+    return row is not None and row.judged_with_critic
+
+
+def _row(method: str) -> Method | None:
+    try:
+        return find_method(method)
+    except ConfigurationError:
+        return None
 
 
 def agents_of(config: Config) -> tuple[Agents, ...]:
@@ -36,24 +79,24 @@ def agents_of(config: Config) -> tuple[Agents, ...]:
     groups = config.get("population", {}).get("meta", 1)
     if not isinstance(groups, list):
         return (Agents(str(shared.get("method", "unknown")), tuple(range(groups)), shared),)
-    found: list[Agents] = []
+    agents: list[Agents] = []
     first = 0
     for group in groups:
         method, end = str(group.get("method", "")), first + int(group.get("count", 1))
         meta, numbers = {**shared, **group.get("settings", {}), "method": method}, tuple(range(first, end))
-        alike = next((place for place, other in enumerate(found) if other.meta == meta), None)
+        alike = next((index for index, other in enumerate(agents) if other.meta == meta), None)
         if alike is None:
-            found.append(Agents(method, numbers, meta))
+            agents.append(Agents(method, numbers, meta))
         else:
-            found[alike] = found[alike]._replace(numbers=(*found[alike].numbers, *numbers))
+            agents[alike] = agents[alike]._replace(numbers=(*agents[alike].numbers, *numbers))
         first = end
-    return tuple(found)
+    return tuple(agents)
 
 
 def agents_with(config: Config, method: str) -> Agents:
     """The first meta agents of a method; where none has it, the first of all."""
-    found = agents_of(config)
-    return next((agents for agents in found if agents.method == method), found[0])
+    all_agents = agents_of(config)
+    return next((agents for agents in all_agents if agents.method == method), all_agents[0])
 
 
 def names_of(config: Config) -> tuple[str, ...]:
@@ -64,6 +107,22 @@ def names_of(config: Config) -> tuple[str, ...]:
 def method_of(config: Config) -> str:
     """The method of the meta agents; several in one pool are joined by ``+``."""
     return "+".join(dict.fromkeys(agents.method for agents in agents_of(config)))
+
+
+def learns_by_a2c(config: Config) -> bool:
+    """Whether naive co-players learn as the paper's do."""
+    return _naive_algorithm(config) == A2C
+
+
+def unused_naive_keys(config: Config) -> frozenset[str]:
+    """Keys of ``[naive]`` that are of other algorithms than the co-players', if theirs is one of this project."""
+    own = ALGORITHMS.get(_naive_algorithm(config))
+    of_all = {key for algorithm in ALGORITHMS.values() for key in algorithm.keys}
+    return frozenset(of_all.difference(own.keys) if own else ())
+
+
+def _naive_algorithm(config: Config) -> str:
+    return str(config.get("naive", {}).get("algorithm", A2C))
 
 
 def meta_agents(config: Config) -> int:

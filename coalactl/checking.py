@@ -7,6 +7,7 @@ steps do.
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import partial
 from typing import Any, NamedTuple
 
 import jax
@@ -15,18 +16,19 @@ import numpy as np
 
 from coalactl.engines import engine_for
 from coalactl.errors import in_words
-from coalactl_core.config import SequenceExperiment
+from coalactl_core.configuration.experiment import SequenceExperiment
+from coalactl_core.configuration.kinds import Experiment
 from coalactl_core.envs.base import Environment, FewObservations
-from coalactl_core.experiments import Experiment
-from coalactl_core.pieces import Pieces
-from coalactl_core.training import Engine as SequenceEngine
+from coalactl_core.nets.policy import Policy
+from coalactl_core.opponents.strategies import find_strategy
+from coalactl_core.training.engine import SequenceEngine
 
 STEPS = 10
 # Of single precision, in which acting and learning may sum in another order.
 _TOLERANCE = 1e-3
 
 
-class Check(NamedTuple):
+class PartCheck(NamedTuple):
     """What was found of one part."""
 
     name: str
@@ -42,35 +44,35 @@ class _Played(NamedTuple):
     observations: np.ndarray
 
 
-def check(experiment: Experiment) -> list[Check]:
+def check(experiment: Experiment) -> list[PartCheck]:
     """Of each part; raises :class:`UserError` for a part whose shapes or types are not what they should be."""
     engine = engine_for(experiment)
     if not isinstance(experiment, SequenceExperiment) or not isinstance(engine, SequenceEngine):
-        return [Check("environment", True, "an exact game of payoffs; there is nothing to play")]
-    pieces = engine.pieces
-    environment = pieces.game.environment
-    checks = {
+        return [PartCheck("environment", True, "an exact game of payoffs; there is nothing to play")]
+    play = engine.rollout_of(0)
+    environment, policy = play.environment, play.policy
+    checks: dict[str, Callable[[], tuple[bool, str]]] = {
         f"environment {experiment.environment.name}": lambda: _plays(environment),
-        f"network {experiment.network.name}": lambda: _acts_as_it_learns(pieces),
+        f"network {experiment.network.name}": lambda: _acts_as_it_learns(environment, policy),
     }
-    for fixed, strategy in zip(experiment.population.fixed, pieces.population.strategies, strict=True):
-        checks[f"strategy {fixed.strategy}"] = lambda strategy=strategy: _gives_probabilities(strategy)  # type: ignore[misc]
+    for fixed in experiment.population.fixed:
+        checks[f"strategy {fixed.strategy}"] = partial(_gives_probabilities, find_strategy(fixed.strategy))
     return [_checked(name, part) for name, part in checks.items()]
 
 
-def _checked(name: str, part: Callable[[], tuple[bool, str]]) -> Check:
+def _checked(name: str, part: Callable[[], tuple[bool, str]]) -> PartCheck:
     try:
-        return Check(name, *part())
-    except Exception as error:  # noqa: BLE001  Whatever another's code raises while it runs is what is asked for.
-        return Check(name, False, in_words(error))
+        return PartCheck(name, *part())
+    except Exception as error:  # noqa: BLE001  A game's own code runs here, to find what it raises; the other checks follow.
+        return PartCheck(name, False, in_words(error))
 
 
 def _plays(environment: Environment) -> tuple[bool, str]:
     """Rewards and observations are numbers, and numbered observations are those of the vocabulary."""
     played = _play(environment)
-    for what, given in (("a reward", played.rewards), ("an observation", played.observations)):
-        if not np.isfinite(given).all():
-            return False, f"{what} is not finite: {given[~np.isfinite(given)][0]}"
+    for what, values in (("a reward", played.rewards), ("an observation", played.observations)):
+        if not np.isfinite(values).all():
+            return False, f"{what} is not finite: {values[~np.isfinite(values)][0]}"
     if isinstance(environment, FewObservations):
         for state, seen in zip(played.states, played.observations, strict=True):
             numbers = [int(environment.observe_number(state, player)) for player in (0, 1)]
@@ -82,9 +84,8 @@ def _plays(environment: Environment) -> tuple[bool, str]:
     )
 
 
-def _acts_as_it_learns(pieces: Pieces) -> tuple[bool, str]:
+def _acts_as_it_learns(environment: Environment, policy: Policy) -> tuple[bool, str]:
     """``unroll`` gives what repeated ``step`` gives."""
-    environment, policy = pieces.game.environment, pieces.game.policy
     params = policy.init(jax.random.key(0))
     # Read-outs that start at zero would hide a difference.
     params = params + 0.1 * jax.random.normal(jax.random.key(1), params.shape, params.dtype)
@@ -110,9 +111,9 @@ def _observations(environment: Environment, *, numbered: bool) -> jax.Array:
 
 
 def _gives_probabilities(strategy: Callable[[Any], Any]) -> tuple[bool, str]:
-    given = np.asarray(strategy(jax.random.key(0)))
-    passed = bool(((given >= 0) & (given <= 1)).all())
-    shown = ", ".join(f"{value:.3g}" for value in given)
+    probabilities = np.asarray(strategy(jax.random.key(0)))
+    passed = bool(((probabilities >= 0) & (probabilities <= 1)).all())
+    shown = ", ".join(f"{value:.3g}" for value in probabilities)
     return passed, f"cooperates with {shown}{'' if passed else '; probabilities are from 0 to 1'}"
 
 

@@ -60,8 +60,8 @@ def _side(path: Path) -> Side:
 
 def _measures(summaries: Sequence[RunSummary]) -> Iterator[tuple[str, Interval]]:
     for name in dict.fromkeys(name for summary in summaries for name in summary.trained):
-        found = [summary.trained.get(name) for summary in summaries]
-        known = [value for value in found if value is not None]
+        values = [summary.trained.get(name) for summary in summaries]
+        known = [value for value in values if value is not None]
         if known:
             yield name, t_interval(known)
 

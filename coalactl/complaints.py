@@ -33,8 +33,8 @@ def one_line(error: ValidationError, data: object, schema: Mapping[str, Any], pr
     ``data`` is what was validated and ``schema`` its JSON schema: places are told by the keys of the data, so that
     nothing of pydantic's own (branches of unions, constraint names) shows.
     """
-    found = error.errors(include_url=False)
-    placed = [(_place(details["loc"], data, details["type"]), details) for details in found]
+    errors = error.errors(include_url=False)
+    placed = [(_place(details["loc"], data, details["type"]), details) for details in errors]
     key = placed[0][0][:2]
     at_key = [(place, details) for place, details in placed if place[:2] == key]
     deepest = max(len(place) for place, _ in at_key)

@@ -1,6 +1,7 @@
 """What a shell offers at Tab, through Typer's own completion: names of presets, keys, figures and runs.
 
-Each press starts the program anew, so that nothing here loads JAX, and the configuration's keys alone load pydantic.
+Each press starts the program anew, so that nothing here loads JAX, and the configuration's keys alone load pydantic,
+once.
 Whatever goes wrong offers nothing: a completion has nobody to complain to.
 """
 
@@ -8,6 +9,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import suppress
 from functools import wraps
 from pathlib import Path
 from textwrap import shorten
@@ -26,13 +28,13 @@ Offers = list[tuple[str, str]]
 
 def _quiet(offers: Callable[[str], Iterable[tuple[str, str]]]) -> Callable[[str], Offers]:
     @wraps(offers)
-    def told(incomplete: str) -> Offers:
+    def offered(incomplete: str) -> Offers:
         try:
             return list(offers(incomplete))
         except Exception:  # noqa: BLE001  A traceback would land in the line that is being typed; tests see each offer.
             return []
 
-    return told
+    return offered
 
 
 @_quiet
@@ -62,6 +64,15 @@ def sweeps(incomplete: str) -> Iterator[tuple[str, str]]:
 
 
 @_quiet
+def methods(incomplete: str) -> Iterator[tuple[str, str]]:
+    """How meta agents learn."""
+    from coalactl_core.methods import METHODS, method_names
+
+    named = ((name, METHODS[name].summary if name in METHODS else "") for name in method_names())
+    yield from _named(named, incomplete)
+
+
+@_quiet
 def pools(incomplete: str) -> Iterator[tuple[str, str]]:
     """Whom trained agents can be evaluated against, and TOML files where a path is begun."""
     from coalactl.evaluation.pools import NAMES
@@ -71,23 +82,85 @@ def pools(incomplete: str) -> Iterator[tuple[str, str]]:
 
 
 @_quiet
+def entrants(incomplete: str) -> Iterator[tuple[str, str]]:
+    """Who can play in a league: shipped leagues, learners, strategies; runs and TOML files where a path is begun."""
+    from coalactl.presets import shipped_leagues
+    from coalactl_core.configuration.memory_one import MEMORY_ONE
+    from coalactl_core.coplayers import ALGORITHMS, algorithm_names
+
+    yield from _described(shipped_leagues(), incomplete)
+    learners = ((name, ALGORITHMS[name].summary if name in ALGORITHMS else "") for name in algorithm_names())
+    yield from _named(learners, incomplete)
+    yield from _named(((name, "") for name in MEMORY_ONE), incomplete)
+    if incomplete or os.path.isdir("runs"):
+        yield from _paths(incomplete or "runs/", lambda path: _is_run(path) or path.suffix == ".toml")
+
+
+@_quiet
 def figures(incomplete: str) -> Iterator[tuple[str, str]]:
     """The paper's figures and groups of them."""
-    from coalactl.reproduction.figures import FIGURES, GROUPS
+    from coalactl.papers.table import GROUPS, entries
 
-    yield from _named(((name, figure.shows) for name, figure in FIGURES.items()), incomplete)
-    yield from _named(((name, ", ".join(members)) for name, members in GROUPS.items()), incomplete)
+    yield from _named(((entry.name, entry.shows) for entry in entries()), incomplete)
+    yield from _named(GROUPS.items(), incomplete)
     yield from _named([("ls", "what each figure takes")], incomplete)
 
 
 @_quiet
 def keys(incomplete: str) -> Iterator[tuple[str, str]]:
     """Keys of the configuration, up to the ``=`` after which a value is typed."""
-    from coalactl.configuration import known_keys
-    from coalactl_core.config_environments import ENVIRONMENTS
+    yield from _named(((f"{key}=", "") for key in _kept_keys() or _known_keys()), incomplete)
+
+
+def _kept_keys() -> list[str] | None:
+    """Those of the last time; None where there are none, or what they were taken from has changed."""
+    file = _place_of_keys()
+    try:
+        lines = file.read_text(encoding="utf-8").splitlines() if file else []
+    except OSError:
+        return None
+    return lines[1:] if lines and lines[0] == _models() else None
+
+
+def _known_keys() -> list[str]:
+    """Those of the configuration's models, kept in the user's cache: to load pydantic takes as long as all the rest."""
+    from coalactl.configuration_keys import known_keys
+    from coalactl_core.configuration.environments import ENVIRONMENTS
 
     names = [*known_keys("analytical"), *(key for game in ENVIRONMENTS for key in known_keys("sequence", game))]
-    yield from _named(((f"{key}=", "") for key in sorted(set(names)) if "." in key), incomplete)
+    keys = sorted({key for key in names if "." in key})
+    if file := _place_of_keys():
+        with suppress(OSError):
+            file.parent.mkdir(parents=True, exist_ok=True)
+            temporary = file.with_name(f".{file.name}.{os.getpid()}")
+            temporary.write_text("\n".join((_models(), *keys)), encoding="utf-8")
+            os.replace(temporary, file)
+    return keys
+
+
+def _place_of_keys() -> Path | None:
+    from coalactl.environment import cache_directory
+
+    cache = cache_directory()
+    return cache and cache / "keys.txt"
+
+
+def _models() -> str:
+    """What tells the files of the configuration from those of another version, without loading them."""
+    import coalactl_core
+
+    files = sorted(Path(next(iter(coalactl_core.__path__)), "configuration").glob("*.py"))
+    return " ".join(f"{file}:{file.stat().st_mtime_ns}:{file.stat().st_size}" for file in files)
+
+
+@_quiet
+def trackers(incomplete: str) -> Iterator[tuple[str, str]]:
+    """Trackers, those of other packages among them, and the word for none."""
+    from coalactl.tracking.choice import GROUP, NONE, SHIPPED
+    from coalactl_core.plugins import installed
+
+    names = [*SHIPPED, *sorted(installed(GROUP)), NONE]
+    yield from _named(((name, "") for name in dict.fromkeys(names)), incomplete)
 
 
 @_quiet
@@ -129,8 +202,8 @@ def _paths(incomplete: str, wanted: Callable[[Path], bool]) -> Iterator[tuple[st
 
 
 def _entries(folder: str, begun: str) -> Sequence[os.DirEntry[str]]:
-    with os.scandir(os.path.expanduser(folder)) as found:
+    with os.scandir(os.path.expanduser(folder)) as entries:
         fitting = (
-            entry for entry in found if entry.name.startswith(begun) and (begun or not entry.name.startswith("."))
+            entry for entry in entries if entry.name.startswith(begun) and (begun or not entry.name.startswith("."))
         )
         return sorted((entry for entry, _ in zip(fitting, range(_MOST_LOOKED_AT), strict=False)), key=lambda e: e.name)

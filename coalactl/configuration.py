@@ -6,21 +6,24 @@ mistake is one line: the key, what was given, what is allowed, the nearest valid
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from copy import deepcopy
 from functools import cache
 from typing import Any, NamedTuple, get_args
 
-from pydantic import BaseModel, ValidationError
+from pydantic import ValidationError
 
 from coalactl.complaints import one_line
+from coalactl.configuration_keys import Model, check_keys, section_keys, unknown_key
 from coalactl.errors import UserError
 from coalactl.overrides import shortened
-from coalactl.suggestions import nearest_keys
 from coalactl.tables import flatten, nested
-from coalactl_core.config import MetaConfig
-from coalactl_core.config_environments import ENVIRONMENTS, environment_tag
-from coalactl_core.experiments import EXPERIMENT, KINDS, Experiment, kind_of
+from coalactl_core.configuration.environments import ENVIRONMENTS
+from coalactl_core.configuration.experiment import sequence_experiment
+from coalactl_core.configuration.kinds import EXPERIMENT, KINDS, Experiment, kind_of
+from coalactl_core.configuration.learning import MetaConfig
+from coalactl_core.errors import ConfigurationError
+from coalactl_core.methods import find_method, is_method, method_names
 
 # What may change when a run is resumed: how long, what is kept, and devices, of which a machine may have fewer or more.
 # Of these keys only the last changes a number, by the order of summation.
@@ -43,16 +46,19 @@ class Resolved(NamedTuple):
 def resolve(tables: Mapping[str, Any], label: str, overrides: Mapping[str, tuple[Any, str]]) -> Resolved:
     """Layers the tables of a preset, its tables for the method, and overrides (key to value and source)."""
     kind = _kind(tables, label)
+    model = _model(kind, _named(tables, overrides))
     asked, source = overrides.get("kind", (kind, ""))
     if asked != kind:
         raise UserError(f"{source}: kind: {shortened(repr(asked))} given; {label} is of kind {kind!r}, take another")
     own = {section: value for section, value in tables.items() if section != FOR_METHODS}
-    values = {key: (value, label) for key, value in _checked(own, kind, label).items()}
+    values = {key: (value, label) for key, value in _checked(own, model, label).items()}
     methods = _methods(kind, values, overrides)
-    by_method = _tables_for(tables, kind, methods, label)
+    by_method = _tables_for(tables, model, methods, label)
     for key, value in by_method.items():
         values[key] = (value, f"{label} for {methods[0]}")
-    _check_keys(overrides, kind, values, overrides)
+    if kind == "sequence":
+        _leave_critic_out(values, methods, overrides)
+    check_keys(overrides, model, values, overrides)
     values = {**_of_game(values, overrides), **overrides}
     _apply_method(values)
     _give_groups_their_settings(values, tables, label, set(overrides))
@@ -70,12 +76,14 @@ def with_choices(resolved: Resolved, chosen: Experiment) -> Resolved:
 
 def validate(tree: Mapping[str, Any], file: str = "") -> Experiment:
     """The experiment of a tree of tables; :class:`UserError` with one line when it is not valid."""
-    kind = _kind(tree, file)
+    kind, where = _kind(tree, file), f"{file}: " if file else ""
     try:
-        return KINDS[kind].model_validate(tree)
+        model = _model(kind, _named(tree))
+        return model.model_validate(tree)
     except ValidationError as error:
-        where = f"{file}: " if file else ""
-        raise UserError(where + one_line(error, tree, _schema_of(kind))) from error
+        raise UserError(where + one_line(error, tree, _schema_of(model))) from error
+    except ConfigurationError as error:
+        raise UserError(where + str(error)) from error
 
 
 def plain(experiment: Experiment) -> dict[str, Any]:
@@ -105,18 +113,6 @@ def method_name(experiment: Experiment) -> str:
     return "+".join(dict.fromkeys(experiment.methods))
 
 
-def unknown_key(given: str, known: Iterable[str]) -> str:
-    """``meta.learningrate: there is no such key; did you mean 'meta.learning_rate'?``."""
-    names = list(known)
-    inside = [name for name in names if name.startswith(f"{given}.")]
-    if inside:
-        return f"{given}: it is a table; set one of its keys, for instance {inside[0]}"
-    given = shortened(given)
-    close = nearest_keys(given, names)
-    hint = f"did you mean {' or '.join(repr(name) for name in close)}?" if close else f"use {_sections(names)}"
-    return f"{given}: there is no such key; {hint}"
-
-
 # --- layers ---------------------------------------------------------------------------------------------------------
 
 
@@ -129,34 +125,17 @@ def _kind(tree: Mapping[str, Any], label: str) -> str:
     return str(kind)
 
 
-def _checked(tables: Mapping[str, Any], kind: str, label: str) -> dict[str, Any]:
+def _checked(tables: Mapping[str, Any], model: Model, label: str) -> dict[str, Any]:
     """The flat values of a file whose sections and keys are all known."""
     for section, table in tables.items():
-        is_section = section in _section_keys(kind)
-        if section not in KINDS[kind].model_fields:
-            raise UserError(f"{label}: {unknown_key(section, KINDS[kind].model_fields)}")
+        is_section = section in section_keys(model)
+        if section not in model.model_fields:
+            raise UserError(f"{label}: {unknown_key(section, model.model_fields)}")
         if is_section and not isinstance(table, Mapping):
             raise UserError(f"{label}: {section}: {table!r} given; it is a table, [{section}]")
     flat = flatten(tables)
-    _check_keys(flat, kind, {key: (value, label) for key, value in flat.items()}, {}, where=f"{label}: ")
+    check_keys(flat, model, {key: (value, label) for key, value in flat.items()}, {}, where=f"{label}: ")
     return flat
-
-
-def _check_keys(
-    keys: Iterable[str],
-    kind: str,
-    below: Mapping[str, tuple[Any, str]],
-    above: Mapping[str, tuple[Any, str]],
-    where: str = "",
-) -> None:
-    """Refuses unknown keys; an environment of another package has keys of its own."""
-    named = {**below, **above}.get("environment.name")
-    environment = environment_tag({} if named is None else {"name": named[0]})
-    known = known_keys(kind, environment)
-    for key in keys:
-        own_key = kind == "sequence" and key.startswith("environment.") and environment not in ENVIRONMENTS
-        if key not in known and not own_key:
-            raise UserError(where + unknown_key(key, known))
 
 
 def _of_game(
@@ -180,16 +159,16 @@ def _methods(kind: str, values: Mapping[str, tuple[Any, str]], overrides: Mappin
     return [str(layered.get("meta.method", (default, ""))[0])]
 
 
-def _tables_for(tables: Mapping[str, Any], kind: str, methods: Sequence[str], label: str) -> dict[str, Any]:
+def _tables_for(tables: Mapping[str, Any], model: Model, methods: Sequence[str], label: str) -> dict[str, Any]:
     """The values that the preset has for the method; where methods are mixed, ``meta`` goes to the groups instead."""
     for_methods = tables.get(FOR_METHODS, {})
     if not isinstance(for_methods, Mapping) or not all(isinstance(table, Mapping) for table in for_methods.values()):
         raise UserError(f"{label}: for: it holds tables by method, for instance [for.m-fos.meta]")
-    allowed = _allowed_methods(kind)
+    allowed = _allowed_methods(model)
     for method, sections in for_methods.items():
-        if method not in allowed:
+        if method not in allowed and method not in methods:
             raise UserError(f"{label}: for.{method}: there is no such method; use {', '.join(allowed)}")
-        _checked(sections, kind, f"{label}: for.{method}")
+        _checked(sections, model, f"{label}: for.{method}")
     if len(methods) == 1:
         return flatten(for_methods.get(methods[0], {}))
     for method in methods:
@@ -199,6 +178,17 @@ def _tables_for(tables: Mapping[str, Any], kind: str, methods: Sequence[str], la
                 f"{label}: for.{method}.{others[0]}: the pool mixes methods; only [meta] may differ by method"
             )
     return {}
+
+
+def _leave_critic_out(
+    values: dict[str, tuple[Any, str]], methods: Sequence[str], overrides: Mapping[str, tuple[Any, str]]
+) -> None:
+    """A preset's critic of the batch is for its own method; one that the command line names may have no use for it."""
+    if "meta.method" not in overrides or "meta.batch_critic" in overrides or len(methods) > 1:
+        return
+    (method,) = methods
+    if is_method(method) and not find_method(method).crosses_batch:
+        values["meta.batch_critic"] = ("none", f"as {method} has no use for one")
 
 
 def _apply_method(values: Mapping[str, tuple[Any, str]]) -> None:
@@ -220,17 +210,17 @@ def _give_groups_their_settings(
         return
     groups = deepcopy(groups)
     for index, group in enumerate(groups):
-        given = group.get("settings", {})
-        if not isinstance(given, Mapping):
-            raise UserError(f"{label}: population.meta.{index}.settings: {given!r} given; it is a table")
-        for key in given:
+        settings = group.get("settings", {})
+        if not isinstance(settings, Mapping):
+            raise UserError(f"{label}: population.meta.{index}.settings: {settings!r} given; it is a table")
+        for key in settings:
             if key not in MetaConfig.model_fields:
                 raise UserError(f"population.meta.{index}.settings." + unknown_key(key, MetaConfig.model_fields))
-        _validate_settings(given, f"population.meta.{index}.settings")
+        _validate_settings(settings, f"population.meta.{index}.settings")
         by_method = tables.get(FOR_METHODS, {}).get(group.get("method"), {}).get("meta", {})
         kept = {key: value for key, value in by_method.items() if f"meta.{key}" not in overridden}
-        if kept or given:
-            group["settings"] = {**kept, **given}
+        if kept or settings:
+            group["settings"] = {**kept, **settings}
     values["population.meta"] = (groups, source)
 
 
@@ -245,34 +235,35 @@ def _validate_settings(settings: Mapping[str, Any], prefix: str) -> None:
 
 
 @cache
-def known_keys(kind: str, environment: str = "matrix-game") -> tuple[str, ...]:
-    """Every dotted key of the tree of a kind of experiment, with the keys of an environment of this project."""
-    sections = _section_keys(kind, environment)
-    keys = [name for name in KINDS[kind].model_fields if name not in sections]
-    return (*keys, *(f"{section}.{key}" for section, names in sections.items() for key in names))
+def _schema_of(model: Model) -> dict[str, Any]:
+    return model.model_json_schema()
 
 
-@cache
-def _section_keys(kind: str, environment: str = "matrix-game") -> dict[str, tuple[str, ...]]:
-    game = ENVIRONMENTS.get(environment, ENVIRONMENTS["matrix-game"])
-    sections: dict[str, tuple[str, ...]] = {"environment": tuple(game.model_fields)}
-    for name, field in KINDS[kind].model_fields.items():
-        if isinstance(field.annotation, type) and issubclass(field.annotation, BaseModel):
-            sections[name] = tuple(field.annotation.model_fields)
-    return sections
+def _model(kind: str, methods: tuple[str, ...]) -> Model:
+    """The experiment of a kind, with the tables of these methods where they are of other packages."""
+    if kind != "sequence":
+        return KINDS[kind]
+    try:
+        return sequence_experiment(tuple(method for method in methods if is_method(method)))
+    except ConfigurationError as error:
+        raise UserError(str(error)) from error
 
 
-@cache
-def _schema_of(kind: str) -> dict[str, Any]:
-    return KINDS[kind].model_json_schema()
+def _named(tables: Mapping[str, Any], overrides: Mapping[str, tuple[Any, str]] | None = None) -> tuple[str, ...]:
+    """The methods that are named in tables of the configuration, before these are checked."""
+    overriding = {key: value for key, (value, _) in (overrides or {}).items()}
+    meta, population = tables.get("meta"), tables.get("population")
+    named = [overriding.get("meta.method", meta.get("method") if isinstance(meta, Mapping) else None)]
+    groups = overriding.get("population.meta", population.get("meta") if isinstance(population, Mapping) else None)
+    if isinstance(groups, list | tuple):
+        named += [group.get("method") for group in groups if isinstance(group, Mapping)]
+    return tuple(dict.fromkeys(name for name in named if isinstance(name, str)))
 
 
-def _allowed_methods(kind: str) -> tuple[str, ...]:
-    return get_args(KINDS[kind].model_fields["meta"].annotation.model_fields["method"].annotation)  # type: ignore[union-attr]
-
-
-def _sections(names: Sequence[str]) -> str:
-    return "one of " + ", ".join(dict.fromkeys(name.partition(".")[0] for name in names))
+def _allowed_methods(model: Model) -> tuple[str, ...]:
+    if model is not KINDS["analytical"]:
+        return method_names()
+    return get_args(model.model_fields["meta"].annotation.model_fields["method"].annotation)  # type: ignore[union-attr]
 
 
 def _without_none(value: Any) -> Any:

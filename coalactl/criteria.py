@@ -5,5 +5,17 @@ Rewards are a step, in the iterated prisoner's dilemma of the paper: mutual coop
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from typing import Any
+
+from coalactl_core.games import MATRIX_GAME, PRISONERS_DILEMMA
+
 CONSIDERABLY = 0.1
 COOPERATES, DEFECTS = 0.5, 0.1
+_DILEMMA = [list(row) for row in PRISONERS_DILEMMA]
+
+
+def is_the_dilemma(config: Mapping[str, Any]) -> bool:
+    """Whether a run is of the iterated prisoner's dilemma with the paper's payoffs."""
+    environment = config.get("environment", {})
+    return environment.get("name") == MATRIX_GAME and environment.get("payoffs") == _DILEMMA

@@ -1,4 +1,4 @@
-"""The facts of an installation, and a self-test: a tiny training, and a gradient against finite differences."""
+"""The facts of an installation, and a self-test: a tiny training, a gradient against finite differences, the pace."""
 
 from __future__ import annotations
 
@@ -15,18 +15,22 @@ import numpy as np
 import psutil
 
 from coalactl import __version__
-from coalactl.console import size
 from coalactl.environment import compile_cache_directory, usable_cores
 from coalactl.errors import in_words
-from coalactl_core.config import SequenceExperiment
-from coalactl_core.nets.policy import build_policy
-from coalactl_core.training import Engine, build_engine
+from coalactl.pace.calibration import calibrate
+from coalactl.words import size
+from coalactl.working import Tell, unheard
+from coalactl_core.configuration.experiment import SequenceExperiment
+from coalactl_core.nets.registry import build_policy
+from coalactl_core.training.engine import SequenceEngine, build_engine
 
 _PACKAGES = ("jax", "jaxlib", "flax", "optax", "orbax-checkpoint", "numpy", "pandas", "pyarrow", "pydantic", "typer")
 _THREAD_VARIABLES = ("OMP_NUM_THREADS", "XLA_FLAGS", "JAX_PLATFORMS", "CUDA_VISIBLE_DEVICES")
 # Central differences in float64 err by the square of the step, about 1e-10, and by rounding, about 1e-16 / 1e-5.
 _STEP = 1e-5
 _TOLERANCE = 1e-6
+# With less of the processors than this share the measured pace is not that of a machine to itself.
+_BUSY = 0.6
 _TINY = {
     "network": {"width": 4, "mlp_width": 4},
     "rollout": {"meta_batch_size": 2, "batch_size": 2, "inner_episodes": 2, "inner_episode_length": 2},
@@ -35,7 +39,7 @@ _TINY = {
 }
 
 
-class Check(NamedTuple):
+class Finding(NamedTuple):
     """One part of the self-test."""
 
     name: str
@@ -49,14 +53,14 @@ def facts() -> dict[str, str]:
     memory = psutil.virtual_memory()
     threads = [f"{name}={os.environ[name]}" for name in _THREAD_VARIABLES if name in os.environ]
     cache = compile_cache_directory()
-    found = {"coalactl": __version__, "python": platform.python_version(), "platform": platform.platform()}
+    versions = {"coalactl": __version__, "python": platform.python_version(), "platform": platform.platform()}
     for package in _PACKAGES:
         try:
-            found[package] = version(package)
+            versions[package] = version(package)
         except PackageNotFoundError:
-            found[package] = "missing"
+            versions[package] = "missing"
     return {
-        **found,
+        **versions,
         "devices": ", ".join(f"{device.platform}:{device.id} {device.device_kind}" for device in jax.devices()),
         "memory": f"{size(memory.available)} free of {size(memory.total)}",
         "cores": f"{usable_cores()} usable of {os.cpu_count()}",
@@ -65,23 +69,35 @@ def facts() -> dict[str, str]:
     }
 
 
-def self_test() -> list[Check]:
-    """Trains a tiny run twice and checks a gradient; half a minute of processor time, nearly all of it compilation."""
+def self_test(tell: Tell = unheard) -> list[Finding]:
+    """Trains a tiny run twice, checks a gradient, and measures the machine for estimates.
+
+    A minute of processor time, nearly all of it compilation.
+    """
     engine = build_engine(SequenceExperiment.model_validate(_TINY))
-    return [_checked("training", lambda: _trains(engine)), _checked("gradient", lambda: _gradient_is_right(engine))]
+    checks: dict[str, tuple[str, Callable[[], tuple[bool, str]]]] = {
+        "training": ("training a tiny run twice", lambda: _trains(engine)),
+        "gradient": ("checking a gradient", lambda: _gradient_is_right(engine)),
+        "calibration": ("measuring this machine for estimates of time", _calibrated),
+    }
+    checked = []
+    for done, (name, (what, check)) in enumerate(checks.items()):
+        tell(what, done, len(checks))
+        checked.append(_checked(name, check))
+    return checked
 
 
-def _checked(name: str, check: Callable[[], tuple[bool, str]]) -> Check:
+def _checked(name: str, check: Callable[[], tuple[bool, str]]) -> Finding:
     began = time.perf_counter()
     try:
         passed, detail = check()
-    except Exception as error:  # noqa: BLE001  Whatever is wrong with an installation, the doctor's work is to say it.
+    except Exception as error:  # noqa: BLE001  A check that raises has failed, whatever is wrong; the others follow.
         passed, detail = False, in_words(error)
     seconds = time.perf_counter() - began
-    return Check(name, passed, f"{detail} ({seconds:.1f} s)", seconds)
+    return Finding(name, passed, f"{detail} ({seconds:.1f} s)", seconds)
 
 
-def _trains(engine: Engine) -> tuple[bool, str]:
+def _trains(engine: SequenceEngine) -> tuple[bool, str]:
     """Three iterations: losses are finite, parameters move, and the same seed gives the same bits."""
     fresh = engine.init([0])
     start = jax.tree.leaves(jax.tree.map(np.copy, engine.summary(fresh).parameters))
@@ -100,9 +116,9 @@ def _trains(engine: Engine) -> tuple[bool, str]:
     return True, "3 iterations, finite and repeatable"
 
 
-def _gradient_is_right(engine: Engine) -> tuple[bool, str]:
+def _gradient_is_right(engine: SequenceEngine) -> tuple[bool, str]:
     """Back-propagation through the recurrent policy, along a random direction, against central differences."""
-    environment = engine.pieces.game.environment
+    environment = engine.rollout_of(0).environment
     policy = build_policy(
         engine.experiment.network,
         observation_size=environment.observation_size,
@@ -132,6 +148,17 @@ def _gradient_is_right(engine: Engine) -> tuple[bool, str]:
         measured = float((value(jnp.float64(_STEP)) - value(jnp.float64(-_STEP))) / (2 * _STEP))
     error = abs(exact - measured) / abs(measured)
     return error < _TOLERANCE, f"relative error {error:.1e} against finite differences"
+
+
+def _calibrated() -> tuple[bool, str]:
+    """What ``--dry-run`` and ``reproduce ls`` estimate by."""
+    paces = calibrate()
+    if not paces:
+        return True, "there is no cache to leave it in: no estimates of time"
+    words = [f"{pace.preset} {1000 * pace.iteration_seconds:.0f} ms an iteration" for pace in paces]
+    if paces[0].share < _BUSY:
+        words.append(f"with {paces[0].share:.0%} of the processors, so that estimates are of a machine as busy as now")
+    return True, ", ".join(words)
 
 
 def _bytes_in(folder: os.PathLike[str]) -> int:

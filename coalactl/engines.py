@@ -9,15 +9,15 @@ from typing import TYPE_CHECKING, Any, Protocol
 
 from coalactl.errors import UserError
 from coalactl.output import without_prints
-from coalactl_core.config import ConfigurationError, SequenceExperiment
-from coalactl_core.config_analytical import AnalyticalExperiment
-from coalactl_core.experiments import Experiment
+from coalactl_core.configuration.analytical import AnalyticalExperiment
+from coalactl_core.configuration.compute import ComputeConfig
+from coalactl_core.configuration.experiment import SequenceExperiment
+from coalactl_core.configuration.kinds import Experiment
+from coalactl_core.errors import ConfigurationError
 
 if TYPE_CHECKING:
-    import numpy as np
-
-    from coalactl_core import training
-    from coalactl_core.types import Metrics, Summary
+    from coalactl_core.training import engine as training
+    from coalactl_core.types import Memory, Metrics, Sizes, Summary
 
 # On CPUs the compiler's highest level, 3, takes a third longer and its programs are not faster.
 _CPU_OPTIONS = (("xla_backend_optimization_level", 2),)
@@ -31,28 +31,12 @@ class Engine(Protocol):
         """The experiment, with every choice made."""
 
     @property
-    def kinds(self) -> tuple[str, ...]:
-        """Kinds of opponents, in the order of the metrics' ``kinds`` axis."""
+    def sizes(self) -> Sizes:
+        """How large its program is."""
 
     @property
-    def seeds(self) -> tuple[int, ...] | None:
-        """The seeds that one run holds, where its metrics have an axis of seeds."""
-
-    @property
-    def call_capacity(self) -> int:
-        """Iterations that one call holds at most."""
-
-    @property
-    def steps_per_iteration(self) -> int:
-        """Environment steps of an iteration; 0 where nothing is sampled."""
-
-    @property
-    def parameter_count(self) -> int:
-        """Trainable parameters of one agent."""
-
-    @property
-    def metric_count(self) -> int:
-        """Numbers that an iteration adds to a run's metric files."""
+    def memory(self) -> Memory:
+        """What trainings of so many runs need."""
 
     @property
     def run_template(self) -> Any:
@@ -70,18 +54,6 @@ class Engine(Protocol):
     def summary(self, state: Any) -> Summary:
         """Iterations done, and the meta agents' parameters on the host, leading with runs."""
 
-    def with_parameters(self, state: Any, parameters: Any) -> Any:
-        """The state with other parameters; raises :class:`ConfigurationError` where they do not fit."""
-
-    def finite_parameters(self, state: Any) -> np.ndarray:
-        """Whether all parameters are finite numbers, by run, seed (where a run holds several) and agent."""
-
-    def memory_estimate(self, runs: int) -> int:
-        """Resident bytes of a process that trains this many runs, roughly."""
-
-    def fitting_change(self, runs: int, limit: int) -> dict[str, int] | None:
-        """What to set so that so many runs fit into so many bytes; {} if they do, None if nothing helps."""
-
 
 def engine_for(experiment: Experiment) -> Engine:
     """The engine of an experiment; what does not fit together is the user's error."""
@@ -95,20 +67,30 @@ def engine_for(experiment: Experiment) -> Engine:
         raise UserError(str(error)) from error
 
 
-def reading_engine_for(experiment: Experiment) -> Engine:
-    """An engine for the checkpoints of a run; on how many devices it was trained says nothing of this machine."""
-    return engine_for(spread_over(experiment, 1))
+def sequence_engine(engine: Engine) -> training.SequenceEngine:
+    """The engine of a sequence experiment, as what it is."""
+    from coalactl_core.training import engine as training
+
+    if not isinstance(engine, training.SequenceEngine):
+        raise TypeError(f"the engine of a sequence experiment expected, {type(engine).__name__} given")
+    return engine
+
+
+def with_open_compute(experiment: Experiment) -> Experiment:
+    """The experiment laid out for the machine at hand, on one device."""
+    compute = ComputeConfig() if isinstance(experiment, SequenceExperiment) else experiment.compute
+    return spread_over(experiment.model_copy(update={"compute": compute}), 1)
 
 
 def spread_over(experiment: Experiment, devices: int | str) -> Experiment:
     """The experiment on so many devices."""
-    compute: Any = experiment.compute.model_copy(update={"devices": devices})
+    compute = experiment.compute.model_copy(update={"devices": devices})
     return experiment.model_copy(update={"compute": compute})
 
 
-def sequence_engine_for(experiment: SequenceExperiment) -> training.Engine:
+def sequence_engine_for(experiment: SequenceExperiment) -> training.SequenceEngine:
     """The engine of a sequence experiment; what does not fit together is the user's error."""
-    from coalactl_core import training
+    from coalactl_core.training import engine as training
 
     try:
         with without_prints():

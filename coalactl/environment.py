@@ -21,15 +21,15 @@ _FORMAT = "%(asctime)s %(levelname)s %(name)s: %(message)s"
 
 def cache_directory() -> Path | None:
     """``$COALACTL_CACHE_DIR``, or ``coalactl`` in the user's cache directory; None where that has no home."""
-    given = os.environ.get(CACHE_VARIABLE)
-    if not given:
+    folder = os.environ.get(CACHE_VARIABLE)
+    if not folder:
         import platformdirs
 
         try:
-            given = platformdirs.user_cache_dir("coalactl")
+            folder = platformdirs.user_cache_dir("coalactl")
         except RuntimeError:  # Versions differ in whether they say so or leave the "~".
             return None
-    expanded = os.path.expanduser(given)  # It leaves what it does not know; pathlib raises.
+    expanded = os.path.expanduser(folder)  # It leaves what it does not know; pathlib raises.
     return None if expanded.startswith("~") else Path(expanded)
 
 
@@ -41,8 +41,8 @@ def user_log() -> Path | None:
 
 def compile_cache_directory() -> Path | None:
     """Where compiled programs are kept, so that the same experiment compiles once on a machine."""
-    given, folder = os.environ.get("JAX_COMPILATION_CACHE_DIR"), cache_directory()
-    return Path(given) if given else folder and folder / "xla"
+    of_jax, folder = os.environ.get("JAX_COMPILATION_CACHE_DIR"), cache_directory()
+    return Path(of_jax) if of_jax else folder and folder / "xla"
 
 
 def prepare_jax(cpu_devices: int | None = None, *, connects: bool = False) -> None:
@@ -51,10 +51,7 @@ def prepare_jax(cpu_devices: int | None = None, *, connects: bool = False) -> No
     ``cpu_devices``: as many as a run was started on; by default one a core. ``connects``: other processes come first,
     devices are looked for by a later call. Raises :class:`UserError` where the environment asks for what is not there.
     """
-    keep_stdout()
-    # XLA's own lines on stderr (about features of the processor that made a cache entry) are of no use to a user.
-    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
-    _load_jax()
+    load_jax()
     count_cores_as_devices(cpu_devices or usable_cores())
     if log_place() is None:  # JAX warns of cache entries that it cannot read; there may be no run yet to log that in.
         log_to(user_log())
@@ -63,8 +60,14 @@ def prepare_jax(cpu_devices: int | None = None, *, connects: bool = False) -> No
         _require_devices()
 
 
-def _load_jax() -> None:
-    """JAX reads its variables when it is imported."""
+def load_jax() -> None:
+    """Imports JAX, which reads its variables then: to be called before what imports it.
+
+    Raises :class:`UserError` that names a variable that it refuses.
+    """
+    keep_stdout()
+    # XLA's own lines on stderr (about features of the processor that made a cache entry) are of no use to a user.
+    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
     count = os.environ.get(_DEVICES_VARIABLE, "1")
     if count != "-1" and not (count.isdecimal() and int(count) >= 1):
         raise UserError(f"{_DEVICES_VARIABLE}={count}: use a whole number from 1 on; there are {usable_cores()} cores")
@@ -83,11 +86,11 @@ def _require_devices() -> None:
     try:
         jax.devices()
     except (RuntimeError, AssertionError) as error:  # An assertion of JAX's own where CUDA's package is not installed.
-        asked, found = _asked(_OF_DEVICES), ""
+        asked, hint = _asked(_OF_DEVICES), ""
         with suppress(Exception):
             jax.config.update("jax_platforms", "")
-            found = f"; there is {', '.join(sorted({device.platform for device in jax.devices()}))}, name that"
-        raise UserError(f"{asked or 'JAX'}: no such device can be used here ({in_words(error)}){found}") from error
+            hint = f"; there is {', '.join(sorted({device.platform for device in jax.devices()}))}, name that"
+        raise UserError(f"{asked or 'JAX'}: no such device can be used here ({in_words(error)}){hint}") from error
 
 
 def _asked(begin: str | tuple[str, ...]) -> str:
@@ -170,8 +173,8 @@ def log_to(path: Path | None) -> logging.Handler | None:
     return handler
 
 
-def _log_unraisable(given: Any) -> None:
-    raised = given.exc_type, given.exc_value, given.exc_traceback
+def _log_unraisable(unraisable: Any) -> None:
+    raised = unraisable.exc_type, unraisable.exc_value, unraisable.exc_traceback
     logging.getLogger(__name__).error("nobody took this exception", exc_info=raised)
 
 

@@ -41,9 +41,9 @@ def in_words(error: BaseException) -> str:
         return _shortened(f"{type(error).__name__}: {error}")
     inside = str(error).rpartition(_TRACEBACK)[2]
     ended = [line for line in inside.splitlines() if line and not line[0].isspace()]
-    places = re.findall(r'File "(?:.*/)?(.+)", line (\d+)', inside)
-    place = f" ({places[-1][0]}, line {places[-1][1]})" if places else ""
-    return _shortened(f"a callback failed: {ended[0] if ended else type(error).__name__}") + place
+    frames = re.findall(r'File "(?:.*/)?(.+)", line (\d+)', inside)
+    where = f" ({frames[-1][0]}, line {frames[-1][1]})" if frames else ""
+    return _shortened(f"a callback failed: {ended[0] if ended else type(error).__name__}") + where
 
 
 def holds_traceback(error: BaseException) -> bool:

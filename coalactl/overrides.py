@@ -18,9 +18,9 @@ _SHOWN = 60
 _LOOSE_NUMBER = re.compile(r"[+-]?(\d+\.|\.\d+|\d+\.\d+)([eE][+-]?\d+)?")
 
 
-def parse_overrides(given: Sequence[str]) -> dict[str, Any]:
+def parse_overrides(assignments: Sequence[str]) -> dict[str, Any]:
     """Dotted key to value, in the order given; the last of equal keys counts."""
-    return dict(_parse(text) for text in given)
+    return dict(_parse(text) for text in assignments)
 
 
 def _parse(text: str) -> tuple[str, Any]:

@@ -58,17 +58,17 @@ def escaped(text: str) -> str:
     return _CONTROL.sub(_code, text)
 
 
-def typed(given: Path | str) -> str:
+def typed(argument: Path | str) -> str:
     r"""A path, or a word, as it is typed into a shell; always in one line, a line break as ``$'\n'``."""
-    word = f"./{given}" if isinstance(given, Path) and str(given).startswith("-") else str(given)
+    word = f"./{argument}" if isinstance(argument, Path) and str(argument).startswith("-") else str(argument)
     if not _CONTROL.search(word):
         return shlex.quote(word)  # noqa: TID251
     inner = word.replace("\\", "\\\\").replace("'", "\\'")
     return f"$'{escaped(inner)}'"
 
 
-def _code(found: re.Match[str]) -> str:
-    return {"\n": "\\n", "\t": "\\t"}.get(found[0]) or f"\\u{ord(found[0]):04x}"
+def _code(match: re.Match[str]) -> str:
+    return {"\n": "\\n", "\t": "\\t"}.get(match[0]) or f"\\u{ord(match[0]):04x}"
 
 
 def _check_text(text: str, remedy: str) -> None:

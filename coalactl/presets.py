@@ -39,19 +39,19 @@ class Preset(NamedTuple):
         return f"preset {self.name}" if self.shipped else str(self.path)
 
 
-def find_preset(given: str) -> Preset:
+def find_preset(name_or_path: str) -> Preset:
     """The shipped preset of that name, or the file at that path."""
-    return find_file(given, "preset", shipped_presets(), "'coalactl presets ls' lists all")
+    return find_file(name_or_path, "preset", shipped_presets(), "'coalactl presets ls' lists all")
 
 
-def find_file(given: str, what: str, shipped: Sequence[Preset], listing: str) -> Preset:
+def find_file(name_or_path: str, what: str, shipped: Sequence[Preset], listing: str) -> Preset:
     """The shipped file of that name, or the file at that path; ``listing`` says where all names are."""
-    if given.endswith(".toml") or os.sep in given or (os.altsep and os.altsep in given):
-        return Preset(name=Path(given).stem, path=_checked_file(Path(given), what), shipped=False)
+    if name_or_path.endswith(".toml") or os.sep in name_or_path or (os.altsep and os.altsep in name_or_path):
+        return Preset(name=Path(name_or_path).stem, path=_checked_file(Path(name_or_path), what), shipped=False)
     by_name = {preset.name: preset for preset in shipped}
-    if given not in by_name:
-        raise UserError(f"{what} {given!r} does not exist{nearest(given, list(by_name))}; {listing}")
-    return by_name[given]
+    if name_or_path not in by_name:
+        raise UserError(f"{what} {name_or_path!r} does not exist{nearest(name_or_path, list(by_name))}; {listing}")
+    return by_name[name_or_path]
 
 
 def shipped_presets() -> list[Preset]:
@@ -62,6 +62,11 @@ def shipped_presets() -> list[Preset]:
 def shipped_sweeps() -> list[Preset]:
     """All sweeps that come with the package, by name."""
     return _shipped(preset_directory() / "sweeps")
+
+
+def shipped_leagues() -> list[Preset]:
+    """All leagues that come with the package, by name."""
+    return _shipped(preset_directory() / "leagues")
 
 
 def _shipped(folder: Path) -> list[Preset]:
@@ -107,9 +112,9 @@ def copy_preset(preset: Preset, destination: Path) -> Path:
     return target
 
 
-def nearest(given: str, names: Sequence[str]) -> str:
+def nearest(name: str, names: Sequence[str]) -> str:
     """``; did you mean 'NAME'?`` when one of the names is close to what was given."""
-    close = difflib.get_close_matches(given, names, n=1, cutoff=0.5)
+    close = difflib.get_close_matches(name, names, n=1, cutoff=0.5)
     return f"; did you mean {close[0]!r}?" if close else ""
 
 

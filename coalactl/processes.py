@@ -27,7 +27,7 @@ _ERRORS = "backslashreplace"
 _VARIABLE = "JAX_COORDINATOR_ADDRESS"
 
 
-class Group(NamedTuple):
+class ProcessGroup(NamedTuple):
     """The processes of one training; where the coordinator is detected the numbers are too, unless they are given."""
 
     coordinator: str
@@ -37,12 +37,12 @@ class Group(NamedTuple):
 
 def checked_group(
     coordinator: str | None, processes: int | None, process_id: int | None, environment: Mapping[str, str] = os.environ
-) -> Group | None:
+) -> ProcessGroup | None:
     """The group that the options name, None where they name none; raises :class:`UserError` where they contradict."""
     if coordinator is None:
-        for option, given in (("--processes", processes), ("--process-id", process_id)):
-            if given is not None:
-                raise UserError(f"{option} {given}: it goes with --coordinator HOST:PORT (or auto)")
+        for option, value in (("--processes", processes), ("--process-id", process_id)):
+            if value is not None:
+                raise UserError(f"{option} {value}: it goes with --coordinator HOST:PORT (or auto)")
         return None
     elsewhere = environment.get(_VARIABLE, coordinator)
     if coordinator != DETECTED:
@@ -54,14 +54,14 @@ def checked_group(
                 raise UserError(f"--coordinator {coordinator}: give {option} with it, or --coordinator {DETECTED}")
     if processes is not None and process_id is not None and process_id >= processes:
         raise UserError(f"--process-id {process_id}: there are {processes} processes; use 0 to {processes - 1}")
-    return Group(coordinator, processes, process_id)
+    return ProcessGroup(coordinator, processes, process_id)
 
 
-def _check_address(given: str) -> None:
-    host, colon, port = given.rpartition(":")
+def _check_address(address: str) -> None:
+    host, colon, port = address.rpartition(":")
     if not (host and colon and port.isdecimal() and 0 < int(port) < 2**16):
         raise UserError(
-            f"--coordinator {given}: use HOST:PORT, where process 0 is and a free port there, "
+            f"--coordinator {address}: use HOST:PORT, where process 0 is and a free port there, "
             f"for instance node1:7777, or {DETECTED}"
         )
 
@@ -94,7 +94,7 @@ def supervised(run: Callable[[], ExitCode]) -> ExitCode:
 def _wait(child: int) -> int:
     """The exit code of the child, negative for a signal; signals to this process are handed on to it."""
     for signum in answered():
-        signal.signal(signum, lambda given, _: _hand_on(child, given))
+        signal.signal(signum, lambda received, _: _hand_on(child, received))
     return os.waitstatus_to_exitcode(os.waitpid(child, 0)[1])
 
 
@@ -104,10 +104,11 @@ def _hand_on(child: int, signum: int) -> None:
 
 
 def _be_child(run: Callable[[], ExitCode], parent: int, said: IO[bytes]) -> NoReturn:
-    from coalactl.cli import ending
-    from coalactl.output import settle_streams
+    from coalactl.endings import ending
+    from coalactl.output import release_stdout, settle_streams
 
     os.setpgid(0, 0)  # Ctrl-C goes to the parent alone, which hands it on.
+    release_stdout()
     for name, descriptor in (("stdout", 1), ("stderr", 2)):
         # The user's stream goes on under another number; what libraries write to the old one is not for the user.
         setattr(sys, name, os.fdopen(os.dup(descriptor), "w", buffering=1, encoding="utf-8", errors=_ERRORS))
@@ -129,11 +130,11 @@ def _log(said: IO[Any]) -> None:
     """What the child's libraries had to say, into the user's log."""
     from coalactl.environment import user_log
 
-    place = user_log()
-    if place is None:
+    log = user_log()
+    if log is None:
         return
     with suppress(OSError):
         said.seek(0)
-        place.parent.mkdir(parents=True, exist_ok=True)
-        with place.open("ab") as file:
+        log.parent.mkdir(parents=True, exist_ok=True)
+        with log.open("ab") as file:
             file.write(said.read())

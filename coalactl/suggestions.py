@@ -10,24 +10,24 @@ _ELSEWHERE = {"gamma": "discount", "lambda": "gae_lambda", "ent_coef": "entropy"
 _SIMILAR = 0.6
 
 
-def nearest_keys(given: str, names: Sequence[str]) -> list[str]:
+def nearest_keys(key: str, names: Sequence[str]) -> list[str]:
     """Dotted keys of that last name, of that abbreviation (``lr``), or of a similar name; of its own table first."""
-    table, _, last = given.rpartition(".")
+    table, _, last = key.rpartition(".")
     own = [name for name in names if table and name.startswith(f"{table}.")]
-    if found := [name for name in names if _last(name) == last]:
-        return found
+    if fitting := [name for name in names if _last(name) == last]:
+        return fitting
     for candidates in (own, names):
-        if found := [name for name in candidates if _stands_for(last, _last(name))]:
-            return found
+        if fitting := [name for name in candidates if _stands_for(last, _last(name))]:
+            return fitting
         ends = {_last(name): name for name in candidates}
         if close := get_close_matches(last, list(ends), n=1, cutoff=_SIMILAR):
             return [ends[close[0]]]
     return []
 
 
-def nearest_options(given: str, options: Iterable[str]) -> list[str]:
+def nearest_options(option: str, options: Iterable[str]) -> list[str]:
     """Options of a similar name; the dashes that all begin with make none similar."""
-    word = given.lstrip("-")
+    word = option.lstrip("-")
     return [each for each in options if SequenceMatcher(None, word, each.lstrip("-")).ratio() >= _SIMILAR]
 
 
@@ -35,6 +35,6 @@ def _last(name: str) -> str:
     return name.rpartition(".")[2]
 
 
-def _stands_for(given: str, name: str) -> bool:
+def _stands_for(short: str, name: str) -> bool:
     initials = "".join(word[0] for word in name.split("_") if word)
-    return (len(given) > 1 and given in (initials, name.replace("_", ""))) or _ELSEWHERE.get(given) == name
+    return (len(short) > 1 and short in (initials, name.replace("_", ""))) or _ELSEWHERE.get(short) == name

@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import math
-import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, NamedTuple
 
@@ -12,15 +11,12 @@ from coalactl.agents import agents_of
 from coalactl.errors import UserError
 from coalactl.output import note
 from coalactl.runs.directory import RunDirectory
+from coalactl_core.measures import ENDS, Measure, is_of_policy, parse, rewards_vs
 
 if TYPE_CHECKING:
     import pandas as pd
 
-KINDS = ("naive", "meta", "fixed")
 LAST_SHARE = 0.1
-# Columns about an agent itself: what analytical runs tell of its five probabilities and their zero-determinant fit.
-POLICY = re.compile("cooperation_.+|(random_)?zd_.+")
-_MEASURE = re.compile(rf"(?P<measure>.+?)(?:_(?P<place>first|last))?_vs_(?P<kind>{'|'.join(KINDS)})")
 
 
 class Means(NamedTuple):
@@ -50,17 +46,9 @@ class RunSummary(NamedTuple):
 
     def as_json(self) -> dict[str, Any]:
         """As plain data; ``by_method`` only where there are several methods."""
-        told = {**self._asdict(), "quartiles": dict(self.quartiles)}
-        methods = {method: means._asdict() for method, means in told.pop("by_method").items()}
-        return {**told, "by_method": methods} if methods else told
-
-
-class Measure(NamedTuple):
-    """A column of the metric files: ``defection_first_vs_naive`` is (defection, first, naive)."""
-
-    name: str
-    place: str
-    kind: str
+        plain = {**self._asdict(), "quartiles": dict(self.quartiles)}
+        methods = {method: means._asdict() for method, means in plain.pop("by_method").items()}
+        return {**plain, "by_method": methods} if methods else plain
 
 
 def summarize(run: RunDirectory) -> RunSummary:
@@ -97,8 +85,8 @@ def last_rows(rows: pd.DataFrame, done: int) -> pd.DataFrame:
     Few iterations may be logged, and of an analytical run not all that are logged are evaluated.
     """
     columns = _reported(rows)
-    told = rows[rows[columns].notna().any(axis=1)] if columns else rows
-    last = int((rows if told.empty else told)["iteration"].max())
+    evaluated = rows[rows[columns].notna().any(axis=1)] if columns else rows
+    last = int((rows if evaluated.empty else evaluated)["iteration"].max())
     return rows[rows["iteration"] >= min(last, last_tenth(done))]
 
 
@@ -112,12 +100,6 @@ def note_missing(runs: Sequence[RunDirectory], summaries: Sequence[RunSummary]) 
     for run, summary in zip(runs, summaries, strict=True):
         if summary.missing:
             note(f"{run.path} is damaged: {summary.missing}")
-
-
-def measure_of(column: str) -> Measure | None:
-    """What a column measures, if it is a measure against a kind of opponent."""
-    found = _MEASURE.fullmatch(column)
-    return Measure(found["measure"], found["place"] or "", found["kind"]) if found else None
 
 
 def json_object(run: RunDirectory, summary: RunSummary, parameters_digest: str) -> dict[str, Any]:
@@ -138,21 +120,13 @@ def json_object(run: RunDirectory, summary: RunSummary, parameters_digest: str) 
 
 def _headline(trained: Mapping[str, float | None]) -> dict[str, float | None]:
     """What matters most of the agents."""
-    own = _own_measure(list(trained))
-    others = ("reward_vs_fixed", "coplayer_reward_vs_fixed")
+    against_meta, _ = rewards_vs("meta")
+    ends = [Measure("defection", place=place) for place in ENDS]
     return {
-        "reward_vs_naive": trained.get("reward_vs_naive"),
-        "coplayer_reward_vs_naive": trained.get("coplayer_reward_vs_naive"),
-        "reward_vs_meta": trained.get("reward_vs_meta"),
-        **{name: trained[name] for name in others if name in trained},
-        "defection_first": trained.get(f"{own}_first_vs_naive"),
-        "defection_last": trained.get(f"{own}_last_vs_naive"),
+        **{column: trained.get(column) for column in (*rewards_vs("naive"), against_meta)},
+        **{column: trained[column] for column in rewards_vs("fixed") if column in trained},
+        **{end.column: trained.get(end._replace(kind="naive").column) for end in ends},
     }
-
-
-def _own_measure(columns: Sequence[str]) -> str:
-    """``defection``, where the environment has it."""
-    return "defection" if any(column.startswith("defection_") for column in columns) else ""
 
 
 def _told_iterations(run: RunDirectory) -> int:
@@ -177,8 +151,8 @@ def _by_method(config: Mapping[str, Any], first: pd.DataFrame, window: pd.DataFr
 
 
 def _means(rows: pd.DataFrame) -> dict[str, float | None]:
-    told = _by_seed(rows)
-    means = told.median() if "seed" in rows else told.mean()
+    by_seed = _by_seed(rows)
+    means = by_seed.median() if "seed" in rows else by_seed.mean()
     return {str(name): None if math.isnan(value) else float(value) for name, value in means.astype(float).items()}
 
 
@@ -199,4 +173,17 @@ def _by_seed(rows: pd.DataFrame) -> pd.DataFrame:
 
 def _reported(rows: pd.DataFrame) -> list[str]:
     """The columns that are measures, or about an agent itself."""
-    return [column for column in map(str, rows.columns) if measure_of(column) or POLICY.fullmatch(column)]
+    return [column for column in map(str, rows.columns) if parse(column) or is_of_policy(column)]
+
+
+def rows_of(kind: str, columns: Iterable[str]) -> list[tuple[str, Measure]]:
+    """The agent's measures against a kind that tables show, each with its label."""
+    rows: list[tuple[str, Measure]] = []
+    for measure in map(parse, columns):
+        if measure is None or measure.kind != kind or measure.whose != "agent":
+            continue
+        if measure.name == "reward" and not measure.place:
+            rows.insert(0, ("reward a step", measure))
+        elif measure.place:
+            rows.append((f"{measure.name}, {measure.place} inner episode", measure))
+    return rows

@@ -16,16 +16,17 @@ from coalactl.wide_tables import print_table
 _NOT_KNOWN = (("COLUMNS", "0"), ("LINES", "0"))
 # Columns of a terminal, below which tables have no rules between their columns.
 _NARROW = 72
+_SPINNER = "⠋⠙⠹⠸⠼⠴⠦⠧⠇⠏"
 
 
 class OurConsole(Console):
     """Rich's console, but a reader that has gone is told by an exception instead of by the end of the process."""
 
-    def __init__(self, **given: Any) -> None:
+    def __init__(self, **options: Any) -> None:
         # A width of 0, as some terminals tell it, means that it is not known.
         environ = {name: value for name, value in os.environ.items() if (name, value) not in _NOT_KNOWN}
-        options: dict[str, Any] = {"file": None if given.get("stderr") else results(), "_environ": environ, **given}
-        super().__init__(**options)
+        defaults: dict[str, Any] = {"file": None if options.get("stderr") else results(), "_environ": environ}
+        super().__init__(**{**defaults, **options})
 
     @property
     def is_live(self) -> bool:
@@ -62,3 +63,15 @@ class OurLive(Live):
         """Leaves the terminal as it was."""
         taken_off(self.stop)
         super().stop()
+
+
+def spinner(console: Console, spent: float) -> str:
+    """The character of what goes on, after so many seconds."""
+    return "*" if console.options.ascii_only else _SPINNER[int(spent * 8) % len(_SPINNER)]
+
+
+def duration(seconds: float) -> str:
+    """``0:07``, ``12:30`` or ``3:05:00``."""
+    minutes, rest = divmod(round(seconds), 60)
+    hours, minutes = divmod(minutes, 60)
+    return f"{hours}:{minutes:02}:{rest:02}" if hours else f"{minutes}:{rest:02}"

@@ -27,10 +27,10 @@ def print_table(console: Console, table: Table) -> None:
 
 def _print(console: Console, table: Table, width: int) -> None:
     """On so many columns at least, whatever the console has."""
-    given = console.width
-    console.width = max(given, width)
+    own_width = console.width
+    console.width = max(own_width, width)
     console.print(table, markup=False)
-    console.width = given
+    console.width = own_width
 
 
 def _parts(console: Console, table: Table) -> Iterator[Table]:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import textwrap
 import traceback
 from collections.abc import Callable
 from typing import Any, NamedTuple
@@ -11,10 +10,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from coalactl_core.config import ConfigurationError
-
-# How much of what another package says fits into a line.
-_SHOWN = 200
+from coalactl_core.errors import ConfigurationError, cut, first_line
 
 
 class Part(NamedTuple):
@@ -24,10 +20,10 @@ class Part(NamedTuple):
     name: str
     module: str
 
-    def require(self, holds: bool, method: str, given: str, expected: str) -> None:
+    def require(self, holds: bool, method: str, actual: str, expected: str) -> None:
         """Raises :class:`ConfigurationError` with all three unless the rule holds."""
         if not holds:
-            raise self.complaint(f"{method} gives {given}; {expected} expected")
+            raise self.complaint(f"{method} gives {actual}; {expected} expected")
 
     def traced(self, method: str, function: Callable[..., Any], *arguments: Any) -> Any:
         """Shapes and types of what a method gives.
@@ -35,45 +31,42 @@ class Part(NamedTuple):
         Raises:
             ConfigurationError: it raises an exception, or gives something else than arrays.
         """
-        with_place = self._running(method)
-        try:
-            return jax.eval_shape(function, *arguments)
-        except Exception as error:  # Another's code may raise anything: it is told with its place.
-            raise with_place(error) from error
+        return self.plain(method, lambda: jax.eval_shape(function, *arguments))
 
     def plain(self, method: str, function: Callable[[], Any]) -> Any:
-        """What something gives that is no array; raises :class:`ConfigurationError` as :meth:`traced` does."""
+        """What something of the part gives; raises :class:`ConfigurationError` with its place where it raises."""
         with_place = self._running(method)
         try:
             return function()
-        except Exception as error:  # Another's code may raise anything: it is told with its place.
+        except Exception as error:  # Another package's code may raise anything; all of it is its author's to read.
             raise with_place(error) from error
 
-    def require_size(self, method: str, given: Any, most: int | None = None) -> None:
+    def require_size(self, method: str, value: Any, most: int | None = None) -> None:
         """Raises :class:`ConfigurationError` unless it is a whole number of at least 1."""
-        whole = isinstance(given, int | np.integer) and not isinstance(given, bool) and bool(given >= 1)
+        whole = isinstance(value, int | np.integer) and not isinstance(value, bool) and bool(value >= 1)
+        fits = whole and (most is None or value <= most)
         bound = "" if most is None else f" and at most {most}"
-        self.require(whole and (most is None or given <= most), method, told(given), f"a whole number from 1 on{bound}")
+        self.require(fits, method, described(value), f"a whole number from 1 on{bound}")
 
-    def require_floats(self, method: str, given: Any, shape: tuple[int, ...]) -> None:
+    def require_floats(self, method: str, value: Any, shape: tuple[int, ...]) -> None:
         """Raises :class:`ConfigurationError` unless it is an array of floats of this shape."""
-        floats = _is_array(given) and jnp.issubdtype(given.dtype, jnp.floating)
-        self.require(floats and given.shape == shape, method, told(given), f"floats of shape {shape}")
+        floats = _is_array(value) and jnp.issubdtype(value.dtype, jnp.floating)
+        self.require(floats and value.shape == shape, method, described(value), f"floats of shape {shape}")
 
-    def require_numbers(self, method: str, given: Any, shape: tuple[int, ...]) -> None:
+    def require_numbers(self, method: str, value: Any, shape: tuple[int, ...]) -> None:
         """Raises :class:`ConfigurationError` unless it is an array of numbers or truth values of this shape."""
-        numbers = _is_array(given) and (jnp.issubdtype(given.dtype, jnp.number) or given.dtype == jnp.bool_)
-        self.require(numbers and given.shape == shape, method, told(given), f"numbers of shape {shape}")
+        numbers = _is_array(value) and (jnp.issubdtype(value.dtype, jnp.number) or value.dtype == jnp.bool_)
+        self.require(numbers and value.shape == shape, method, described(value), f"numbers of shape {shape}")
 
-    def require_like(self, method: str, given: Any, expected: Any, like: str) -> None:
+    def require_like(self, method: str, value: Any, expected: Any, like: str) -> None:
         """Raises :class:`ConfigurationError` unless two trees have the same parts, of the same shapes and types."""
-        ours, theirs = jax.tree.structure(given), jax.tree.structure(expected)
-        self.require(bool(ours == theirs), method, f"the parts {_cut(ours)}", f"those of {like}, {_cut(theirs)},")  # type: ignore[operator]
-        leaves = zip(jax.tree_util.tree_leaves_with_path(given), jax.tree.leaves(expected), strict=True)
-        for (place, leaf), wanted in leaves:
+        ours, theirs = jax.tree.structure(value), jax.tree.structure(expected)
+        self.require(bool(ours == theirs), method, f"the parts {cut(ours)}", f"those of {like}, {cut(theirs)},")  # type: ignore[operator]
+        leaves = zip(jax.tree_util.tree_leaves_with_path(value), jax.tree.leaves(expected), strict=True)
+        for (path, leaf), wanted in leaves:
             same = (leaf.shape, leaf.dtype) == (wanted.shape, wanted.dtype)
-            name = jax.tree_util.keystr(place)
-            self.require(same, method, f"{name and f'{name}: '}{told(leaf)}", f"{told(wanted)}, as {like},")
+            name = jax.tree_util.keystr(path)
+            self.require(same, method, f"{name and f'{name}: '}{described(leaf)}", f"{described(wanted)}, as {like},")
 
     def complaint(self, what: str) -> ConfigurationError:
         """What is wrong with it, as an error of the configuration."""
@@ -90,24 +83,14 @@ class Part(NamedTuple):
         return f" ({own[-1][0].f_code.co_filename.rpartition('/')[2]}, line {own[-1][1]})" if own else ""
 
 
-def first_line(error: BaseException) -> str:
-    """The kind of an error and the first line of what it says, of which there may be many or none."""
-    said = next((line for line in str(error).splitlines() if line.strip()), "")
-    return f"{type(error).__name__}: {_cut(said)}" if said else type(error).__name__
-
-
-def told(given: Any) -> str:
+def described(value: Any) -> str:
     """``int32 of shape (3,)`` of an array, by its kind of anything else."""
-    if _is_array(given):
-        return f"{given.dtype} of shape {given.shape}"
-    if isinstance(given, int | float | str | bool | None):
-        return _cut(repr(given))
-    return f"a {type(given).__name__}"
+    if _is_array(value):
+        return f"{value.dtype} of shape {value.shape}"
+    if isinstance(value, int | float | str | bool | None):
+        return cut(repr(value))
+    return f"a {type(value).__name__}"
 
 
-def _is_array(given: Any) -> bool:
-    return hasattr(given, "shape") and hasattr(given, "dtype")
-
-
-def _cut(text: object) -> str:
-    return textwrap.shorten(str(text), _SHOWN, placeholder=" ...")
+def _is_array(value: Any) -> bool:
+    return hasattr(value, "shape") and hasattr(value, "dtype")

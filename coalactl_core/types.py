@@ -8,12 +8,15 @@ agent, 1 the co-player). Most functions are written for one run, one agent or on
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Annotated, Any, NamedTuple, TypeAlias, TypeVar
 
 import numpy as np
 import optax
 from jax import Array
 from jaxtyping import Bool, Float, Int, Key, Num, PyTree, Shaped
+
+from coalactl_core.measures import KINDS
 
 Params: TypeAlias = PyTree[Float[Array, "..."]]
 PolicyCarry = Any
@@ -26,12 +29,11 @@ Tree = TypeVar("Tree")
 Number = Float[Array, ""]
 Flag = Bool[Array, ""]
 # The same record before it is evaluated at an iteration: a Schedule in place of each Number.
-Record = TypeVar("Record")
-Scheduled = Annotated[Record, "a Schedule in place of each Number"]
+Values = TypeVar("Values")
+Scheduled = Annotated[Values, "a Schedule in place of each Number"]
 
-# Kinds of opponents, as they stand in Opponents.kind.
-NAIVE, META, FIXED = 0, 1, 2
-KIND_NAMES = ("naive", "meta", "fixed")
+# Kinds of opponents, as they stand in Opponents.kind: indices in measures.KINDS.
+NAIVE, META, FIXED = range(len(KINDS))
 
 
 class Schedule(NamedTuple):
@@ -80,7 +82,7 @@ class MetaHyperparameters(NamedTuple):
 
 
 class NaiveHyperparameters(NamedTuple):
-    """Numbers of the naive co-players' learning."""
+    """Numbers of the naive co-players' learning; ``own``: those of their algorithm alone, by key."""
 
     normalize_advantages: Flag
     value_coefficient: Number
@@ -92,6 +94,7 @@ class NaiveHyperparameters(NamedTuple):
     adam_epsilon: Number
     learning_rate: Number
     max_grad_norm: Number
+    own: dict[str, Number]
 
 
 class PopulationHyperparameters(NamedTuple):
@@ -101,42 +104,47 @@ class PopulationHyperparameters(NamedTuple):
     fixed_weights: Float[Array, "strategies"]
 
 
-class LolaHyperparameters(NamedTuple):
-    """Numbers of LOLA's look-aheads."""
-
-    learning_rate: Number
-
-
 class Hyperparameters(NamedTuple):
     """All numbers that a sweep may vary, of one run at one iteration; leaves of ``meta`` lead with ``agents``.
 
-    ``lola`` is None where nobody looks ahead. A state holds them :data:`Scheduled`, which
-    :func:`coalactl_core.hyperparameters.at_iteration` evaluates.
+    ``rules``: those of the settings tables of the rules that agents learn by, by table and key. A state holds them
+    :data:`Scheduled`, which :func:`coalactl_core.numbers.hyperparameters.at_iteration` evaluates.
     """
 
     meta: MetaHyperparameters
     naive: NaiveHyperparameters
     population: PopulationHyperparameters
-    lola: LolaHyperparameters | None = None
+    rules: dict[str, dict[str, Number]]
 
 
 class Learner(NamedTuple):
-    """Parameters and optimiser state of one agent that learns; ``state``: what else its rule keeps (None: nothing)."""
+    """Parameters and optimiser state of one agent that learns (None: fresh); ``state``: what else its rule keeps."""
 
     params: Params
-    opt_state: optax.OptState
+    opt_state: optax.OptState | None = None
     state: Any = None
 
 
+class MetaAgents(NamedTuple):
+    """The meta agents of a run; ``params`` lead with all of them.
+
+    What else their rules keep differs in form by rule: ``opt_states`` and ``states`` have an entry for each group of
+    agents that learn by one program, and lead with the agents of the group.
+    """
+
+    params: Params
+    opt_states: tuple[optax.OptState, ...]
+    states: tuple[Any, ...]
+
+
 class TrainState(NamedTuple):
-    """Everything that one run is, between iterations; ``naive_optimizers`` is None where their states are not kept."""
+    """Everything that one run is, between iterations; ``naive`` have no optimiser states where these start afresh."""
 
     key: Key[Array, "*runs"]
     step: Int[Array, "*runs"]
     hyperparameters: Scheduled[Hyperparameters]
-    meta: Learner
-    naive: Params
-    naive_optimizers: optax.OptState | None = None
+    meta: MetaAgents
+    naive: Learner
 
 
 class Summary(NamedTuple):
@@ -146,19 +154,49 @@ class Summary(NamedTuple):
     parameters: PyTree
 
 
+class Sizes(NamedTuple):
+    """How large the program of an engine is; counts are those of one run.
+
+    ``call_capacity``: iterations that one call of ``advance`` holds at most. ``steps_per_iteration``: of the
+    environment, over all meta agents; 0 where nothing is sampled. ``parameter_count``: trainable ones of one agent.
+    ``metric_count``: numbers that an iteration adds to a run's metric files, roughly, for an environment has measures
+    of its own. ``kinds`` and ``seeds`` lie along these axes of metrics: the kinds of opponents that can occur, and the
+    seeds that a run holds (empty where it has one, and its metrics no such axis).
+    """
+
+    call_capacity: int
+    steps_per_iteration: int
+    parameter_count: int
+    metric_count: int
+    kinds: tuple[str, ...]
+    seeds: tuple[int, ...] = ()
+
+
+class Memory(NamedTuple):
+    """What a process needs that trains so many runs of an engine.
+
+    ``needed(runs)``: resident bytes, roughly. ``fitting_change(runs, limit)``: what to set so that they fit into so
+    many bytes; {} if they do, None if nothing helps.
+    """
+
+    needed: Callable[[int], int]
+    fitting_change: Callable[[int, int], dict[str, int] | None]
+
+
 class Opponents(NamedTuple):
     """The opponents of one agent in one iteration.
 
-    ``number`` counts within the kind: naive initialisation, meta agent or fixed strategy. ``params`` are the network
-    parameters at the start of the meta-episode; ``tables`` are the action probabilities of fixed strategies by
-    observation (None in a pool without them). ``opt_state`` is that of the optimisers at the start (None: fresh).
+    ``number`` counts within the kind: naive initialisation, meta agent or fixed strategy. ``learner``: as they stand at
+    the start of the meta-episode (without an optimiser state: they start with a fresh one). ``tables`` are the action
+    probabilities of fixed strategies by observation (None in a pool without them). ``forgets``: who knows the inner
+    episode alone (None: naive ones, and others if their seat does).
     """
 
     kind: Int[Array, "*meta_batch"]
     number: Int[Array, "*meta_batch"]
-    params: Params
-    tables: Float[Array, "*meta_batch observations actions"] | None
-    opt_state: optax.OptState | None = None
+    learner: Learner
+    tables: Float[Array, "*meta_batch observations actions"] | None = None
+    forgets: Bool[Array, "*meta_batch"] | None = None
 
 
 class Trajectory(NamedTuple):
@@ -186,18 +224,24 @@ class Pairing(NamedTuple):
     last: EnvironmentState | None = None
 
 
-class MetaEpisode(NamedTuple):
-    """One meta-episode: B meta-trajectories against one opponent, and what to report of it.
+class Played(NamedTuple):
+    """Meta-episodes of one agent: what its rule keeps of them, and what is reported.
 
-    ``outcomes`` holds means over the batch and the steps of each inner episode, for both players. ``starts`` is how the
-    pairing stood at the start of each inner episode, for a learner that needs it. ``opt_state`` is that of the
-    opponents' optimisers at the end, where they had one at the start.
+    ``kept`` leads with (meta_batch, inner_episodes). ``outcomes`` holds means over the batch and the steps of each
+    inner episode, for both players. ``learners``: the opponents at the end, where they had an optimiser state at the
+    start.
     """
+
+    kept: Any
+    outcomes: dict[str, Float[Array, "*lead inner_episodes players"]]
+    learners: Learner | None = None
+
+
+class MetaEpisode(NamedTuple):
+    """One meta-episode as a score-function estimator takes it: B meta-trajectories, and what is reported of them."""
 
     trajectory: Trajectory
     outcomes: dict[str, Float[Array, "*lead inner_episodes players"]]
-    starts: Pairing | None = None
-    opt_state: optax.OptState | None = None
 
 
 class Experience(NamedTuple):

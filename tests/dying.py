@@ -5,6 +5,7 @@ The places are found from outside, by replacing what the product calls; nothing 
 
 from __future__ import annotations
 
+import hashlib
 import importlib.abc
 import os
 import signal
@@ -55,6 +56,13 @@ def linger() -> None:
     sys.stderr.flush()
     for _ in range(30):
         time.sleep(0.1)
+
+
+def one_long_call() -> None:
+    """As a compilation: for a minute no signal handler of Python's runs in this thread, while others go on."""
+    sys.stderr.write("lingering\n")
+    sys.stderr.flush()
+    hashlib.pbkdf2_hmac("sha256", b"", b"", 10**8)
 
 
 def before(module: str, name: str, act: Callable[[], None] = die) -> Hook:
@@ -125,11 +133,15 @@ PLACES: dict[str, Hook] = {
     "config": half_written("config.toml"),
     "provenance": half_written("provenance.json"),
     "pack": half_written("pack.json"),
+    "mark": half_written("mark.json"),
     "first import": importing("typer"),
     "later import": importing("pydantic"),
-    "long compilation": before("coalactl_core.training", "Engine.compile", linger),
-    "long call": before("coalactl_core.training", "Engine.advance", linger),
+    "long compilation": before("coalactl_core.training.engine", "SequenceEngine.compile", linger),
+    "long evaluation": before("coalactl_core.play.evaluation", "evaluate", one_long_call),
+    "long watching": before("coalactl_core.play.evaluation", "watch", one_long_call),
+    "long call": before("coalactl_core.training.engine", "SequenceEngine.advance", linger),
     "animation": animation,
+    "long meeting": before("coalactl.league.folder", "LeagueFolder.keep_meeting", linger),
     "long save": before("coalactl.runs.checkpoints", "write_manifest", linger),
 }
 

@@ -7,15 +7,16 @@ devices the result lies, and the operations of one device by the compiler's coun
 from __future__ import annotations
 
 import sys
+from functools import partial
 from typing import Any
 
 import jax
 import jax.numpy as jnp
 import numpy as np
 
-from coalactl_core.config import SequenceExperiment
-from coalactl_core.learners import MetaLearner
-from coalactl_core.training import Engine, build_engine, train_step
+from coalactl_core.configuration.experiment import SequenceExperiment
+from coalactl_core.training.engine import SequenceEngine, build_engine
+from coalactl_core.training.step import play_iteration
 
 # With SGD at rate 1, one pass and no limit, parameters change by the gradient.
 GRADIENT = {"optimizer": "sgd", "learning_rate": 1.0, "max_grad_norm": float("inf"), "epochs": 1, "minibatches": 1}
@@ -32,27 +33,22 @@ EXPERIMENT: dict[str, Any] = {
 }
 
 
-def engine_on(devices: int, **changes: Any) -> Engine:
+def engine_on(devices: int, **changes: Any) -> SequenceEngine:
     """The engine of the experiment on so many devices."""
     # One chunk, so that the work of a device is not in the length of a loop, of which the compiler counts one turn.
     tree = {**EXPERIMENT, **changes, "compute": {"devices": devices, "meta_batch_chunk": 16, "naive_chunk": 16}}
     return build_engine(SequenceExperiment.model_validate(tree))
 
 
-def first_episodes(engine: Engine) -> dict[str, Any]:
+def first_episodes(engine: SequenceEngine) -> dict[str, Any]:
     """Who is met and what is played in the first iteration."""
-
-    def hand_over(key: Any, state: Any, episodes: Any, opponents: Any, hyper: Any) -> tuple[Any, dict[str, Any]]:
-        return (episodes.trajectory.actions, opponents.kind, opponents.number), {}
-
-    recorder = MetaLearner(init=engine.pieces.learner.init, update=hand_over)  # type: ignore[arg-type]
-    pieces = engine.pieces._replace(learner=recorder)
-    play = jax.jit(engine.shards.spread(jax.vmap(lambda state: train_step(state, pieces)[0].meta)))
-    actions, kinds, numbers = play(engine.shards.place(engine.init([0])))
-    return {"actions": actions, "kinds": kinds, "numbers": numbers}
+    play = jax.jit(engine.shards.spread(jax.vmap(partial(play_iteration, pieces=engine.pieces))))
+    found = play(engine.shards.place(engine.init([0])))
+    (played,) = found.played
+    return {"actions": played.kept.actions, "kinds": found.opponents.kind, "numbers": found.opponents.number}
 
 
-def gradients(engine: Engine) -> dict[str, Any]:
+def gradients(engine: SequenceEngine) -> dict[str, Any]:
     """The changes of all parameters in two iterations, on how many devices they are, and what one of these computes."""
     state = engine.shards.place(engine.init([0]))
     program = engine._compiled_advance.lower(state, jnp.int32(1)).compile()

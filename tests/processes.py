@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import socket
 import subprocess
 import sys
 import time
@@ -77,3 +78,15 @@ def leftovers(path: str | Path, known: Sequence[str] = ()) -> list[str]:
     manifests = {entry.stem for entry in run.manifests_dir.iterdir()}
     found += sorted({entry.name for entry in run.checkpoints_dir.iterdir()} ^ manifests)
     return [name for name in found if name not in known]
+
+
+def free_address() -> str:
+    """Where processes of one training can meet on this machine."""
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        return f"127.0.0.1:{free.getsockname()[1]}"
+
+
+def group_of(address: str, count: int) -> list[str]:
+    """The options of a process but for its own number, which comes last."""
+    return ["--coordinator", address, "--processes", str(count), "--process-id"]

@@ -4,12 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any
 
 import pandas as pd
 
+from coalactl.papers.table import results
 from coalactl.presets import find_preset, read_preset
+from coalactl.report import all_figures, building
+from coalactl.report.building import Report
 from coalactl.report.configurations import as_run
+from coalactl.report.figures import Figure
 from coalactl.runs.directory import RunDirectory, Status
 from coalactl.runs.files import write_json
 from coalactl.runs.metric_files import MetricFiles
@@ -19,6 +24,16 @@ ITERATIONS = 20
 INNER_EPISODES = 3
 SHARE = ITERATIONS // 10
 """How many iterations are the last tenth."""
+
+
+def build(paths: Sequence[Path], labels: Mapping[str, Path] = MappingProxyType({})) -> Report:
+    """A report on runs, and on all papers."""
+    return building.build(paths, results(), labels)
+
+
+def figures_of(report: Report) -> list[Figure]:
+    """The papers' figures in it."""
+    return list(all_figures.figures_of(results(), report.judgements))
 
 
 def sequence_pack(
@@ -151,3 +166,34 @@ def _write(
     files.flush()
     method, seed = config["meta"]["method"], config["run"]["seed"]
     run.write_status(Status("finished", ITERATIONS, ITERATIONS, 2.0, preset=preset, method=method, seed=seed))
+
+
+def write_evaluation(run: Path, base: float) -> None:
+    """An evaluation against naive learners, and a row of another kind, which must not count."""
+    cell = {"opponent_kind": "naive", "metric": "defection", "episodes": 4}
+    rows = [
+        {
+            **cell,
+            "agent": agent,
+            "opponent": opponent,
+            "inner_episode": place,
+            "value": base + 0.1 * place + 0.02 * agent,
+        }
+        for agent in range(2)
+        for opponent in ("naive 0", "naive 1")
+        for place in range(INNER_EPISODES)
+    ]
+    rows.append({**rows[0], "inner_episode": -1, "value": 9.0})
+    rows.append({**rows[0], "opponent_kind": "meta", "value": 9.0})
+    (run / "eval").mkdir()
+    pd.DataFrame(rows).to_parquet(run / "eval/naive.parquet")
+
+
+def small_runs(folder: Path) -> Path:
+    """Three seeds of two methods in the shaping setting, and an analytical run with eight."""
+    for method, base in (("coala-pg", 0.8), ("m-fos", 0.3)):
+        values = {seed: {"reward_vs_naive": base + 0.1 * seed, "coplayer_reward_vs_naive": -0.1} for seed in range(3)}
+        sequence_pack(folder / method, method, values)
+    finals = [{"reward_vs_naive": 1.0 + 0.01 * seed, "coplayer_reward_vs_naive": 0.3} for seed in range(8)]
+    analytical_run(folder / "exact", finals, "analytical-extortion")
+    return folder

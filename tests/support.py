@@ -1,21 +1,25 @@
 """What tests of the engine share: hyperparameters as plain numbers, and small policies without a network library."""
 
 from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 import jax
 import jax.numpy as jnp
 import numpy as np
 
+from coalactl_core.credit.estimators import ESTIMATORS
 from coalactl_core.envs.matrix_game import MatrixGame
-from coalactl_core.estimators import ESTIMATORS
-from coalactl_core.lola import Lola
+from coalactl_core.learning.objectives import a2c_policy_loss
+from coalactl_core.learning.optimizers import Optimizer, fresh_learner, sgd
+from coalactl_core.learning.update import Updater
 from coalactl_core.nets.policy import Policy, PolicyOutput
-from coalactl_core.objectives import a2c_policy_loss
-from coalactl_core.optimizers import sgd
-from coalactl_core.rollout import Game, Record, play_inner_episode
+from coalactl_core.opponents.a2c import naive_update
+from coalactl_core.opponents.population import opponents_of
+from coalactl_core.opponents.seam import Coplayer
+from coalactl_core.play.rollout import Record, Rollout, play_inner_episode
+from coalactl_core.rules.lola import Lola
 from coalactl_core.types import MetaHyperparameters, NaiveHyperparameters, Opponents, Pairing
-from coalactl_core.update import Updater
 
 OBSERVATIONS, ACTIONS = 5, 2
 
@@ -65,29 +69,46 @@ def score_function_updater(policy: Policy, environment: MatrixGame, chunk: int, 
     return plain._replace(**changes)
 
 
-def game_of(environment: MatrixGame, policy: Policy, batch_size: int, inner_episodes: int, **changes: Any) -> Game:
+def rollout_of(
+    environment: MatrixGame, policy: Policy, batch_size: int, inner_episodes: int, **changes: Any
+) -> Rollout:
     """One policy in both seats, naive co-players that take plain steps, all at once; anything by keyword."""
-    plain = Game(
+    plain = Rollout(
         environment=environment,
         observe=environment.observe,
         policy=policy,
         batch_size=batch_size,
         inner_episodes=inner_episodes,
-        naive_optimizer=sgd,
+        naive=a2c_with(sgd, policy),
         naive_chunk=256,
         learns=True,
     )
     return plain._replace(**changes)
 
 
-def lola_of(game: Game, **changes: Any) -> Lola:
+def a2c_with(optimizer: Optimizer, policy: Policy) -> Coplayer:
+    """Naive co-players that take A2C steps by this optimiser."""
+    # Made once for the same arguments: a rollout is static, and functions are told apart by what they are.
+    update = partial(naive_update, policy=policy, optimizer=optimizer)
+    return _coplayers.setdefault((optimizer, policy), Coplayer(init=partial(fresh_learner, optimizer), update=update))
+
+
+_coplayers: dict[Any, Coplayer] = {}
+
+
+def keep_start(start: Pairing, records: Record) -> Pairing:
+    """What LOLA keeps of an inner episode."""
+    return start
+
+
+def lola_of(rollout: Rollout, **changes: Any) -> Lola:
     """One plain look-ahead step on what is sampled, one situation at a time; anything by keyword."""
 
-    def sample(prepared: Any, key: Any, opponent: Opponents, start: Pairing) -> Record:
-        return play_inner_episode(prepared, key, opponent, start, game=game)[1]
+    def sample(prepared: Any, key: Any, opponent: Opponents, start: Pairing, hyper: NaiveHyperparameters) -> Record:
+        return play_inner_episode(prepared, key, opponent, start, hyper=hyper, rollout=rollout)[1]
 
     plain = Lola(
-        game=game,
+        rollout=rollout,
         sample=sample,
         look_aheads=1,
         look_ahead_optimizer=sgd,
@@ -112,6 +133,7 @@ def naive_hyper(**changes: Any) -> NaiveHyperparameters:
         adam_epsilon=1e-5,
         learning_rate=0.1,
         max_grad_norm=np.inf,
+        own={},
     )
     return as_data(plain._replace(**changes))
 
@@ -120,7 +142,7 @@ def opponents_like(params: Any, kinds: list[int], tables: Any = None) -> Opponen
     """Opponents of these kinds that all start with the same parameters."""
     count = len(kinds)
     repeated = jax.tree.map(lambda leaf: jnp.broadcast_to(leaf, (count, *leaf.shape)), params)
-    return Opponents(kind=jnp.asarray(kinds), number=jnp.zeros(count, int), params=repeated, tables=tables)
+    return opponents_of(jnp.asarray(kinds), jnp.zeros(count, int), repeated, tables=tables)
 
 
 def history_policy(rows: int) -> Policy:

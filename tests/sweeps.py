@@ -11,10 +11,13 @@ import pandas as pd
 import tomli_w
 from processes import leftovers
 
+from coalactl.presets import Preset
 from coalactl.runs.checkpoints import steps
-from coalactl.runs.directory import RunDirectory, find_runs, is_pack
+from coalactl.runs.directory import RunDirectory, is_pack
+from coalactl.runs.finding import find_runs
 from coalactl.runs.metric_files import read_episodes, read_metrics
 from coalactl.runs.pack import Pack
+from coalactl.sweep.definition import read_sweep
 from coalactl.sweep.folder import SweepFolder
 from coalactl.sweep.plan import plan
 
@@ -53,6 +56,11 @@ def write_sweep(
     }
     Path(file).write_text(tomli_w.dumps(content))
     return file
+
+
+def plan_small() -> None:
+    """Such a sweep in the folder ``plan``, of which nothing is trained yet."""
+    SweepFolder.create("plan", read_sweep(Preset("small", Path(write_sweep()), shipped=False), {}))
 
 
 def write_network() -> None:

@@ -53,11 +53,11 @@ def main(request: str) -> None:
     from coalactl.bench.measure import measure
     from coalactl.bench.sizes import experiment_of
 
-    given = json.loads(request)
+    asked = json.loads(request)
     result = measure(
-        experiment_of(given["size"]),
-        repeats=given["repeats"],
-        seconds=given["seconds"],
+        experiment_of(asked["size"]),
+        repeats=asked["repeats"],
+        seconds=asked["seconds"],
         tell=lambda text: _write({"progress": text}),
     )
     _write({"result": {**result, **machine()}})

@@ -15,7 +15,6 @@ import resource
 import sys
 import time
 from collections.abc import Callable, Sequence
-from functools import partial
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -25,10 +24,9 @@ import numpy as np
 
 from coalactl.engines import sequence_engine_for
 from coalactl.environment import count_cores_as_devices, usable_cores
-from coalactl_core.config import SequenceExperiment
-from coalactl_core.learners import MetaLearner
-from coalactl_core.pieces import Pieces
-from coalactl_core.training import Engine, train_step
+from coalactl_core.configuration.experiment import SequenceExperiment
+from coalactl_core.training.engine import SequenceEngine
+from coalactl_core.training.parts import Parts
 from coalactl_core.types import Metrics, TrainState
 
 # Rows, columns and inner size of the matrix product, and seconds that a measurement of it takes at least.
@@ -62,17 +60,17 @@ def measure(
     whole.warm_up(seconds)
     memory = peak_bytes()
     tell("compiling the parts")
-    parts = Parts.of(engine, engine.init([experiment.run.seed]))
-    found = []
+    parts = engine.parts(engine.init([experiment.run.seed]))
+    measured = []
     for repeat in range(repeats):
         tell(f"repeat {repeat + 1} of {repeats}")
-        found.append(_repeat(product, whole, parts, seconds))
+        measured.append(_repeat(product, whole, parts, seconds))
     return {
-        **_statistics(found, engine.steps_per_iteration),
+        **_statistics(measured, engine.sizes.steps_per_iteration),
         "compile_seconds": compile_seconds,
         "max_rss_bytes": memory,
-        "steps_per_iteration": engine.steps_per_iteration,
-        "parameters": engine.parameter_count,
+        "steps_per_iteration": engine.sizes.steps_per_iteration,
+        "parameters": engine.sizes.parameter_count,
         "repeats": repeats,
     }
 
@@ -109,7 +107,7 @@ class _Product:
 class _Whole:
     """The training program, called for about as many iterations as a training calls it for."""
 
-    def __init__(self, engine: Engine, state: TrainState) -> None:
+    def __init__(self, engine: SequenceEngine, state: TrainState) -> None:
         self._engine = engine
         self._state = state
         self._count = 1
@@ -117,7 +115,7 @@ class _Whole:
     def warm_up(self, seconds: float) -> None:
         """Trains one iteration and then so many that a call takes about ``seconds``."""
         took = self.seconds_an_iteration()
-        self._count = min(max(1, round(seconds / took)), self._engine.call_capacity)
+        self._count = min(max(1, round(seconds / took)), self._engine.sizes.call_capacity)
         self.seconds_an_iteration()
 
     def seconds_an_iteration(self, at_least: float = 0.0) -> float:
@@ -127,52 +125,6 @@ class _Whole:
     def _advance(self) -> Metrics:
         self._state, metrics = self._engine.advance(self._state, self._count)
         return metrics
-
-
-class _Given(NamedTuple):
-    """What a learner's update is called with."""
-
-    key: Any
-    state: Any
-    episodes: Any
-    opponents: Any
-    hyper: Any
-
-
-class Parts(NamedTuple):
-    """Calls of the parts of an iteration; ``play_and_teach`` is None where no co-player learns."""
-
-    play: Callable[[], Any]
-    play_and_teach: Callable[[], Any] | None
-    learn: Callable[[], Any]
-
-    @classmethod
-    def of(cls, engine: Engine, state: TrainState) -> Parts:
-        """The compiled parts, for the runs of a state."""
-        pieces = engine.pieces
-        compiled = partial(jax.jit, compiler_options=dict(engine.compiler_options))
-        spread, state = engine.shards.spread, engine.shards.place(state)
-        still = partial(compiled(spread(_played(pieces, learns=False))), state)
-        played = partial(compiled(spread(_played(pieces, learns=True))), state) if pieces.game.learns else still
-        given = jax.block_until_ready(played())
-        learn = partial(compiled(spread(jax.vmap(pieces.learner.update))), *given)
-        jax.block_until_ready((still(), learn()))
-        return cls(play=still, play_and_teach=played if pieces.game.learns else None, learn=learn)
-
-
-def _played(pieces: Pieces, *, learns: bool) -> Callable[[TrainState], _Given]:
-    """An iteration up to the learner's update, whose arguments it gives, for a state with a ``runs`` axis."""
-
-    def hand_over(*given: Any) -> tuple[_Given, dict[str, Any]]:
-        return _Given(*given), {}
-
-    recorder = MetaLearner(init=pieces.learner.init, update=hand_over)  # type: ignore[arg-type]
-    short = pieces._replace(game=pieces.game._replace(learns=learns), learner=recorder)
-
-    def play(state: TrainState) -> Any:
-        return train_step(state, short)[0].meta
-
-    return jax.vmap(play)
 
 
 def _repeat(product: _Product, whole: _Whole, parts: Parts, seconds: float) -> Repeat:

@@ -9,10 +9,10 @@ from typing import Any
 
 from rich.table import Table
 
-from coalactl.console import quantity, size
 from coalactl.errors import UserError
 from coalactl.runs.files import write_failures, write_text
 from coalactl.terminal import OurConsole
+from coalactl.words import quantity, size
 
 
 def check_target(path: Path) -> None:

@@ -9,7 +9,7 @@ from coalactl.errors import UserError
 from coalactl.presets import find_preset, nearest, read_preset
 
 if TYPE_CHECKING:
-    from coalactl_core.config import SequenceExperiment
+    from coalactl_core.configuration.experiment import SequenceExperiment
 
 
 class Size(NamedTuple):

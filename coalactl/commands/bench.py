@@ -30,6 +30,9 @@ def bench(
     from coalactl.bench.sizes import checked_sizes
 
     chosen = checked_sizes(sizes or [])
+    from coalactl.environment import load_jax
+
+    load_jax()
     from coalactl.bench import child, report
 
     if out is not None:

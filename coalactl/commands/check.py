@@ -27,11 +27,11 @@ def check(
     from coalactl.presets import DEFAULT_PRESET, find_preset, read_preset
 
     overrides = {key: (value, "--set") for key, value in parse_overrides(assignments or []).items()}
-    found = find_preset(preset or DEFAULT_PRESET)
+    file = find_preset(preset or DEFAULT_PRESET)
     from coalactl.configuration import resolve
     from coalactl.environment import prepare_jax
 
-    experiment = resolve(read_preset(found), found.label, overrides).experiment
+    experiment = resolve(read_preset(file), file.label, overrides).experiment
     prepare_jax()
     from coalactl.checking import check as check_parts
 

@@ -11,20 +11,22 @@ from coalactl.output import emit, emit_json
 
 
 def doctor(as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False) -> None:
-    """Check the installation: versions, devices, memory, compile cache, and a self-test of half a minute at most."""
+    """Check the installation: versions, devices, memory, compile cache, a self-test of a minute; measure its pace."""
     from coalactl.environment import prepare_jax
 
     prepare_jax()
     from coalactl.doctor import facts, self_test
+    from coalactl.working import working
 
-    found = facts()
+    installation = facts()
     if not as_json:
-        width = max(len(name) for name in found)
-        for name, value in found.items():
+        width = max(len(name) for name in installation)
+        for name, value in installation.items():
             emit(f"{name:<{width}}  {value}")
-    checks = self_test()
+    with working("beginning the self-test") as tell:
+        checks = self_test(tell)
     if as_json:
-        emit_json({**found, "checks": [check._asdict() for check in checks]})
+        emit_json({**installation, "checks": [check._asdict() for check in checks]})
     else:
         for check in checks:
             emit(f"{'ok  ' if check.passed else 'FAIL'}  {check.name}: {check.detail}")

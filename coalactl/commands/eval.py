@@ -62,6 +62,9 @@ def evaluate(
             quiet=quiet,
         )
     )
+    from coalactl.environment import load_jax
+
+    load_jax()
     from coalactl.evaluation.launch import evaluate as launch
 
     launch(request)

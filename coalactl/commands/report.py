@@ -1,12 +1,12 @@
-"""``coalactl report``: tables, figures and verdicts on the paper's claims from run directories."""
+"""``coalactl report``: tables, figures and verdicts on papers' claims from run directories."""
 
 from __future__ import annotations
 
 import gc
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated, NamedTuple
 
 import typer
 
@@ -14,9 +14,25 @@ from coalactl import completion
 from coalactl.errors import ExitCode, UserError
 from coalactl.output import emit, emit_json, note
 from coalactl.paths import usable
+from coalactl.report.widths import inches
+
+if TYPE_CHECKING:
+    from coalactl.report.figures import Figure
 
 DEFAULT_RUNS = Path("runs")
 DEFAULT_OUT = Path("report")
+_MOST_FIGURES = 12
+"""That are listed on the terminal."""
+_IMAGES = ("pdf", "png", "svg")
+
+
+class Wanted(NamedTuple):
+    """How a report is written."""
+
+    formats: Sequence[str]
+    labels: Mapping[str, Path]
+    width: float | None
+    """Inches of its figures; None: as many as its panels take."""
 
 
 def report(
@@ -34,6 +50,15 @@ def report(
         list[str] | None,
         typer.Option(
             "--format", metavar="NAME", help="csv, md, tex, svg, png or pdf; repeat for several.", show_default="all"
+        ),
+    ] = None,
+    width: Annotated[
+        str | None,
+        typer.Option(
+            "--width",
+            metavar="INCHES|NAME",
+            help="How wide figures are: inches, or iclr, neurips (5.5), column (3.3) or page (6.9).",
+            show_default="3.35 for one panel, else 6.9",
         ),
     ] = None,
     labels: Annotated[
@@ -55,17 +80,19 @@ def report(
         Path | None, typer.Option("--runs", metavar="DIR", help="With --check: where the report's runs are now.")
     ] = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print what was written as JSON.")] = False,
+    quiet: Annotated[bool, typer.Option("--quiet", "-q", help="No progress and no verdicts.")] = False,
 ) -> None:
     """Write tables, figures and verdicts on the paper's claims, from the files of runs alone."""
     chosen = _checked_formats(formats)
     if runs is not None and check is None:
         raise UserError("--runs: it goes with --check; name runs to report on without an option")
-    given = _checked_labels(labels)
+    wide = None if width is None else inches(width)
+    labelled = _checked_labels(labels)
     with _without_collections():
         if check is None:
-            _write(paths, out, chosen, given, as_json)
+            _write(paths, out, Wanted(chosen, labelled, wide), as_json=as_json, quiet=quiet)
         else:
-            _check(check, runs, as_json)
+            _check(check, runs, as_json=as_json, quiet=quiet)
 
 
 @contextmanager
@@ -80,62 +107,81 @@ def _without_collections() -> Iterator[None]:
             gc.enable()
 
 
-def _check(folder: Path, runs: Path | None, as_json: bool) -> None:
+def _check(folder: Path, runs: Path | None, *, as_json: bool, quiet: bool) -> None:
     usable(folder)
     usable(runs)
     if not folder.is_dir():
         raise UserError(f"{folder}: there is no such report")
+    from coalactl.papers.table import results
     from coalactl.report.checking import check
+    from coalactl.working import working
 
-    found = check(folder, runs)
+    with working("reading the runs and comparing", quiet=quiet):
+        checked = check(folder, results(), runs)
     if as_json:
-        emit_json(found._asdict())
-    else:
-        for line in (*found.differences, *found.added):
+        emit_json(checked._asdict())
+    elif not quiet:
+        for line in (*checked.differences, *checked.added):
             emit(line)
-    if found.differences:
-        raise UserError(f"{folder}: {len(found.differences)} differences from what its runs give", ExitCode.FAILED)
-    if not as_json:
-        emit(f"{folder}: all {found.numbers} numbers are those that its runs give")
+    if checked.differences:
+        raise UserError(f"{folder}: {len(checked.differences)} differences from what its runs give", ExitCode.FAILED)
+    if not (as_json or quiet):
+        emit(f"{folder}: all {checked.numbers} numbers are those that its runs give")
 
 
-def _write(paths: list[Path] | None, out: Path, formats: list[str], labels: dict[str, Path], as_json: bool) -> None:
+def _write(paths: list[Path] | None, out: Path, wanted: Wanted, *, as_json: bool, quiet: bool) -> None:
     if not paths:
         if not DEFAULT_RUNS.is_dir():
             raise UserError(
                 "there is no folder ./runs to report on; name runs, packs or sweeps, or train one with: coalactl train"
             )
-        note(f"reporting on everything below {DEFAULT_RUNS}")
+        if not quiet:
+            note(f"reporting on everything below {DEFAULT_RUNS}")
         paths = [DEFAULT_RUNS]
     usable(out)
+    from coalactl.papers.table import results
     from coalactl.report import building, verdicts, writing
+    from coalactl.working import working
 
     writing.check_target(out)
-    made = building.build(paths, labels)
-    content = writing.write_report(made, paths, out, formats).description
+    with working("reading the runs", quiet=quiet) as tell:
+        made = building.build(paths, results(), wanted.labels)
+        tell(f"drawing and writing what {len(made.material.runs)} runs came to")
+        content = writing.write_report(made, paths, out, wanted.formats, wanted.width).description
     if as_json:
         emit_json({"out": str(out), **content})
+    if as_json or quiet:
         return
-    for judgement in made.judgements:
-        emit(verdicts.in_one_line(judgement))
+    lines = (*_listed(made.figures, out, wanted.formats), *verdicts.in_lines(made.judgements))
+    for line in lines:
+        emit(line)
     runs, left = len(content["runs"]), len(content["problems"])
-    note(f"{runs} runs; {left} left out or missing")
+    note(f"{runs} run{'' if runs == 1 else 's'}; {left} left out or missing")
     for problem in content["problems"]:
         note(f"{problem['name']}: {problem['what']}")
     emit(str(out))
 
 
-def _checked_formats(given: list[str] | None) -> list[str]:
+def _listed(figures: Sequence[Figure], out: Path, formats: Sequence[str]) -> Iterator[str]:
+    """Each figure's file and title."""
+    kind = next((image for image in _IMAGES if image in formats), "csv")
+    for figure in figures[:_MOST_FIGURES]:
+        yield f"{out / 'figures' / figure.name}.{kind}  {figure.title}"
+    if len(figures) > _MOST_FIGURES:
+        yield f"{len(figures) - _MOST_FIGURES} figures more in {out / 'figures'}"
+
+
+def _checked_formats(formats: list[str] | None) -> list[str]:
     known = ("csv", "md", "tex", "svg", "png", "pdf")
-    for name in given or ():
+    for name in formats or ():
         if name not in known:
             raise UserError(f"--format: there is no {name!r}; use {', '.join(known)}")
-    return list(dict.fromkeys(given or known))
+    return list(dict.fromkeys(formats or known))
 
 
-def _checked_labels(given: list[str] | None) -> dict[str, Path]:
+def _checked_labels(options: list[str] | None) -> dict[str, Path]:
     labels: dict[str, Path] = {}
-    for label in given or ():
+    for label in options or ():
         name, sign, path = label.partition("=")
         if not sign or not path or not name.strip().isprintable() or not name.strip():
             raise UserError(f"--label {label!r}: it takes NAME=PATH, as in --label ours=runs/coala")

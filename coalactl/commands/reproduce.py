@@ -1,4 +1,4 @@
-"""``coalactl reproduce``: the paper's figures from nothing: trains, evaluates, reports."""
+"""``coalactl reproduce``: papers' figures from nothing: trains, evaluates, reports."""
 
 from __future__ import annotations
 
@@ -9,7 +9,8 @@ import typer
 
 from coalactl import completion
 from coalactl.errors import ExitCode
-from coalactl.reproduction.figures import FIGURES, GROUPS, Scale
+from coalactl.papers.table import GROUPS, names
+from coalactl.papers.trains import Scale
 from coalactl.sweep.request import Executor
 
 
@@ -18,7 +19,7 @@ def reproduce(
         list[str],
         typer.Argument(
             metavar="FIGURE...",
-            help=f"{', '.join(FIGURES)}; {' or '.join(GROUPS)}; ls lists what each takes.",
+            help=f"{', '.join(names())}; {' or '.join(GROUPS)}; ls lists what each takes.",
             autocompletion=completion.figures,
         ),
     ],
@@ -45,6 +46,9 @@ def reproduce(
             names=tuple(figures), scale=scale, out=out, executor=executor, jobs=jobs, json=as_json, quiet=quiet
         )
     )
+    from coalactl.environment import load_jax
+
+    load_jax()
     from coalactl.reproduction.launch import reproduce as launch
 
     code = launch(request)

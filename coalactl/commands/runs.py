@@ -1,94 +1,127 @@
-"""``coalactl runs``: what has been trained and how it went."""
+"""``coalactl runs``: what has been trained and how it went; labels for it, and away with it."""
 
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import Annotated
 
 import typer
 
 from coalactl import completion
+from coalactl.commands import examples
 from coalactl.errors import UserError
-from coalactl.output import emit, emit_json, note
+from coalactl.output import emit, emit_json, note, results
 from coalactl.paths import escaped, typed, usable
-
-if TYPE_CHECKING:
-    from coalactl.runs.directory import RunDirectory
 
 app = typer.Typer()
 
 _Json = Annotated[bool, typer.Option("--json", help="Print JSON.")]
 _Run = Annotated[Path, typer.Argument(metavar="RUN", help="A run directory or a pack.", autocompletion=completion.runs)]
+_Places = Annotated[
+    list[Path], typer.Argument(metavar="RUN", help="Runs, packs or sweeps.", autocompletion=completion.runs)
+]
+_Label = typer.Option(metavar="LABEL", help="May be repeated.", show_default=False)
+
+
+_All = Annotated[bool, typer.Option("--all", help="Also each run of packs and sweeps, below its row.")]
+_Limit = Annotated[
+    int | None,
+    typer.Option(metavar="N", min=1, help="The newest N alone; a pack or a sweep is one.", show_default="all"),
+]
+_Status = Annotated[
+    str | None, typer.Option(metavar="WORD", help="finished, running, stopped, failed or another status.")
+]
+_Setting = Annotated[
+    str | None, typer.Option(metavar="TEXT", help="Runs whose setting (preset, method, seed) has this in it.")
+]
+_Tag = Annotated[str | None, typer.Option(metavar="LABEL", help="What has this label (runs tag).")]
 
 
 @app.callback(invoke_without_command=True)
-def runs(context: typer.Context) -> None:
-    """What has been trained and how it went. Without a command: lists the runs below ./runs."""
-    if context.invoked_subcommand is None:
-        ls()
-
-
-@app.command("ls")
-def ls(
-    root: Annotated[Path, typer.Argument(metavar="[DIR]", help="Where to look.")] = Path("runs"),
-    limit: Annotated[
-        int | None, typer.Option(metavar="N", min=1, help="The newest N alone.", show_default="all")
-    ] = None,
-    status: Annotated[
-        str | None, typer.Option(metavar="WORD", help="finished, running, stopped, failed or another status.")
-    ] = None,
-    setting: Annotated[
-        str | None, typer.Option(metavar="TEXT", help="Runs whose setting (preset, method, seed) has this in it.")
-    ] = None,
+def runs(
+    context: typer.Context,
+    unfold: _All = False,
+    limit: _Limit = None,
+    status: _Status = None,
+    setting: _Setting = None,
+    tag: _Tag = None,
     as_json: _Json = False,
 ) -> None:
-    """List the runs, newest first: status, setting, progress and last reward."""
-    from coalactl.runs.directory import find_runs
+    """What has been trained and how it went. Without a command: lists the runs below ./runs."""
+    wanted = {"unfold": unfold, "limit": limit, "status": status, "setting": setting, "tag": tag, "as_json": as_json}
+    if context.invoked_subcommand is None:
+        ls(**wanted)  # type: ignore[arg-type]
+    elif any(wanted.values()):
+        raise UserError(f"options of a list stand before {context.invoked_subcommand}; put them behind it")
+
+
+@app.command("ls", epilog=examples("runs ls --limit 5 --all", "runs ls out --status failed --json"))
+def ls(
+    root: Annotated[Path, typer.Argument(metavar="[DIR]", help="Where to look.")] = Path("runs"),
+    unfold: _All = False,
+    limit: _Limit = None,
+    status: _Status = None,
+    setting: _Setting = None,
+    tag: _Tag = None,
+    as_json: _Json = False,
+) -> None:
+    """List runs, packs and sweeps: status, setting, progress, last reward.
+
+    Newest last on a terminal, right above the prompt; newest first in a file, a pipe and JSON. A pack or a sweep is one
+    row and fits if one of its runs does; where DIR is one, it unfolds by itself; down to a label sought, too.
+    """
+    from coalactl.listing import Filters, is_group, lines_below, unfolded, wanted_lines
 
     usable(root)
     if not root.exists() and root != Path("runs"):
         raise UserError(f"{root}: no such directory")
     if root.exists() and not root.is_dir():
         raise UserError(f"{root}: not a directory")
-    rows = [_row(run) for run in find_runs(root, lambda link: note(f"{link}: a symbolic link to what is not there"))]
-    if status is not None:
-        rows = [row for row in rows if row["status"].startswith(status)]
-    if setting is not None:
-        rows = [row for row in rows if setting in row["setting"]]
-    rows = rows[:limit]
+    all_lines = lines_below(root, lambda link: note(f"{link}: a symbolic link to what is not there"))
+    lines = list(wanted_lines(all_lines, Filters(status, setting, tag)))[:limit]
+    if not as_json and results().isatty():
+        lines.reverse()
+    rows = list(unfolded(lines, -1 if unfold else int(is_group(root)), tag))
     if as_json:
         emit_json(rows)
-        return
-    if not rows and (status or setting):
+    elif not rows and all_lines:
         emit(f"no such runs below {root}")
-        return
-    if not rows:
+    elif not rows:
         emit(f"no runs below {root}; train one with: coalactl train")
-        return
-    _print_table(rows)
+    else:
+        from coalactl.run_table import print_runs
+
+        print_runs(rows)
 
 
-@app.command()
+@app.command(epilog=examples("runs show runs/first", "runs show runs/my-sweep --json"))
 def show(
     path: _Run,
     as_json: _Json = False,
 ) -> None:
-    """Show what a run came to so far."""
+    """Show what a run or a pack came to so far; of a sweep its trials."""
+    from coalactl.listing import run_row
+    from coalactl.run_table import state_of
     from coalactl.runs.directory import is_pack
+    from coalactl.runs.finding import kind_at
     from coalactl.runs.pack import runs_at
-    from coalactl.summary import note_missing, summarize
 
     usable(path / "config.toml")
+    if kind_at(path) == "sweep":
+        ls(path, as_json=as_json)
+        return
     runs = runs_at(path)
+    from coalactl.summary import note_missing, summarize
+
     summaries = [summarize(run) for run in runs]
     note_missing(runs, summaries)
-    rows = [_row(run) for run in runs]
+    rows = [run_row(run.path) for run in runs]
     if as_json:
         objects = [{**row, **summary.as_json()} for row, summary in zip(rows, summaries, strict=True)]
         emit_json({"runs": objects} if is_pack(path) else objects[0])
         return
     for row in rows:
-        emit(escaped(f"{row['run_dir']}: {_state(row)}, {row['setting']}, {row['progress']} iterations"))
+        emit(escaped(f"{row['run_dir']}: {state_of(row)}, {row['setting']}, {row['progress']} iterations"))
     if not any(summary.iterations for summary in summaries):
         emit(f"no metrics yet; go on with: coalactl train --resume {typed(path)}")
         return
@@ -97,7 +130,7 @@ def show(
     show_tables(runs, path, summaries)
 
 
-@app.command()
+@app.command(epilog=examples("runs compare runs/first runs/second", "runs compare runs/a runs/b --json"))
 def compare(first: _Run, second: _Run, as_json: _Json = False) -> None:
     """Show in what two runs or packs differ: values of the configuration, and what was measured."""
     for path in (first, second):
@@ -107,66 +140,29 @@ def compare(first: _Run, second: _Run, as_json: _Json = False) -> None:
     print_comparison(first, second, json=as_json)
 
 
-def _row(run: RunDirectory) -> dict[str, Any]:
-    """One run in a list; a damaged status is a status too."""
-    try:
-        status = run.read_status()
-    except UserError:
-        return {"run_dir": str(run.path), "status": "damaged status", "setting": "", "progress": "", "last": {}}
-    state: str = status.state
-    if state == "running" and run.holder() is None:
-        state = "stopped"  # Its process was killed: the state could not be told.
-    return {
-        "run_dir": str(run.path),
-        "status": state,
-        "reason": status.reason,
-        "setting": f"{status.preset} {_method_told(run, status.method)} seed {status.seed}".strip(),
-        "preset": status.preset,
-        "method": status.method,
-        "seed": status.seed,
-        "progress": f"{status.iteration}/{status.iterations}",
-        "iteration": status.iteration,
-        "iterations": status.iterations,
-        "seconds": status.seconds,
-        "updated": status.updated,
-        "last": dict(status.last),
-    }
+@app.command(epilog=examples("runs tag runs/first --add paper", "runs tag runs/first runs/second --remove paper"))
+def tag(
+    paths: _Places,
+    add: Annotated[list[str] | None, _Label] = None,
+    remove: Annotated[list[str] | None, _Label] = None,
+    as_json: _Json = False,
+) -> None:
+    """Give labels to runs, packs and sweeps, or take them away; without --add and --remove list them."""
+    from coalactl.labelling import label
+
+    label(paths, add=add or [], remove=remove or [], json=as_json)
 
 
-def _method_told(run: RunDirectory, method: str) -> str:
-    """The method with its critic of the batch; as the status has it where the configuration is damaged."""
-    from coalactl.agents import names_of
+@app.command(epilog=examples("runs rm runs/first runs/second --dry-run", "runs rm runs/my-sweep"))
+def rm(
+    paths: _Places,
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Tell what would go, and remove nothing.")] = False,
+    as_json: _Json = False,
+) -> None:
+    """Remove runs, packs and sweeps, each as a whole, without asking.
 
-    try:
-        return " + ".join(names_of(run.read_config()))
-    except UserError:
-        return method
+    What is in use is refused, and what is no run: then nothing at all is removed.
+    """
+    from coalactl.removing import remove
 
-
-def _print_table(rows: list[dict[str, Any]]) -> None:
-    """Plain columns, never cut: names are there to be copied."""
-    headings = ("run", "status", "setting", "progress", "last reward", "updated")
-    cells = [
-        (
-            escaped(row["run_dir"]),
-            _state(row),
-            row["setting"],
-            row["progress"],
-            _rewards(row["last"]),
-            row.get("updated", ""),
-        )
-        for row in rows
-    ]
-    widths = [max(len(line[column]) for line in [headings, *cells]) for column in range(len(headings))]
-    for line in [headings, *cells]:
-        emit("  ".join(f"{cell:<{width}}" for cell, width in zip(line, widths, strict=True)).rstrip())
-
-
-def _state(row: dict[str, Any]) -> str:
-    """``failed: REASON`` where it is known."""
-    return ": ".join(filter(None, (row["status"], row.get("reason", ""))))
-
-
-def _rewards(last: dict[str, float | None]) -> str:
-    own = {name: value for name, value in last.items() if name.startswith("reward_") and value is not None}
-    return ", ".join(f"{value:.2f} {name.removeprefix('reward_').replace('_', ' ')}" for name, value in own.items())
+    remove(paths, dry_run=dry_run, json=as_json)

@@ -59,10 +59,20 @@ _Slurm = Annotated[
     Path | None,
     typer.Option(metavar="FILE", help="Make the folder, and a script for sbatch whose array tasks work on it."),
 ]
+_Track = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--track",
+        metavar="NAME",
+        help="Also tell a tracker of each run: tensorboard, wandb, mlflow; repeat. Kept for --resume; none ends it.",
+        autocompletion=completion.trackers,
+    ),
+]
 _DryRun = Annotated[bool, typer.Option("--dry-run", help="List the trials and what they take; train nothing.")]
 
 
-def sweep(
+# As in train: as many arguments as options.
+def sweep(  # noqa: PLR0913, PLR0917
     name: _Name = None,
     assignments: _Assignments = None,
     out: _Out = None,
@@ -70,6 +80,7 @@ def sweep(
     executor: _Executor = None,
     jobs: _Jobs = None,
     emit_slurm: _Slurm = None,
+    track: _Track = None,
     dry_run: _DryRun = False,
     as_json: Annotated[bool, typer.Option("--json", help="Print the result as one JSON object.")] = False,
     quiet: Annotated[bool, typer.Option("--quiet", "-q", help="No progress and no table.")] = False,
@@ -77,6 +88,7 @@ def sweep(
     """Sweep methods over a grid, choose, and run the choice on fresh seeds; without arguments ipd-shaping-quick."""
     from coalactl.overrides import parse_overrides
     from coalactl.sweep.request import SweepRequest, checked
+    from coalactl.tracking.choice import chosen
 
     request = checked(
         SweepRequest(
@@ -90,8 +102,12 @@ def sweep(
             dry_run=dry_run,
             json=as_json,
             quiet=quiet,
+            track=chosen(track),
         )
     )
+    from coalactl.environment import load_jax
+
+    load_jax()
     from coalactl.sweep.launch import sweep as launch
 
     code = launch(request)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from enum import StrEnum
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -10,18 +9,27 @@ import typer
 
 from coalactl import completion
 from coalactl.errors import ExitCode
+from coalactl_core.methods import method_names
 
 
-class Method(StrEnum):
-    """The methods, as the configuration of either kind names them; here without loading it."""
-
-    COALA_PG = "coala-pg"
-    M_FOS = "m-fos"
-    BATCH_UNAWARE = "batch-unaware"
-    LOLA_DICE = "lola-dice"
-    SHAPING = "shaping"
+def _method(method: str | None) -> str | None:
+    """A method of the configuration, of either kind, here without loading it."""
+    known = (*method_names(), "shaping")
+    if method is not None and method not in known and ":" not in method:
+        raise typer.BadParameter(f"{method!r} is not one of {', '.join(map(repr, known))}, nor module:Name.")
+    return method
 
 
+_Method = Annotated[
+    str | None,
+    typer.Option(
+        metavar="NAME",
+        callback=_method,
+        autocompletion=completion.methods,
+        help=f"The method of all meta agents: {', '.join(method_names())}, or module:Name of another package; "
+        "of analytical experiments shaping or lola-dice.",
+    ),
+]
 _Preset = Annotated[
     str | None,
     typer.Argument(
@@ -58,6 +66,15 @@ _InitFrom = Annotated[
     Path | None,
     typer.Option(metavar="RUN", help="Start at the trained parameters of another run.", autocompletion=completion.runs),
 ]
+_Track = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--track",
+        metavar="NAME",
+        help="Also tell a tracker: tensorboard, wandb, mlflow; repeat. Kept for --resume; none ends it.",
+        autocompletion=completion.trackers,
+    ),
+]
 _Coordinator = Annotated[
     str | None,
     typer.Option(
@@ -71,9 +88,7 @@ _ProcessId = Annotated[int | None, typer.Option(metavar="I", min=0, help="Which 
 # A command's options are its arguments: there are as many as there are.
 def train(  # noqa: PLR0913, PLR0917
     preset: _Preset = None,
-    method: Annotated[
-        Method | None, typer.Option(help="The method of all meta agents; shaping: analytical experiments only.")
-    ] = None,
+    method: _Method = None,
     assignments: _Assignments = None,
     seed: Annotated[int | None, typer.Option(metavar="S", min=0, max=2**31 - 1, help="The random seed.")] = None,
     seeds: Annotated[
@@ -88,6 +103,7 @@ def train(  # noqa: PLR0913, PLR0917
     out: _Out = None,
     resume: _Resume = None,
     init_from: _InitFrom = None,
+    track: _Track = None,
     dry_run: Annotated[
         bool, typer.Option("--dry-run", help="Show the configuration, the source of each value, sizes; train nothing.")
     ] = False,
@@ -97,9 +113,10 @@ def train(  # noqa: PLR0913, PLR0917
     """Train meta agents; without arguments the preset ipd-shaping-quick."""
     from coalactl.presets import find_preset
     from coalactl.processes import checked_group, supervised
+    from coalactl.tracking.choice import chosen
     from coalactl.training.request import TrainRequest, checked
 
-    options = {"--method": method.value if method else None, "--seed": seed, "--iterations": iterations}
+    options = {"--method": method, "--seed": seed, "--iterations": iterations}
     overrides = _overrides(assignments or [], {**options, "--devices": _count_or_word(devices)})
     if preset is not None:
         find_preset(preset)
@@ -115,8 +132,12 @@ def train(  # noqa: PLR0913, PLR0917
             dry_run=dry_run,
             json=as_json,
             quiet=quiet,
+            track=chosen(track),
         )
     )
+    from coalactl.environment import load_jax
+
+    load_jax()
     from coalactl.training.launch import train as launch
 
     code = launch(request) if request.group is None else supervised(lambda: launch(request))
@@ -124,8 +145,8 @@ def train(  # noqa: PLR0913, PLR0917
         raise typer.Exit(code)
 
 
-def _count_or_word(given: str | None) -> int | str | None:
-    return int(given) if given is not None and given.isdecimal() else given
+def _count_or_word(text: str | None) -> int | str | None:
+    return int(text) if text is not None and text.isdecimal() else text
 
 
 def _overrides(assignments: list[str], options: dict[str, Any]) -> dict[str, tuple[Any, str]]:
@@ -133,6 +154,6 @@ def _overrides(assignments: list[str], options: dict[str, Any]) -> dict[str, tup
     from coalactl.overrides import parse_overrides
     from coalactl.training.request import OPTION_KEYS
 
-    given = {key: (value, "--set") for key, value in parse_overrides(assignments).items()}
+    assigned = {key: (value, "--set") for key, value in parse_overrides(assignments).items()}
     named = {OPTION_KEYS[option]: (value, option) for option, value in options.items() if value is not None}
-    return {**given, **named}
+    return {**assigned, **named}

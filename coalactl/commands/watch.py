@@ -56,6 +56,9 @@ def watch(
     step: Annotated[
         int | None, typer.Option(metavar="K", min=0, help="The checkpoint.", show_default="the newest")
     ] = None,
+    quiet: Annotated[
+        bool, typer.Option("--quiet", "-q", help="No progress and nothing about it; of a GIF not where it is.")
+    ] = False,
 ) -> None:
     """Play a meta-episode of a trained agent and show one inner episode; changes nothing of a run but RUN/watch/."""
     request = checked(
@@ -68,8 +71,12 @@ def watch(
             against=None if against is None else against.value,
             seed=seed,
             step=step,
+            quiet=quiet,
         )
     )
+    from coalactl.environment import load_jax
+
+    load_jax()
     from coalactl.watching.launch import watch as launch
 
     launch(request)

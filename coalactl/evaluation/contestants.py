@@ -6,19 +6,23 @@ import json
 import os
 from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
-from coalactl.configuration import plain, validate
+from coalactl.configuration import plain
+from coalactl.engines import sequence_engine
 from coalactl.errors import UserError
 from coalactl.paths import nameable, typed
-from coalactl.runs.directory import RunDirectory, find_runs, is_pack
+from coalactl.runs.directory import RunDirectory, is_pack
+from coalactl.runs.finding import find_runs
 from coalactl.runs.manifests import steps
 from coalactl.runs.pack import runs_at
-from coalactl_core.config import ComputeConfig, SequenceExperiment
-from coalactl_core.experiments import Experiment
+from coalactl.tables import flatten
+from coalactl.trained import Agent, Checkpoint, Readers, agents_of, checkpoint_of, experiment_of
+from coalactl_core.configuration.experiment import SequenceExperiment
+from coalactl_core.configuration.kinds import Experiment
 
 if TYPE_CHECKING:
-    from coalactl_core.training import Engine
+    from coalactl_core.games import Payoffs
     from coalactl_core.types import NaiveHyperparameters, Params
 
 
@@ -31,15 +35,22 @@ class Entry(NamedTuple):
 
 
 class Contestant(NamedTuple):
-    """A run's agents at one step; ``agents`` and ``naive`` lead with the agents and the naive initialisations."""
+    """A run's agents at one step; ``naive`` leads with the naive initialisations."""
 
     entry: Entry
-    engine: Engine
     step: int
-    agents: Params
+    agents: tuple[Agent, ...]
     naive: Params
     hyper: NaiveHyperparameters
     p_naive: float
+
+    @property
+    def payoffs(self) -> Payoffs | None:
+        """Of a game in which memory-one strategies play; None of others."""
+        from coalactl_core.envs.base import MemoryOneGame
+
+        environment = self.agents[0].rollout.environment
+        return environment.payoffs if isinstance(environment, MemoryOneGame) else None
 
 
 def newest(root: Path) -> Path:
@@ -60,8 +71,7 @@ def enter(paths: Sequence[Path], step: int | None) -> list[Entry]:
     runs = [run for path in paths for run in runs_at(path)]
     runs = list({os.path.realpath(run.path): run for run in runs}.values())
     entries = [
-        Entry(run, label, _sequence(run, validate(run.read_config(), file=str(run.config_file))))
-        for run, label in zip(runs, _labels(runs), strict=True)
+        Entry(run, label, _sequence(run, experiment_of(run))) for run, label in zip(runs, _labels(runs), strict=True)
     ]
     for run in runs:
         nameable(run.path)
@@ -69,7 +79,17 @@ def enter(paths: Sequence[Path], step: int | None) -> list[Entry]:
     return entries
 
 
-def check_same_game(entries: Sequence[Entry]) -> None:
+def same_settings(entries: Sequence[Entry]) -> list[list[int]]:
+    """The places of the runs of each setting: those that differ in nothing but the seed and bookkeeping."""
+    by_settings: dict[str, list[int]] = {}
+    for index, entry in enumerate(entries):
+        tree = flatten(plain(entry.experiment))
+        kept = {key: value for key, value in tree.items() if not key.startswith(("run.", "compute."))}
+        by_settings.setdefault(json.dumps(kept, sort_keys=True, default=str), []).append(index)
+    return list(by_settings.values())
+
+
+def check_same_game(entries: Sequence[Entry], what: str = "cross-play") -> None:
     """Raises :class:`UserError` unless all the runs play one game; sizes of networks and batches may differ."""
     first = entries[0]
     for other in entries[1:]:
@@ -80,50 +100,30 @@ def check_same_game(entries: Sequence[Entry]) -> None:
         for key in {**ours, **theirs}:
             if ours.get(key) != theirs.get(key):
                 raise UserError(
-                    f"cross-play needs runs of one game: {key} is {ours.get(key)} in {first.run.path} "
+                    f"{what} needs runs of one game: {key} is {ours.get(key)} in {first.run.path} "
                     f"and {theirs.get(key)} in {other.run.path}"
                 )
 
 
-def load(entries: Sequence[Entry], step: int | None) -> list[Contestant]:
-    """The checkpoints of the runs; those of one program share an engine."""
-    engines: dict[str, Engine] = {}
-    return [_load(entry, step, engines) for entry in entries]
+def contestants_of(entries: Sequence[Entry], step: int | None) -> list[Contestant]:
+    """The runs as contestants, from their checkpoints; those of one program share an engine."""
+    readers: Readers = {}
+    return [_contestant(entry, checkpoint_of(entry.run, step, readers)) for entry in entries]
 
 
-def _load(entry: Entry, step: int | None, engines: dict[str, Engine]) -> Contestant:
-    import jax
+def _contestant(entry: Entry, checkpoint: Checkpoint) -> Contestant:
+    from coalactl_core.numbers.hyperparameters import at_iteration
 
-    from coalactl.engines import sequence_engine_for
-    from coalactl.runs.checkpoints import restore
-    from coalactl_core.hyperparameters import at_iteration
-    from coalactl_core.population import naive_set
-
-    # What was chosen for the machine that trained it says nothing of this one.
-    experiment = entry.experiment.model_copy(update={"compute": ComputeConfig()})
-    choices = json.dumps(experiment.static_choices, default=str)
-    if choices not in engines:
-        engines[choices] = sequence_engine_for(experiment)
-    engine = engines[choices]
-    found, state = restore(entry.run, _template(engine, experiment), step)
+    state = checkpoint.state
     hyper = at_iteration(state.hyperparameters, state.step)
-    naive = naive_set(jax.random.key(experiment.run.seed), state.naive, state.meta.params, engine.pieces.population)
     return Contestant(
         entry=entry,
-        engine=engine,
-        step=found,
-        agents=state.meta.params,
-        naive=naive,
+        step=checkpoint.step,
+        agents=agents_of(checkpoint),
+        naive=sequence_engine(checkpoint.engine).naive_of(state, entry.experiment.run.seed),
         hyper=hyper.naive,
         p_naive=round(float(hyper.population.p_naive), 6),
     )
-
-
-def _template(engine: Engine, experiment: SequenceExperiment) -> Any:
-    """The state of a run of its own numbers: schedules of other lengths are states of other shapes."""
-    from dataclasses import replace
-
-    return replace(engine, experiment=experiment).run_template
 
 
 def _sequence(run: RunDirectory, experiment: Experiment) -> SequenceExperiment:

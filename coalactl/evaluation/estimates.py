@@ -6,22 +6,19 @@ and agents are averaged first. Of a single run with several agents the unit is t
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 
 import pandas as pd
 
-from coalactl.configuration import plain
-from coalactl.evaluation.contestants import Contestant
+from coalactl.evaluation.contestants import Contestant, same_settings
 from coalactl.evaluation.pools import KINDS
 from coalactl.evaluation.rows import ALL, WHOLE
 from coalactl.report.statistics import t_interval
-from coalactl.tables import flatten
+from coalactl_core.measures import Place, is_of_policy, parse_metric
 
 # Kinds whose opponents have names that a reader knows; what agents of other runs came to stands in the matrix.
 _NAMED = ("classic", "fixed")
-_BEHAVIOUR = ("cooperation_", "zd_")
 POOL = "pool"
 
 
@@ -45,42 +42,38 @@ class Line(NamedTuple):
 
 def estimate(values: Sequence[float]) -> Estimate:
     """The estimate of a mean from independent values."""
-    found = t_interval(values)
-    return Estimate(found.estimate, found.high - found.estimate, tuple(values))
+    interval = t_interval(values)
+    return Estimate(interval.estimate, interval.high - interval.estimate, tuple(values))
 
 
 def lines_of(contestants: Sequence[Contestant], results: Sequence[pd.DataFrame]) -> list[Line]:
     """Every line of the table: kinds in order, named opponents below theirs, then the pool where it mixes kinds."""
     return [
         line
-        for name, places in settings(contestants).items()
-        for line in _lines_of_setting(name, [results[place] for place in places])
+        for name, indices in settings(contestants).items()
+        for line in _lines_of_setting(name, [results[index] for index in indices])
     ]
 
 
 def settings(contestants: Sequence[Contestant]) -> dict[str, list[int]]:
-    """The places of the runs of each setting, by a name that tells the settings apart."""
-    found: dict[str, list[int]] = {}
-    for place, contestant in enumerate(contestants):
-        tree = flatten(plain(contestant.entry.experiment))
-        kept = {key: value for key, value in tree.items() if not key.startswith(("run.", "compute."))}
-        found.setdefault(json.dumps(kept, sort_keys=True, default=str), []).append(place)
-    if len(found) == 1:
-        return {"": next(iter(found.values()))}
-    return {", ".join(contestants[place].entry.label for place in places): places for places in found.values()}
+    """The indices of the runs of each setting, by a name that tells the settings apart."""
+    settings = same_settings([contestant.entry for contestant in contestants])
+    if len(settings) == 1:
+        return {"": settings[0]}
+    return {", ".join(contestants[index].entry.label for index in indices): indices for indices in settings}
 
 
 def matrix(contestants: Sequence[Contestant], results: Sequence[pd.DataFrame]) -> list[list[float | None]]:
     """Reward a step of the agents of each run (rows) against those of each run; on the diagonal its own, or itself."""
     table = []
-    for place, rows in enumerate(results):
+    for index, rows in enumerate(results):
         rewards = rows[rows["metric"] == "reward"]
         own = rewards[rewards["opponent_kind"] == "meta"]
         others = rewards[rewards["opponent_kind"] == "cross"]
         labels = others["opponent"].str.rpartition("/")[0]
         cells = []
         for number, other in enumerate(contestants):
-            met = own if number == place else others[labels == other.entry.label]
+            met = own if number == index else others[labels == other.entry.label]
             cells.append(float(met["value"].mean()) if len(met) else None)
         table.append(cells)
     return table
@@ -96,8 +89,7 @@ def _lines_of_setting(name: str, results: Sequence[pd.DataFrame]) -> list[Line]:
         lines.append(_line(name, kind, ALL, of_kind))
         lines += [_line(name, kind, each, of_kind[of_kind["opponent"] == each]) for each in named if each != ALL]
     if len(kinds) > 1:
-        behaviour = rows["metric"].str.startswith(_BEHAVIOUR)
-        lines.append(_line(name, POOL, ALL, rows[~behaviour]))
+        lines.append(_line(name, POOL, ALL, rows[~_tells_of_policy(rows)]))
     return lines
 
 
@@ -112,18 +104,23 @@ def _line(name: str, kind: str, opponent: str, rows: pd.DataFrame) -> Line:
 
 def _numbers(rows: pd.DataFrame, opponent: str) -> dict[str, pd.Series]:
     """Numbers of each run and agent: rewards over the meta-episode, other measures at its ends, behaviour over it."""
-    behaves = rows["metric"].str.startswith(_BEHAVIOUR)
-    told = rows[behaves & (rows["inner_episode"] == WHOLE) & (rows["opponent"] == opponent)]
-    found = {str(metric): _mean(part) for metric, part in told.groupby("metric", sort=False)}
+    behaves = _tells_of_policy(rows)
+    behaviour = rows[behaves & (rows["inner_episode"] == WHOLE) & (rows["opponent"] == opponent)]
+    numbers = {str(metric): _mean(part) for metric, part in behaviour.groupby("metric", sort=False)}
     measures = rows[~behaves]
-    last = measures["inner_episode"].max()
+    ends: dict[Place, int] = {"first": 0, "last": measures["inner_episode"].max()}
     for metric, part in measures.groupby("metric", sort=False):
-        if str(metric).endswith("reward"):
-            found[str(metric)] = _mean(part)
-        else:
-            found[f"{metric}_first"] = _mean(part[part["inner_episode"] == 0])
-            found[f"{metric}_last"] = _mean(part[part["inner_episode"] == last])
-    return found
+        measure = parse_metric(str(metric))
+        if not measure.has_ends:
+            numbers[measure.column] = _mean(part)
+            continue
+        for place, inner_episode in ends.items():
+            numbers[measure.at(place).column] = _mean(part[part["inner_episode"] == inner_episode])
+    return numbers
+
+
+def _tells_of_policy(rows: pd.DataFrame) -> pd.Series:
+    return rows["metric"].isin([metric for metric in rows["metric"].unique() if is_of_policy(metric)])
 
 
 def _mean(rows: pd.DataFrame) -> Any:

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from coalactl.environment import prepare_jax
-from coalactl.evaluation.contestants import Contestant, Entry, check_same_game, enter, load, newest
+from coalactl.evaluation.contestants import Contestant, Entry, check_same_game, contestants_of, enter, newest
 from coalactl.evaluation.files import Target, target_in, write
 from coalactl.evaluation.lineups import Opponent, check_fits, meta_episodes, opponents_of
 from coalactl.evaluation.pools import MIXED, Pool, find_pool
@@ -17,7 +18,7 @@ from coalactl.output import emit_json, note
 from coalactl.paths import escaped
 from coalactl.runs.directory import utc_now
 from coalactl.runs.provenance import describe_attempt
-from coalactl_core.config_environments import MatrixGameConfig
+from coalactl.working import Tell, working
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -29,31 +30,58 @@ _ROOT = Path("runs")
 _HALF = 0.5
 
 
+class _Played(NamedTuple):
+    """What was played, in the order of the contestants; ``request`` as it was met."""
+
+    request: EvalRequest
+    contestants: Sequence[Contestant]
+    shares: Sequence[float]
+    results: Sequence[pd.DataFrame]
+
+
 def evaluate(request: EvalRequest) -> None:
     """Does what the request asks; raises :class:`UserError`, before anything is written where the request is wrong."""
     paths = request.runs or (newest(_ROOT),)
     if not request.runs:
         _tell(request, f"evaluating {paths[0]}, the newest below {_ROOT}")
-    entries = enter(paths, request.step)
-    pool = _pool(request, entries)
-    check_fits(pool, entries)
-    name = request.name or pool.name
-    targets = [target_in(entry.run, name) for entry in entries]
-    prepare_jax()
-    contestants = load(entries, request.step)
-    shares = [_p_naive(request, pool, contestant) for contestant in contestants]
-    opponents = [
-        [opponents_of(place, agent, contestants, pool, share) for agent in range(len(contestants[place].agents))]
-        for place, share in enumerate(shares)
-    ]
-    request = _with_one_each(request, max(len(met) for agents in opponents for met in agents))
-    lineups = [[_lineup(met, request.episodes) for met in agents] for agents in opponents]
-    results = [_results(request, place, contestants, agents) for place, agents in enumerate(lineups)]
+    with working("reading the runs", quiet=not request.tells_progress) as tell:
+        entries = enter(paths, request.step)
+        pool = _pool(request, entries)
+        check_fits(pool, entries)
+        name = request.name or pool.name
+        targets = [target_in(entry.run, name) for entry in entries]
+        request, contestants, shares, results = _played(request, pool, entries, tell)
     for target, contestant, share, rows in zip(targets, contestants, shares, results, strict=True):
         if target.exists:
             _tell(request, f"replacing {target.rows}")
         write(target, rows, _about(request, pool, contestant, share))
     _report(request, pool, contestants, results, targets)
+
+
+def _played(request: EvalRequest, pool: Pool, entries: Sequence[Entry], tell: Tell) -> _Played:
+    tell("loading JAX")
+    prepare_jax()
+    tell("loading checkpoints")
+    contestants = contestants_of(entries, request.step)
+    shares = [_p_naive(request, pool, contestant) for contestant in contestants]
+    opponents = [
+        [opponents_of(index, agent, contestants, pool, share) for agent in range(len(contestants[index].agents))]
+        for index, share in enumerate(shares)
+    ]
+    request = _with_one_each(request, max(len(met) for agents in opponents for met in agents))
+    lineups = [[_lineup(met, request.episodes) for met in agents] for agents in opponents]
+    total, done = sum(map(len, lineups)), 0
+    results = []
+    for index, agents in enumerate(lineups):
+        tell_agent = partial(_tell_agent, tell, request, contestants[index].entry.label, done, total)
+        results.append(_results(request, index, contestants, agents, tell_agent))
+        done += len(agents)
+    return _Played(request, contestants, shares, results)
+
+
+def _tell_agent(tell: Tell, request: EvalRequest, label: str, before: int, total: int, agent: int) -> None:
+    """A program is compiled where the first of its agents plays."""
+    tell(f"{label}, agent {agent}: {request.episodes} meta-episodes", before + agent, total)
 
 
 def _pool(request: EvalRequest, entries: Sequence[Entry]) -> Pool:
@@ -98,9 +126,10 @@ def _lineup(opponents: Sequence[Opponent], episodes: int) -> list[tuple[Opponent
 
 def _results(
     request: EvalRequest,
-    place: int,
+    index: int,
     contestants: Sequence[Contestant],
     lineups: Sequence[Sequence[tuple[Opponent, int]]],
+    tell: Callable[[int], None],
 ) -> pd.DataFrame:
     """The rows of one run."""
     import pandas as pd
@@ -108,13 +137,10 @@ def _results(
     from coalactl.evaluation.playing import play
     from coalactl.evaluation.rows import rows_of
 
-    entry = contestants[place].entry
-    environment = entry.experiment.environment
-    payoffs = environment.payoffs if isinstance(environment, MatrixGameConfig) else None
-    parts = []
+    payoffs, parts = contestants[index].payoffs, []
     for agent, opponents in enumerate(lineups):
-        _tell(request, f"{entry.label}, agent {agent}: {request.episodes} meta-episodes")
-        parts.append(rows_of(agent, play(place, agent, contestants, opponents, request.seed), payoffs))
+        tell(agent)
+        parts.append(rows_of(agent, play(index, agent, contestants, opponents, request.seed), payoffs))
     return pd.concat(parts, ignore_index=True)
 
 
@@ -148,8 +174,8 @@ def _report(
     labels = [contestant.entry.label for contestant in contestants]
     rewards = matrix(contestants, results) if "cross" in pool.kinds else None
     if request.json:
-        told = {"runs": labels, "reward": rewards} if rewards else None
-        emit_json(_object(request, pool, contestants, targets, lines, told))
+        cross_play = {"runs": labels, "reward": rewards} if rewards else None
+        emit_json(_object(request, pool, contestants, targets, lines, cross_play))
     elif not request.quiet:
         from coalactl.evaluation.view import show, show_matrix
         from coalactl.terminal import OurConsole
@@ -181,7 +207,7 @@ def _object(
         "seed": request.seed,
         "runs": runs,
         "table": [
-            {**line._asdict(), "estimates": {name: found._asdict() for name, found in line.estimates.items()}}
+            {**line._asdict(), "estimates": {name: interval._asdict() for name, interval in line.estimates.items()}}
             for line in lines
         ],
         "matrix": cross_play,

@@ -9,11 +9,10 @@ from typing import NamedTuple
 from coalactl.errors import UserError
 from coalactl.evaluation.contestants import Contestant, Entry
 from coalactl.evaluation.pools import STRATEGY_KINDS, OpponentConfig, Pool
-from coalactl_core.config import ConfigurationError
-from coalactl_core.config_environments import MatrixGameConfig
-from coalactl_core.envs.matrix_game import PRISONERS_DILEMMA
-from coalactl_core.memory_one import classic
-from coalactl_core.strategies import STRATEGIES, Strategy, always, find_strategy
+from coalactl_core.configuration.memory_one import classic
+from coalactl_core.errors import ConfigurationError
+from coalactl_core.games import words_of
+from coalactl_core.opponents.strategies import STRATEGIES, Strategy, always, find_strategy
 
 RANDOM = "random-tabular"
 
@@ -36,10 +35,11 @@ def check_fits(pool: Pool, entries: Sequence[Entry]) -> None:
     """Raises :class:`UserError` where a kind of the pool, or a strategy of it, cannot play the game of a run."""
     for entry in entries:
         for kind in pool.kinds:
-            if kind in STRATEGY_KINDS and not isinstance(entry.experiment.environment, MatrixGameConfig):
+            game = entry.experiment.environment.name
+            if kind in STRATEGY_KINDS and not words_of(game).memory_one:
                 raise UserError(
                     f"--pool {pool.name}: {kind!r} opponents are memory-one strategies, which play two-action matrix "
-                    f"games only; {entry.run.path} plays {entry.experiment.environment.name!r}"
+                    f"games only; {entry.run.path} plays {game!r}"
                 )
     for opponent in pool.opponents:
         if opponent.strategy is not None:
@@ -47,17 +47,17 @@ def check_fits(pool: Pool, entries: Sequence[Entry]) -> None:
 
 
 def opponents_of(
-    place: int, agent: int, contestants: Sequence[Contestant], pool: Pool, p_naive: float
+    index: int, agent: int, contestants: Sequence[Contestant], pool: Pool, p_naive: float
 ) -> list[Opponent]:
-    """The opponents of an agent of the run at ``place``; weights add up to 1."""
+    """The opponents of an agent of the run at ``index``; weights add up to 1."""
     kinds = pool.of_run(p_naive)
     total = sum(kind.weight for kind in kinds)
-    found = []
+    opponents = []
     for kind in kinds:
-        of_kind = _of_kind(kind, place, agent, contestants, pool)
+        of_kind = _of_kind(kind, index, agent, contestants, pool)
         own = sum(opponent.weight for opponent in of_kind)
-        found += [each._replace(weight=each.weight / own * kind.weight / total) for each in of_kind]
-    return found
+        opponents += [each._replace(weight=each.weight / own * kind.weight / total) for each in of_kind]
+    return opponents
 
 
 def meta_episodes(weights: Sequence[float], episodes: int) -> list[int]:
@@ -74,24 +74,24 @@ def meta_episodes(weights: Sequence[float], episodes: int) -> list[int]:
 
 
 def _of_kind(
-    kind: OpponentConfig, place: int, agent: int, contestants: Sequence[Contestant], pool: Pool
+    kind: OpponentConfig, index: int, agent: int, contestants: Sequence[Contestant], pool: Pool
 ) -> list[Opponent]:
-    own = contestants[place]
+    own = contestants[index]
     if kind.kind == "naive":
-        return [Opponent("naive", str(number), 1.0, place, number) for number in range(len(own.naive))]
+        return [Opponent("naive", str(number), 1.0, index, number) for number in range(len(own.naive))]
     if kind.kind == "meta":
         # One that is alone meets a copy of itself.
         others = [number for number in range(len(own.agents)) if number != agent] or [agent]
-        return [Opponent("meta", str(number), 1.0, place, number) for number in others]
+        return [Opponent("meta", str(number), 1.0, index, number) for number in others]
     if kind.kind == "cross":
         return [
             Opponent("cross", f"{other.entry.label}/agent-{number}", 1.0 / len(other.agents), run, number)
             for run, other in enumerate(contestants)
             for number in range(len(other.agents))
-            if run != place
+            if run != index
         ]
     return [
-        Opponent(kind.kind, name, 1.0, place, strategy=strategy)
+        Opponent(kind.kind, name, 1.0, index, strategy=strategy)
         for name, strategy in _strategies(kind, own, pool).items()
     ]
 
@@ -101,9 +101,9 @@ def _strategies(kind: OpponentConfig, contestant: Contestant, pool: Pool) -> dic
         return {kind.strategy: _find(kind.strategy, pool)}
     if kind.kind == "tabular":
         return {RANDOM: STRATEGIES[RANDOM]}
-    environment = contestant.entry.experiment.environment
-    payoffs = environment.payoffs if isinstance(environment, MatrixGameConfig) else PRISONERS_DILEMMA
-    return {name: always(*cooperation) for name, cooperation in classic(payoffs).items()}
+    # Of other games there are none, and check_fits lets none pass.
+    known = {} if contestant.payoffs is None else classic(contestant.payoffs)
+    return {name: always(*cooperation) for name, cooperation in known.items()}
 
 
 def _find(name: str, pool: Pool) -> Strategy:

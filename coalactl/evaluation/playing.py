@@ -11,10 +11,10 @@ import numpy as np
 
 from coalactl.evaluation.contestants import Contestant
 from coalactl.evaluation.lineups import Opponent
-from coalactl_core.evaluation import Encounters, Lineup, evaluate, strategy_tables
-from coalactl_core.rollout import Game
-from coalactl_core.sharding import Shards
-from coalactl_core.strategies import always
+from coalactl_core.layout.sharding import Shards
+from coalactl_core.opponents.strategies import always
+from coalactl_core.play.evaluation import Encounters, Lineup, evaluate, strategy_tables
+from coalactl_core.play.rollout import Rollout
 from coalactl_core.types import FIXED, META, NAIVE
 
 # Meta-episodes that are played at once. Random numbers depend on it, so that it is the same on every machine.
@@ -30,7 +30,7 @@ class Played(NamedTuple):
 
 
 def play(
-    place: int,
+    index: int,
     agent: int,
     contestants: Sequence[Contestant],
     opponents: Sequence[tuple[Opponent, int]],
@@ -41,18 +41,18 @@ def play(
     Opponents whose network or memory is another one than the agent's are another program each. Random numbers depend
     on the seed, the run's own seed, the agent and the opponents, not on which other runs are evaluated.
     """
-    own = contestants[place]
+    own = contestants[index]
     key = jax.random.key(seed)
     for number in (own.entry.experiment.run.seed, agent):
         key = jax.random.fold_in(key, number)
     seats: dict[Any, list[tuple[Opponent, int]]] = {}
     for opponent, count in opponents:
-        game = contestants[opponent.run].engine.pieces.game
-        seats.setdefault(_plays_by(game), []).append((opponent, count))
-    found = []
+        rollout = contestants[opponent.run].agents[_member(opponent)].rollout
+        seats.setdefault(_plays_by(rollout), []).append((opponent, count))
+    played = []
     for number, group in enumerate(seats.values()):
-        found += _play_seat(jax.random.fold_in(key, number), own, agent, contestants, group)
-    return found
+        played += _play_seat(jax.random.fold_in(key, number), own, agent, contestants, group)
+    return played
 
 
 def _play_seat(
@@ -61,7 +61,8 @@ def _play_seat(
     """Against opponents of one network."""
     strategies_key, play_key = jax.random.split(key)
     met = [opponent for opponent, count in group for _ in range(count)]
-    game = _game(own, contestants[met[0].run], any(opponent.kind == "naive" for opponent in met))
+    theirs = contestants[met[0].run].agents[_member(met[0])].rollout
+    rollout = _rollout(own.agents[agent].rollout, theirs, any(opponent.kind == "naive" for opponent in met))
     networks = list(dict.fromkeys(_network(opponent) for opponent in met))
     lineup = Lineup(
         kind=jnp.asarray([_kind(opponent) for opponent in met]),
@@ -69,8 +70,8 @@ def _play_seat(
         tables=_tables(strategies_key, group),
     )
     bank = jnp.stack([_parameters(network, contestants) for network in networks])
-    chunks = jax.tree.map(lambda leaf: _in_chunks(leaf, game.shards.devices), lineup)
-    encounters = evaluate(play_key, own.agents[agent], bank, chunks, own.hyper, game=game)
+    chunks = jax.tree.map(lambda leaf: _in_chunks(leaf, rollout.shards.devices), lineup)
+    encounters = evaluate(play_key, own.agents[agent].params, bank, chunks, own.hyper, rollout=rollout)
     encounters = jax.tree.map(np.asarray, encounters)
     ends = np.cumsum([count for _, count in group])
     return [
@@ -79,16 +80,20 @@ def _play_seat(
     ]
 
 
-def _game(own: Contestant, other: Contestant, learns: bool) -> Game:
-    game, theirs = own.engine.pieces.game, other.engine.pieces.game
-    coplayer = None if _plays_by(theirs) == _plays_by(game) else theirs.seats[0]
-    shards = Shards(jax.device_count())
-    return game._replace(learns=learns, shards=shards, coplayer=coplayer, keeps_starts=False)
+def _rollout(own: Rollout, theirs: Rollout, learns: bool) -> Rollout:
+    """Play of an agent with opponents who play as ``theirs`` has it."""
+    coplayer = None if _plays_by(theirs) == _plays_by(own) else theirs.seats[0]
+    return own._replace(learns=learns, shards=Shards(jax.device_count()), coplayer=coplayer)
 
 
-def _plays_by(game: Game) -> Any:
+def _member(opponent: Opponent) -> int:
+    """The agent of its run that plays as the opponent does; naive learners and strategies play as any."""
+    return 0 if opponent.kind == "naive" or opponent.strategy is not None else opponent.number
+
+
+def _plays_by(rollout: Rollout) -> Any:
     """What tells apart how two runs' agents play: the network, and whether it forgets."""
-    return game.policy, game.forgets
+    return rollout.policy, rollout.forgets
 
 
 def _kind(opponent: Opponent) -> int:
@@ -104,7 +109,7 @@ def _network(opponent: Opponent) -> tuple[bool, int, int]:
 
 def _parameters(network: tuple[bool, int, int], contestants: Sequence[Contestant]) -> Any:
     naive, run, number = network
-    return (contestants[run].naive if naive else contestants[run].agents)[number]
+    return contestants[run].naive[number] if naive else contestants[run].agents[number].params
 
 
 def _tables(key: Any, group: Sequence[tuple[Opponent, int]]) -> Any:

@@ -17,7 +17,7 @@ from coalactl.errors import UserError
 from coalactl.evaluation.request import check_name
 from coalactl.overrides import shortened
 from coalactl.presets import find_file, nearest, read_preset
-from coalactl_core.config_numbers import Section
+from coalactl_core.configuration.numbers import Section
 
 Kind = Literal["naive", "meta", "tabular", "classic", "cross", "fixed"]
 MIXED = "mixed"
@@ -67,36 +67,37 @@ class Pool(NamedTuple):
         return tuple(OpponentConfig.model_validate({"kind": k, "weight": w}) for k, w in weights.items() if w > 0)
 
 
-def find_pool(given: str, runs: int) -> Pool:
+def find_pool(name_or_path: str, runs: int) -> Pool:
     """The pool of that name, or of the file at that path; ``runs``: how many there are to meet each other.
 
     In the pool ``cross`` an agent meets its own run's other meta agents as often as those of each other run.
     """
-    if given.endswith(".toml") or os.sep in given:
-        pool = _of_file(given)
-    elif given in NAMES:
-        opponents: list[dict[str, Any]] = [] if given == MIXED else [{"kind": given}]
-        if given == "cross":
+    if name_or_path.endswith(".toml") or os.sep in name_or_path:
+        pool = _of_file(name_or_path)
+    elif name_or_path in NAMES:
+        opponents: list[dict[str, Any]] = [] if name_or_path == MIXED else [{"kind": name_or_path}]
+        if name_or_path == "cross":
             opponents = [{"kind": "cross", "weight": float(max(runs - 1, 1))}, {"kind": "meta"}]
-        pool = Pool(given, tuple(OpponentConfig.model_validate(each) for each in opponents))
+        pool = Pool(name_or_path, tuple(OpponentConfig.model_validate(each) for each in opponents))
     else:
-        hint = nearest(given, NAMES)
+        hint = nearest(name_or_path, NAMES)
         raise UserError(
-            f"--pool: {shortened(repr(given))} is no pool{hint}; use {', '.join(NAMES)}, or a TOML file (POOL.toml)"
+            f"--pool: {shortened(repr(name_or_path))} is no pool{hint}; "
+            f"use {', '.join(NAMES)}, or a TOML file (POOL.toml)"
         )
     if "cross" in pool.kinds and runs < 2:
         raise UserError("--pool: 'cross' opponents are the agents of other runs; name two runs at least, or a pack")
     return pool
 
 
-def _of_file(given: str) -> Pool:
-    file = find_file(given, "pool", (), "")
+def _of_file(path: str) -> Pool:
+    file = find_file(path, "pool", (), "")
     tables: Mapping[str, Any] = read_preset(file)
-    check_name(file.name, f"--pool {given}")
+    check_name(file.name, f"--pool {path}")
     try:
         config = PoolConfig.model_validate(tables)
     except ValidationError as error:
-        raise UserError(f"{given}: {one_line(error, tables, PoolConfig.model_json_schema())}") from error
+        raise UserError(f"{path}: {one_line(error, tables, PoolConfig.model_json_schema())}") from error
     if file.name in NAMES:
-        raise UserError(f"--pool {given}: {file.name!r} is the name of another pool; call the file otherwise")
+        raise UserError(f"--pool {path}: {file.name!r} is the name of another pool; call the file otherwise")
     return Pool(file.name, config.opponents)

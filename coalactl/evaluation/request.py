@@ -26,6 +26,13 @@ class EvalRequest(NamedTuple):
     name: str | None
     json: bool
     quiet: bool
+    progress: bool = False
+    """Whether progress is told although the rest is not, as another command's part."""
+
+    @property
+    def tells_progress(self) -> bool:
+        """Whether it says how far it is."""
+        return self.progress or not self.quiet
 
 
 def checked(request: EvalRequest) -> EvalRequest:

@@ -17,7 +17,9 @@ import numpy as np
 import pandas as pd
 
 from coalactl.evaluation.playing import Played
-from coalactl_core.evaluation import OUTCOMES, extortion_of
+from coalactl_core.configuration.memory_one import STATES
+from coalactl_core.fits.zero_determinant import extortion_of
+from coalactl_core.measures import PLAYERS, Measure, cooperation_in
 
 COLUMNS = ("agent", "opponent_kind", "opponent", "inner_episode", "metric", "value", "episodes")
 ALL = "all"
@@ -28,13 +30,13 @@ _Row = tuple[str, str, int, str, float, int]
 
 def rows_of(agent: int, played: Sequence[Played], payoffs: Any) -> pd.DataFrame:
     """The rows of one agent; ``payoffs`` are those of a matrix game, None in other games."""
-    found: list[_Row] = []
+    measured: list[_Row] = []
     for each in played:
-        found += _measures(each)
-        found += _behaviour(each.opponent.kind, each.opponent.name, [each], payoffs)
+        measured += _measures(each)
+        measured += _behaviour(each.opponent.kind, each.opponent.name, [each], payoffs)
     for kind in dict.fromkeys(each.opponent.kind for each in played):
-        found += _behaviour(kind, ALL, [each for each in played if each.opponent.kind == kind], payoffs)
-    rows = pd.DataFrame([(agent, *row) for row in found], columns=list(COLUMNS))
+        measured += _behaviour(kind, ALL, [each for each in played if each.opponent.kind == kind], payoffs)
+    rows = pd.DataFrame([(agent, *row) for row in measured], columns=list(COLUMNS))
     return rows.astype({"agent": "int64", "inner_episode": "int64", "value": "float64", "episodes": "int64"})
 
 
@@ -43,9 +45,9 @@ def _measures(played: Played) -> Iterator[_Row]:
     kind, name = played.opponent.kind, played.opponent.name
     for measure, values in played.encounters.outcomes.items():
         count, means = len(values), values.mean(0, dtype=np.float64)
-        for player, prefix in enumerate(("", "coplayer_")):
+        for player, whose in enumerate(PLAYERS):
             for inner_episode, value in enumerate(means[:, player]):
-                yield kind, name, inner_episode, f"{prefix}{measure}", float(value), count
+                yield kind, name, inner_episode, Measure(measure, whose).column, float(value), count
 
 
 def _behaviour(kind: str, name: str, played: Sequence[Played], payoffs: Any) -> Iterator[_Row]:
@@ -59,11 +61,11 @@ def _behaviour(kind: str, name: str, played: Sequence[Played], payoffs: Any) -> 
     # Inner episodes, and all of them together as one more behind them.
     sums, visits = (np.concatenate([leaf.sum(0), leaf.sum((0, 1))[None]]).astype(np.float64) for leaf in (sums, visits))
     probabilities = np.divide(sums, visits, out=np.full_like(sums, np.nan), where=visits > 0)
-    for place, after in enumerate(probabilities):
-        inner_episode = place if place < len(probabilities) - 1 else WHOLE
-        for outcome, value in zip(OUTCOMES, after, strict=True):
+    for number, after in enumerate(probabilities):
+        inner_episode = number if number < len(probabilities) - 1 else WHOLE
+        for state, value in zip(STATES, after, strict=True):
             if not np.isnan(value):
-                yield kind, name, inner_episode, f"cooperation_{outcome}", float(value), count
+                yield kind, name, inner_episode, cooperation_in(state), float(value), count
     if not np.isnan(probabilities[-1]).any():
         for metric, value in extortion_of(jnp.clip(probabilities[-1, 1:], 0, 1), payoffs).items():
             if not np.isnan(value):

@@ -10,11 +10,12 @@ from rich.table import Table
 from coalactl.evaluation.estimates import Estimate, Line
 from coalactl.evaluation.rows import ALL
 from coalactl.terminal import OurConsole
-from coalactl_core.evaluation import OUTCOMES
+from coalactl_core.configuration.memory_one import STATES
+from coalactl_core.measures import Measure, cooperation_in, extortion_in, is_of_policy, parse_metric
 
-_EXTORTION = {"zd_chi": "χ", "zd_phi": "φ", "zd_error": "error"}
-_PLACES = ("first", "last")
+_EXTORTION = {extortion_in("chi"): "χ", extortion_in("phi"): "φ", extortion_in("error"): "error"}
 _MEASURES = "means over meta-episodes, and over their first and last inner episode"
+_MATRIX = "reward a step of each row's agents against each column's; diagonal: within the run"
 _BEHAVIOUR = "probability of cooperating after each outcome, own action first; extortion fit"
 
 
@@ -25,14 +26,15 @@ def show(console: OurConsole, lines: Sequence[Line]) -> None:
             console.print(f"\n{setting}", markup=False, style="bold")
         own = [line for line in lines if line.setting == setting]
         console.table(_measures(own))
-        behaving = [line for line in own if any(name.startswith("cooperation_") for name in line.estimates)]
+        behaving = [line for line in own if any(cooperation_in(state) in line.estimates for state in STATES)]
         if behaving:
             console.table(_behaviour(behaving))
 
 
-def show_matrix(console: OurConsole, labels: Sequence[str], rewards: Sequence[Sequence[float | None]]) -> None:
+def show_matrix(
+    console: OurConsole, labels: Sequence[str], rewards: Sequence[Sequence[float | None]], title: str = _MATRIX
+) -> None:
     """Who earned what against whom; runs are numbered, and long names fold instead of taking the numbers' room."""
-    title = "reward a step of each row's agents against each column's; diagonal: within the run"
     table = Table(title=title, title_justify="left", title_style="italic")
     table.add_column("", justify="right", no_wrap=True)
     table.add_column("", overflow="fold")
@@ -50,20 +52,21 @@ def _measures(lines: Sequence[Line]) -> Table:
     for who in ("agent", "co-player"):
         table.add_column(who, justify="right", no_wrap=True)
     for line in lines:
-        names = [name for name in line.estimates if f"coplayer_{name}" in line.estimates]
-        names.sort(key=lambda name: name != "reward")
-        for place, name in enumerate(names):
-            own, other = (_number(line.estimates[column]) for column in (name, f"coplayer_{name}"))
-            against = _against(line) if place == 0 else ""
-            table.add_row(against, _label(name), own, other, end_section=place == len(names) - 1)
+        measures = [parse_metric(metric) for metric in line.estimates if not is_of_policy(metric)]
+        measures = [each for each in measures if each.whose == "agent" and each.of_coplayer.column in line.estimates]
+        measures.sort(key=lambda measure: measure != Measure("reward"))
+        for number, measure in enumerate(measures):
+            own, other = (_number(line.estimates[each.column]) for each in (measure, measure.of_coplayer))
+            against = _against(line) if number == 0 else ""
+            table.add_row(against, _label(measure), own, other, end_section=number == len(measures) - 1)
     return table
 
 
 def _behaviour(lines: Sequence[Line]) -> Table:
     table = _table(_BEHAVIOUR, ["against"])
-    columns = {**{f"cooperation_{outcome}": outcome for outcome in OUTCOMES}, **_EXTORTION}
-    for name, heading in columns.items():
-        shown = heading.upper() if name.startswith("cooperation") and heading != "start" else heading
+    columns = {**{cooperation_in(state): state for state in STATES}, **_EXTORTION}
+    for heading in columns.values():
+        shown = heading.upper() if heading in STATES and heading != "start" else heading
         table.add_column(shown, justify="right", no_wrap=True)
     for line in lines:
         cells = [_number(line.estimates.get(name), interval=False) for name in columns]
@@ -82,17 +85,16 @@ def _table(title: str, headings: Sequence[str]) -> Table:
     return table
 
 
-def _label(name: str) -> str:
-    measure, _, place = name.rpartition("_")
-    return f"{measure}, {place}" if place in _PLACES else f"{name} a step"
+def _label(measure: Measure) -> str:
+    return f"{measure.name}, {measure.place}" if measure.place else f"{measure.name} a step"
 
 
-def _number(found: Estimate | None, *, interval: bool = True) -> str:
-    if found is None or math.isnan(found.mean):
+def _number(estimate: Estimate | None, *, interval: bool = True) -> str:
+    if estimate is None or math.isnan(estimate.mean):
         return "-"
-    shown = f"{found.mean:.2f}"
-    return shown if math.isnan(found.half_width) or not interval else f"{shown} ± {found.half_width:.2f}"
+    mean = f"{estimate.mean:.2f}"
+    return mean if math.isnan(estimate.half_width) or not interval else f"{mean} ± {estimate.half_width:.2f}"
 
 
 def _has_interval(line: Line) -> bool:
-    return any(not math.isnan(found.half_width) for found in line.estimates.values())
+    return any(not math.isnan(estimate.half_width) for estimate in line.estimates.values())

@@ -1,1 +1,1 @@
-"""From run directories to tables, figures and verdicts on the paper's claims. Reads files only, and knows no engine."""
+"""From run directories to tables, figures and verdicts on papers' claims. Reads files only, and knows no engine."""

@@ -86,9 +86,9 @@ def difference(
             return f"{one.label} and {other.label} have no seed in common"
         return _quantity(f"paired difference in {words}", paired.interval, paired.differences, one, other)
 
-    told = f"{first.method} − {second.method} on common seeds, {words}"
+    name = f"{first.method} − {second.method} on common seeds, {words}"
     roles = tuple(dict.fromkeys((first.role, second.role)))
-    return Check(_criterion(told, above, below, "95% t-interval"), roles, measured, above, below)
+    return Check(_criterion(name, above, below, "95% t-interval"), roles, measured, above, below)
 
 
 def apart(
@@ -108,8 +108,9 @@ def apart(
         if isinstance(one, str) or isinstance(two, str):
             return one if isinstance(one, str) else str(two)
         values, base = measure(one), list(other(two).values())
-        found = welch_difference(list(values.values()), base)
-        return _quantity(words, found, {seed: value - float(np.mean(base)) for seed, value in values.items()}, one, two)
+        interval = welch_difference(list(values.values()), base)
+        differences = {seed: value - float(np.mean(base)) for seed, value in values.items()}
+        return _quantity(words, interval, differences, one, two)
 
     criterion = _criterion(words, above, below, "95% Welch interval")
     return Check(criterion, (first.role, second.role), measured, above, below)
@@ -121,9 +122,9 @@ def most(source: Source, measure: Measure, words: str, *, above: float) -> Check
     def of_seeds(values: PerSeed) -> Interval:
         return wilson_interval(sum(value > above for value in values.values()), len(values))
 
-    told = f"fraction of seeds with {words} above {above:g}"
-    criterion = _criterion(told, 0.5, None, "95% Wilson interval")
-    return Check(criterion, (source.role,), _measured(source, measure, told, of_seeds), above=0.5)
+    name = f"fraction of seeds with {words} above {above:g}"
+    criterion = _criterion(name, 0.5, None, "95% Wilson interval")
+    return Check(criterion, (source.role,), _measured(source, measure, name, of_seeds), above=0.5)
 
 
 def median(
@@ -151,12 +152,12 @@ def medians_differ(first: Source, second: Source, measure: Measure, words: str, 
             f"{words}, less the median of {second.role}", quartiles(list(values.values())), values, one, other
         )
 
-    told = f"median of {words} in {first.role}, less that in {second.role}"
-    return Check(_criterion(told, above, None, "quartiles"), (first.role, second.role), measured, above=above)
+    name = f"median of {words} in {first.role}, less that in {second.role}"
+    return Check(_criterion(name, above, None, "quartiles"), (first.role, second.role), measured, above=above)
 
 
 def _measured(
-    source: Source, measure: Measure, told: str, of_seeds: Callable[[PerSeed], Interval]
+    source: Source, measure: Measure, name: str, of_seeds: Callable[[PerSeed], Interval]
 ) -> Callable[[Case], Quantity | str]:
     """What one source's seeds come to, or what is missing."""
 
@@ -165,7 +166,7 @@ def _measured(
         if isinstance(group, str):
             return group
         values = measure(group)
-        return _quantity(told, of_seeds(values), values, group)
+        return _quantity(name, of_seeds(values), values, group)
 
     return measured
 
@@ -176,7 +177,7 @@ def crossing(column: str, level: float) -> Measure:
     def measured(group: Group) -> PerSeed:
         curve = group.curve(column)
         over = {int(str(seed)): curve.index[curve[seed] > level] for seed in curve.columns}
-        return {seed: float(places[0]) if len(places) else np.inf for seed, places in over.items()}
+        return {seed: float(iterations[0]) if len(iterations) else np.inf for seed, iterations in over.items()}
 
     return measured
 

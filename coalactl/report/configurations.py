@@ -5,20 +5,29 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from coalactl.agents import Agents, agents_of, meta_agents
+from coalactl.agents import TABLES, Agents, agents_of, meta_agents, table_of, unused_naive_keys
 from coalactl.tables import flatten
-
-Flat = Mapping[str, Any]
 
 # No result depends on them, or they are the seeds.
 _BOOKKEEPING = ("run.seed", "run.seeds", "run.log_every", "run.checkpoint_every", "run.keep", "run.evaluate_every")
-_METHODS_OWN = ("meta.", "lola.")
+
+
+# The tables of a run's config.toml that belong to no rule.
+_TREE = (
+    *("kind", "run", "environment", "network", "rollout", "population", "meta", "naive", "diagnostics", "compute"),
+    *TABLES,
+)
 
 
 def result_keys(config: Mapping[str, Any]) -> dict[str, Any]:
-    """All values on which results depend, but for the seeds and the layout of the work."""
+    """All values on which results depend, but for the seeds and the layout of the work.
+
+    What only other algorithms of naive co-players have a use for is not among them: runs from before there were such
+    keys are of one setting with those of today.
+    """
     flat = flatten(config)
-    return {key: flat[key] for key in flat if key not in _BOOKKEEPING and not key.startswith("compute.")}
+    idle = {*_BOOKKEEPING, *(f"naive.{key}" for key in unused_naive_keys(config))}
+    return {key: flat[key] for key in flat if key not in idle and not key.startswith("compute.")}
 
 
 def setting_keys(config: Mapping[str, Any]) -> dict[str, Any]:
@@ -30,23 +39,36 @@ def setting_keys(config: Mapping[str, Any]) -> dict[str, Any]:
     keys = result_keys(config)
     if config.get("kind", "sequence") == "analytical":
         return keys
-    shared = {key: value for key, value in keys.items() if not key.startswith(_METHODS_OWN)}
-    found = agents_of(config)
-    if len(found) == 1:
+    all_agents = agents_of(config)
+    own = ("meta", *_tables_of_rules(config))
+    shared = {key: value for key, value in keys.items() if key.partition(".")[0] not in own}
+    if len(all_agents) == 1:
         return {**shared, "population.meta": meta_agents(config)}
-    pool = " + ".join(f"{len(agents.numbers)} {agents.name}" for agents in found)
+    pool = " + ".join(f"{len(agents.numbers)} {agents.name}" for agents in all_agents)
     values = {
-        f"population.meta.{place}.{key}": value
-        for place, agents in enumerate(found)
+        f"population.meta.{index}.{key}": value
+        for index, agents in enumerate(all_agents)
         for key, value in agents.meta.items()
     }
     return {**shared, "population.meta": pool, **values}
 
 
 def own_keys(config: Mapping[str, Any], agents: Agents) -> dict[str, Any]:
-    """The values that meta agents have of their own."""
-    lola = {key: value for key, value in result_keys(config).items() if key.startswith("lola.")}
-    return {**{f"meta.{key}": value for key, value in agents.meta.items()}, **lola}
+    """The values that meta agents have of their own, those of their rule's table among them."""
+    table = _table_of(agents.method, config)
+    rules = {key: value for key, value in result_keys(config).items() if key.partition(".")[0] == table}
+    return {**{f"meta.{key}": value for key, value in agents.meta.items()}, **rules}
+
+
+def _tables_of_rules(config: Mapping[str, Any]) -> set[str]:
+    """Which tables of a run are settings of rules: of this project's, and of those that train in it."""
+    return {*TABLES, *(_table_of(agents.method, config) for agents in agents_of(config))}
+
+
+def _table_of(method: str, config: Mapping[str, Any]) -> str:
+    """The table of a method's settings; of a package that is not at hand the one that nothing else has in a run."""
+    table = table_of(method)
+    return next((name for name in config if name not in _TREE), "") if table is None else table
 
 
 def run_keys(config: Mapping[str, Any], agents: Agents) -> dict[str, Any]:

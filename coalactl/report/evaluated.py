@@ -8,14 +8,13 @@ from typing import NamedTuple
 import pandas as pd
 
 from coalactl.report.labels import legend
-from coalactl.report.measures import MEAN_COLUMNS, mean_cells
+from coalactl.report.measures import MEAN_COLUMNS, estimates_of, mean_cells
 from coalactl.report.settings import Group, Setting
 from coalactl.report.statistics import standard_deviation, t_interval
 from coalactl.report.tables import Cell, Table
-from coalactl.summary import POLICY
+from coalactl_core.measures import ENDS, PLAYERS, Measure, is_of_policy, parse_metric
 
-_REWARDS = ("reward", "coplayer_reward")
-_PLACES = ("first", "last")
+_REWARDS = tuple(Measure("reward", whose) for whose in PLAYERS)
 
 
 def evaluation_tables(settings: Sequence[Setting]) -> Iterator[Table]:
@@ -23,9 +22,9 @@ def evaluation_tables(settings: Sequence[Setting]) -> Iterator[Table]:
     rows: list[tuple[Cell, ...]] = []
     shown: list[tuple[str, ...]] = []
     for setting in settings:
-        found = [cell for group in setting.groups.values() for cell in _cells(group)]
-        rows += [(setting.name, *cell.row) for cell in found]
-        shown += [(setting.short, *cell.shown) for cell in sorted(found, key=lambda cell: cell.order)]
+        cells = [cell for group in setting.groups.values() for cell in _cells(group)]
+        rows += [(setting.name, *cell.row) for cell in cells]
+        shown += [(setting.short, *cell.shown) for cell in sorted(cells, key=lambda cell: cell.order)]
     if rows:
         yield _table(rows, shown, legend(settings))
 
@@ -41,21 +40,20 @@ class _Shown(NamedTuple):
 def _cells(group: Group) -> Iterator[_Shown]:
     for name, opponent in _played(group):
         met = opponent if name == opponent else f"{opponent} of {name}"
-        for measure, place in _measured(group, name, opponent):
-            values = list(_per_seed(group, name, opponent, measure, place).values())
+        for measure in _measured(group, name, opponent):
+            values = list(_per_seed(group, name, opponent, measure).values())
             if values:
                 mean = t_interval(values)
-                told = (len(values), mean.estimate, standard_deviation(values), mean.low, mean.high)
+                numbers = (len(values), mean.estimate, standard_deviation(values), mean.low, mean.high)
                 yield _Shown(
-                    order=(name, opponent, measure not in _REWARDS, measure.removeprefix("coplayer_"), measure, place),
-                    row=(group.label, name, opponent, f"{measure}_{place}".rstrip("_"), *told),
-                    shown=(met, _in_words(measure, place), group.short, str(len(values)), *mean_cells(values)),
+                    order=(name, opponent, measure not in _REWARDS, *_order(measure)),
+                    row=(group.label, name, opponent, measure.column, *numbers),
+                    shown=(met, _in_words(measure), group.short, str(len(values)), *mean_cells(values)),
                 )
 
 
-def _table(rows: Sequence[tuple[Cell, ...]], shown: Sequence[tuple[str, ...]], told: dict[str, str]) -> Table:
-    columns = ("setting", "opponents", "measure", "method", "seeds", *MEAN_COLUMNS)
-    without = 0 if any(row[-1] for row in shown) else 1
+def _table(rows: Sequence[tuple[Cell, ...]], shown: Sequence[tuple[str, ...]], stands_for: dict[str, str]) -> Table:
+    estimates = estimates_of(shown, ("setting", "opponents", "measure", "method", "seeds", *MEAN_COLUMNS))
     return Table(
         name="evaluations",
         title="Trained agents against pools of opponents",
@@ -64,60 +62,64 @@ def _table(rows: Sequence[tuple[Cell, ...]], shown: Sequence[tuple[str, ...]], t
             *("seeds", "mean", "std", "low", "high"),
         ),
         rows=tuple(rows),
-        shown_columns=columns[: len(columns) - without],
-        shown=tuple(row[: len(row) - without] for row in shown),
+        shown_columns=estimates.columns,
+        shown=estimates.rows,
         words=4,
         keys=5,
-        note="Mean ± standard deviation over training seeds, with the 95% t-interval, of means over agents and "
-        "opponents of the kind; rewards a step over the whole meta-episode, rates in its first and last inner episode.",
-        legend=told,
+        note=f"{estimates.statistics} means over agents and opponents of the kind; rewards a step over the "
+        "whole meta-episode, rates in its first and last inner episode.",
+        legend=stands_for,
     )
 
 
-def _in_words(measure: str, place: str) -> str:
-    words = measure.replace("_", " ")
-    others = words.removeprefix("coplayer ")
-    told = words if others == words else f"opponent's {others}"
-    return f"{told}, {place}" if place else told
+def _order(measure: Measure) -> tuple[str, str, str]:
+    """By name, and by how rows call it."""
+    return measure.name, measure._replace(place="").column, measure.place
 
 
-def _measured(group: Group, name: str, opponent: str) -> Iterator[tuple[str, str]]:
-    """Measures and places: rewards over the whole meta-episode, all others in its first and last inner episode."""
-    found = {
-        str(metric)
+def _in_words(measure: Measure) -> str:
+    words = measure.name.replace("_", " ")
+    whose = words if measure.whose == "agent" else f"opponent's {words}"
+    return f"{whose}, {measure.place}" if measure.place else whose
+
+
+def _measured(group: Group, name: str, opponent: str) -> Iterator[Measure]:
+    """Rewards over the whole meta-episode, all other measures in its first and last inner episode."""
+    measures = {
+        parse_metric(str(metric))
         for run in group.runs
         if name in run.evaluations
         for rows in [run.evaluations[name]]
         for metric in rows.loc[(rows["opponent_kind"] == opponent) & (rows["inner_episode"] >= 0), "metric"].unique()
-        if not POLICY.fullmatch(str(metric))
+        if not is_of_policy(str(metric))
     }
-    yield from ((measure, "") for measure in _REWARDS if measure in found)
-    yield from ((measure, place) for measure in sorted(found - set(_REWARDS)) for place in _PLACES)
+    yield from (measure for measure in _REWARDS if measure in measures)
+    others = sorted(measures - set(_REWARDS), key=lambda measure: measure.column)
+    yield from (measure._replace(place=place) for measure in others for place in ENDS)
 
 
 def _played(group: Group) -> Iterator[tuple[str, str]]:
     """Every evaluation's name with each kind of opponent in it."""
-    found = {
+    pairs = {
         (name, str(kind))
         for run in group.runs
         for name, rows in run.evaluations.items()
         for kind in rows["opponent_kind"].unique()
     }
-    yield from sorted(found)
+    yield from sorted(pairs)
 
 
-def _per_seed(group: Group, name: str, opponent: str, measure: str, place: str) -> dict[int, float]:
-    found = {}
+def _per_seed(group: Group, name: str, opponent: str, measure: Measure) -> dict[int, float]:
+    metric = measure._replace(place="").column
+    values = {}
     for run in group.runs:
         if name in run.evaluations:
             rows = run.evaluations[name]
-            rows = rows[
-                (rows["metric"] == measure) & (rows["opponent_kind"] == opponent) & (rows["inner_episode"] >= 0)
-            ]
-            value = _at(rows, place)
+            rows = rows[(rows["metric"] == metric) & (rows["opponent_kind"] == opponent) & (rows["inner_episode"] >= 0)]
+            value = _at(rows, measure.place)
             if not pd.isna(value):
-                found[run.seeds[0]] = value
-    return found
+                values[run.seeds[0]] = value
+    return values
 
 
 def _at(rows: pd.DataFrame, place: str) -> float:

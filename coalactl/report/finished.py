@@ -14,7 +14,8 @@ from numpy.typing import NDArray
 from coalactl.agents import Agents, agents_of
 from coalactl.runs.directory import RunDirectory, Status
 from coalactl.runs.metric_files import read_episodes, read_metrics
-from coalactl.summary import POLICY, last_rows, last_tenth, measure_of
+from coalactl.summary import last_rows, last_tenth
+from coalactl_core.measures import is_of_policy, parse
 
 
 @dataclass(frozen=True)
@@ -46,11 +47,11 @@ class Run:
 
     def by_agents(self) -> Iterator[tuple[Agents, Run]]:
         """The run as each method in its pool has it; itself where there is one."""
-        found = agents_of(self.config)
-        if len(found) == 1:
-            yield found[0], self
+        all_agents = agents_of(self.config)
+        if len(all_agents) == 1:
+            yield all_agents[0], self
             return
-        for agents in found:
+        for agents in all_agents:
             evaluations = {name: _of_agents(rows, agents) for name, rows in self.evaluations.items()}
             yield agents, replace(self, agents=agents, evaluations=evaluations)
 
@@ -113,7 +114,7 @@ class Run:
 @lru_cache(maxsize=1024)
 def _is_measure(column: str) -> bool:
     """Or tells of a policy."""
-    return bool(measure_of(column) or POLICY.fullmatch(column))
+    return bool(parse(column) or is_of_policy(column))
 
 
 class Ends(NamedTuple):
@@ -130,13 +131,13 @@ def _ends(rows: pd.DataFrame, done: int) -> Ends:
     columns = [column for column in map(str, rows.columns) if _is_measure(column)]
     values, seeds = rows[columns].to_numpy(np.float64), rows["seed"].to_numpy()
     iterations = rows["iteration"].to_numpy()
-    told = iterations[~np.isnan(values).all(axis=1)] if columns else iterations
-    newest = max((told if len(told) else iterations).tolist(), default=0)
+    measured = iterations[~np.isnan(values).all(axis=1)] if columns else iterations
+    newest = max((measured if len(measured) else iterations).tolist(), default=0)
 
     def means(chosen: NDArray[np.bool_]) -> pd.DataFrame:
         known = np.unique(seeds[chosen])
-        found = [_means(values[chosen & (seeds == seed)]) for seed in known]
-        return pd.DataFrame(np.reshape(found, (len(known), len(columns))), pd.Index(known, name="seed"), columns)
+        by_seed = [_means(values[chosen & (seeds == seed)]) for seed in known]
+        return pd.DataFrame(np.reshape(by_seed, (len(known), len(columns))), pd.Index(known, name="seed"), columns)
 
     return Ends(
         empty=rows.empty,

@@ -8,7 +8,7 @@ from itertools import count
 from pathlib import Path
 
 from coalactl.errors import UserError
-from coalactl.report.settings import Group, Setting
+from coalactl.report.settings import Group, Setting, slug_of
 from coalactl.report.tables import Table
 
 LONGEST = 32
@@ -55,24 +55,24 @@ def legend_table(settings: Sequence[Setting]) -> Table:
 
 def _labelled(settings: Sequence[Setting], name: str, path: Path) -> list[Setting]:
     """The settings with a name for what the runs at and below the path are."""
-    told = f"--label {name}={path}"
+    option = f"--label {name}={path}"
     meant = [setting for setting in settings if any(_below(group, path) for group in setting.groups.values())]
     if not meant:
-        raise UserError(f"{told}: there is no run of this report")
+        raise UserError(f"{option}: there is no run of this report")
     if len(meant) > 1:
-        raise UserError(f"{told}: its runs are of {len(meant)} settings, {meant[0].full} among them; label each")
+        raise UserError(f"{option}: its runs are of {len(meant)} settings, {meant[0].full} among them; label each")
     (setting,) = meant
     groups = [group for group in setting.groups.values() if _below(group, path)]
     if all(_below(group, path) == len(group.runs) for group in setting.groups.values()):
-        new = setting._replace(name=name)
+        new = setting._replace(name=name, slug=slug_of(name))
         if not new.slug or new.slug in {other.slug for other in settings if other is not setting}:
-            raise UserError(f"{told}: that name gives no file name of its own; choose another")
+            raise UserError(f"{option}: that name gives no file name of its own; choose another")
     elif len(groups) == 1 and _below(groups[0], path) == len(groups[0].runs):
         if name in setting.groups:
-            raise UserError(f"{told}: another method has that name in {setting.full}; choose another")
+            raise UserError(f"{option}: another method has that name in {setting.full}; choose another")
         new = setting._replace(groups=dict(_renamed(setting.groups, groups[0].label, name)))
     else:
-        raise UserError(f"{told}: its runs are neither all of {setting.full} nor all of one method in it")
+        raise UserError(f"{option}: its runs are neither all of {setting.full} nor all of one method in it")
     return [new if other is setting else other for other in settings]
 
 

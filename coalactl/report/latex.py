@@ -49,22 +49,25 @@ def to_latex(table: Table) -> str:
     parts = list(_parts(table))
     return (
         "\n".join(
-            [_HEADER, *("\n".join(_float(table, rows, place, len(parts))) for place, rows in enumerate(parts, start=1))]
+            [
+                _HEADER,
+                *("\n".join(_float(table, rows, number, len(parts))) for number, rows in enumerate(parts, start=1)),
+            ]
         )
         + "\n"
     )
 
 
-def _float(table: Table, rows: Sequence[Sequence[str]], place: int, count: int) -> Iterator[str]:
+def _float(table: Table, rows: Sequence[Sequence[str]], number: int, count: int) -> Iterator[str]:
     by_setting = _by_setting(table)
     columns = table.shown_columns[by_setting:]
     words = table.words - by_setting
     shape = r">{\raggedright\arraybackslash}X" * words + "r" * (len(columns) - words)
-    title = table.title if count == 1 else f"{table.title} ({place} of {count})"
+    title = table.title if count == 1 else f"{table.title} ({number} of {count})"
     yield r"\begin{table*}"
     yield r"  \centering\footnotesize\setlength{\tabcolsep}{4pt}"
-    yield f"  \\caption{{{escaped(f'{title}. {table.note}' if table.note and place == 1 else title)}}}"
-    yield f"  \\label{{tab:{table.name}{f'-{place}' if place > 1 else ''}}}"
+    yield f"  \\caption{{{escaped(f'{title}. {table.note}' if table.note and number == 1 else title)}}}"
+    yield f"  \\label{{tab:{table.name}{f'-{number}' if number > 1 else ''}}}"
     yield f"  \\begin{{tabularx}}{{\\textwidth}}{{@{{}}{shape}@{{}}}}"
     yield r"    \toprule"
     yield _row(columns)
@@ -77,7 +80,7 @@ def _float(table: Table, rows: Sequence[Sequence[str]], place: int, count: int) 
         yield from (_row(row[1:]) for row in own)
     yield r"    \bottomrule"
     yield r"  \end{tabularx}"
-    if place == count and table.legend:
+    if number == count and table.legend:
         yield from _legend(table)
     yield r"\end{table*}"
 
@@ -139,8 +142,8 @@ def _word(text: str) -> str:
 
 def _letter(character: str) -> str:
     """Greek letters and symbols are mathematics; other letters are for LaTeX of 2018 or later, which reads UTF-8."""
-    found = re.fullmatch(r"GREEK (SMALL|CAPITAL) LETTER (\w+)", unicodedata.name(character, ""))
-    if character in _SPECIAL or not found:
+    greek = re.fullmatch(r"GREEK (SMALL|CAPITAL) LETTER (\w+)", unicodedata.name(character, ""))
+    if character in _SPECIAL or not greek:
         return _SPECIAL.get(character, character)
-    name = found[2].lower().replace("lamda", "lambda")
-    return f"$\\{name if found[1] == 'SMALL' else name.capitalize()}$"
+    name = greek[2].lower().replace("lamda", "lambda")
+    return f"$\\{name if greek[1] == 'SMALL' else name.capitalize()}$"

@@ -6,7 +6,7 @@ from collections.abc import Iterator, Sequence
 from typing import NamedTuple
 
 from coalactl.report.labels import legend
-from coalactl.report.settings import CLEANUP_LITE, MATRIX_GAME, Group, Setting
+from coalactl.report.settings import Group, Setting
 from coalactl.report.statistics import (
     ENOUGH_FOR_BOOTSTRAP,
     Interval,
@@ -17,35 +17,9 @@ from coalactl.report.statistics import (
     t_interval,
 )
 from coalactl.report.tables import Cell, Table, number, span
-from coalactl.summary import KINDS, Measure, measure_of
+from coalactl_core.games import GAMES
+from coalactl_core.measures import KINDS, Measure, parse, rewards_vs
 
-# What is shown of the paper's games, in that order, where it was measured; the CSV files hold all that was.
-_DILEMMA = {
-    "reward_vs_naive": "reward vs naive",
-    "coplayer_reward_vs_naive": "naive's reward",
-    "reward_vs_meta": "reward vs meta",
-    "reward_vs_fixed": "reward vs fixed",
-    "coplayer_reward_vs_fixed": "fixed's reward",
-    "defection_first_vs_naive": "defection vs naive, first",
-    "defection_last_vs_naive": "defection vs naive, last",
-    "coplayer_defection_last_vs_naive": "naive's defection, last",
-    "defection_first_vs_fixed": "defection vs fixed, first",
-    "defection_last_vs_fixed": "defection vs fixed, last",
-}
-_CLEANUP = {
-    "reward_vs_naive": "reward vs naive",
-    "coplayer_reward_vs_naive": "naive's reward",
-    "cleaning_discrepancy_vs_naive": "cleaning discrepancy vs naive",
-    "cleaning_vs_naive": "cleaning vs naive",
-    "coplayer_cleaning_vs_naive": "naive's cleaning",
-    "zapped_vs_naive": "zaps by naive",
-    "coplayer_zapped_vs_naive": "zaps at naive",
-    "reward_vs_meta": "reward vs meta",
-    "cleaning_discrepancy_vs_meta": "cleaning discrepancy vs meta",
-    "cleaning_vs_meta": "cleaning vs meta",
-    "zapped_vs_meta": "zaps vs meta",
-}
-_SHOWN = {MATRIX_GAME: _DILEMMA, CLEANUP_LITE: _CLEANUP}
 _SHOWN_ANALYTICAL = {
     "reward_vs_naive": "reward vs naive",
     "coplayer_reward_vs_naive": "naive's reward",
@@ -82,17 +56,13 @@ class Kind(NamedTuple):
 
 
 _PLAIN = Kind("", "", "rewards a step, rates in the first and last inner episode")
-_OF_CLEANUP = Kind(
-    "cleanup",
-    " in CleanUp-lite",
-    "rewards, dirt removed and zaps that hit a step. Where nobody cleans there is no cleaning discrepancy either",
-)
 _EXACT = Kind("analytical", " in the analytical settings", "rewards a step, times 1 − γ")
+_OF_GAMES = {name: Kind(game.table, f" in {game.title}", game.units) for name, game in GAMES.items() if game.table}
 
 
 def measure_tables(settings: Sequence[Setting]) -> Iterator[Table]:
     """Two tables for each kind of settings that there is."""
-    by_kind: dict[Kind, list[Setting]] = {_PLAIN: [], _OF_CLEANUP: [], _EXACT: []}
+    by_kind: dict[Kind, list[Setting]] = {kind: [] for kind in (_PLAIN, *_OF_GAMES.values(), _EXACT)}
     for setting in settings:
         by_kind[_kind(setting)].append(setting)
     for kind, members in by_kind.items():
@@ -104,41 +74,41 @@ def measure_tables(settings: Sequence[Setting]) -> Iterator[Table]:
 def _kind(setting: Setting) -> Kind:
     if setting.is_analytical:
         return _EXACT
-    return _OF_CLEANUP if setting.game == CLEANUP_LITE else _PLAIN
+    return _OF_GAMES.get(setting.game, _PLAIN)
 
 
 def kinds_met(setting: Setting) -> list[str]:
     """The kinds of opponents that its agents met, as columns have them."""
     groups = list(setting.groups.values())
-    return [kind for kind in KINDS if any(group.values(f"reward_vs_{kind}") for group in groups)]
+    return [kind for kind in KINDS if any(group.values(rewards_vs(kind)[0]) for group in groups)]
 
 
 def shown_measures(setting: Setting) -> dict[str, str]:
-    """What tables show of a setting, with headings: of the paper's games its measures, of others all but repetitions.
+    """What tables show of a setting, with headings: what its game says, of other packages' games all but repetitions.
 
     That is rewards, and others in the first and last inner episode where there are such, else over all.
     """
     known = {str(column) for group in setting.groups.values() for column in group.final.dropna(axis=1, how="all")}
-    listed = _SHOWN_ANALYTICAL if setting.is_analytical else _SHOWN.get(setting.game)
+    game = GAMES.get(setting.game)
+    listed = _SHOWN_ANALYTICAL if setting.is_analytical else game and game.measures
     if listed is not None:
         return {column: words for column, words in listed.items() if column in known}
-    measures = [(column, told) for column in known if (told := measure_of(column))]
-    placed = {(told.name, told.kind) for _, told in measures if told.place}
-    kept = [(column, told) for column, told in measures if told.place or (told.name, told.kind) not in placed]
-    return {column: in_heading(told) for column, told in sorted(kept, key=lambda one: _order(one[1]))}
+    measures = [(column, measure) for column in known if (measure := parse(column))]
+    placed = {measure._replace(place="") for _, measure in measures if measure.place}
+    kept = [(column, measure) for column, measure in measures if measure.place or measure not in placed]
+    return {column: in_heading(measure) for column, measure in sorted(kept, key=lambda one: _order(one[1]))}
 
 
 def _order(measure: Measure) -> tuple[int, bool, str, bool, str]:
     """By opponent, rewards first, the agent's before its co-player's."""
-    own = measure.name.removeprefix("coplayer_")
-    return KINDS.index(measure.kind), own != "reward", own, own != measure.name, measure.place
+    is_others = measure.whose == "coplayer"
+    return KINDS.index(measure.kind), measure.name != "reward", measure.name, is_others, measure.place
 
 
 def in_heading(measure: Measure) -> str:
     """``demand vs naive, first`` and, of the co-player, ``naive's demand, first``."""
     words = measure.name.replace("_", " ")
-    others = words.removeprefix("coplayer ")
-    whose = f"{words} vs {measure.kind}" if others == words else f"{measure.kind}'s {others}"
+    whose = f"{words} vs {measure.kind}" if measure.whose == "agent" else f"{measure.kind}'s {words}"
     return f"{whose}, {measure.place}" if measure.place else whose
 
 
@@ -150,23 +120,23 @@ def groups_of(settings: Sequence[Setting]) -> Iterator[tuple[Setting, Group]]:
 
 
 def _summary(settings: Sequence[Setting], kind: Kind) -> Table:
-    shown: list[tuple[str, ...]] = [row for setting in settings for row in _shown(setting)]
     exact = kind is _EXACT
-    columns: tuple[str, ...] = ("setting", "measure", "method", "seeds", *(MEDIAN_COLUMNS if exact else MEAN_COLUMNS))
-    if not any(row[-1] for row in shown):
-        shown, columns = [row[:-1] for row in shown], columns[:-1]
-    told = "Median" if exact else "Mean ± standard deviation"
-    spread = "quartiles" if exact else "the 95% t-interval, and from ten seeds on the interquartile mean (IQM)"
+    estimates = estimates_of(
+        [row for setting in settings for row in _shown(setting)],
+        ("setting", "measure", "method", "seeds", *(MEDIAN_COLUMNS if exact else MEAN_COLUMNS)),
+        "Median" if exact else "Mean ± standard deviation",
+        "quartiles" if exact else "the 95% t-interval",
+    )
     return Table(
         name=kind.prefix or "final",
         title=f"Final measures{kind.where}",
         columns=_COLUMNS,
         rows=tuple(_numbers(settings)),
-        shown_columns=columns,
-        shown=tuple(shown),
+        shown_columns=estimates.columns,
+        shown=estimates.rows,
         words=3,
         keys=3,
-        note=f"{told} over training seeds of the last 10% of iterations, with {spread}; {kind.units}.",
+        note=f"{estimates.statistics} means over the last 10% of iterations; {kind.units}.",
         legend=legend(settings),
     )
 
@@ -227,22 +197,50 @@ def _numbers(settings: Sequence[Setting]) -> Iterator[tuple[Cell, ...]]:
             mean, middle = t_interval(values), quartiles(values)
             iqm = interquartile_interval([values])
             spread = (middle.estimate, middle.low, middle.high, iqm.estimate, iqm.low, iqm.high)
-            told = (mean.estimate, standard_deviation(values), mean.low, mean.high)
-            yield (setting.name, group.label, str(column), len(values), *told, *spread)
+            around_mean = (mean.estimate, standard_deviation(values), mean.low, mean.high)
+            yield (setting.name, group.label, str(column), len(values), *around_mean, *spread)
 
 
 MEAN_COLUMNS = ("mean ± std", "95% interval", "IQM")
 MEDIAN_COLUMNS = ("median", "quartiles", "")
+_ESTIMATES = len(MEAN_COLUMNS)
+
+
+class Estimates(NamedTuple):
+    """What a table shows of seeds: rows without cells that say nothing, and what they are, in words."""
+
+    columns: tuple[str, ...]
+    rows: tuple[tuple[str, ...], ...]
+    statistics: str
+
+
+def estimates_of(
+    rows: Sequence[tuple[str, ...]],
+    columns: tuple[str, ...],
+    estimate: str = "Mean ± standard deviation",
+    spread: str = "the 95% t-interval",
+) -> Estimates:
+    """From rows that end with the number of seeds and three estimates: of one seed alone its value is all there is."""
+    seeds = len(columns) - _ESTIMATES - 1
+    if all(row[seeds] == "1" for row in rows):
+        alone = tuple((*row[:seeds], row[seeds + 1]) for row in rows)
+        return Estimates((*columns[:seeds], "value"), alone, "Values of one training seed,")
+    statistics = f"{estimate} over training seeds, with {spread}"
+    if any(row[-1] for row in rows):
+        return Estimates(columns, tuple(rows), f"{statistics}, and from ten seeds on the interquartile mean (IQM), of")
+    return Estimates(columns[:-1], tuple(row[:-1] for row in rows), f"{statistics}, of")
 
 
 def mean_cells(values: Sequence[float]) -> tuple[str, str, str]:
     """``0.88 ± 0.12``, ``[0.70, 1.06]``, and from ten seeds on the interquartile mean."""
     interval, deviation = t_interval(values), standard_deviation(values)
+    if len(values) == 1:
+        return number(interval.estimate), "–", ""
     spread = span(interval.low, interval.high) or "–"
-    told = f"{number(interval.estimate)} ± {number(deviation)}"
+    estimate = f"{number(interval.estimate)} ± {number(deviation)}"
     if len(values) < ENOUGH_FOR_BOOTSTRAP:
-        return told, spread, ""
-    return told, spread, number(interquartile_mean(values))
+        return estimate, spread, ""
+    return estimate, spread, number(interquartile_mean(values))
 
 
 def median_cells(interval: Interval) -> tuple[str, str, str]:

@@ -20,6 +20,7 @@ from coalactl.paths import nameable, printable, usable
 from coalactl.report.configurations import result_keys
 from coalactl.report.evaluations import read_evaluations
 from coalactl.report.finished import Run
+from coalactl.report.league import League, is_league, read_league
 from coalactl.runs.directory import RunDirectory, Status, is_pack, is_run
 from coalactl.runs.files import read_json
 from coalactl.runs.layout import Folders
@@ -46,7 +47,7 @@ class SweepFound(NamedTuple):
     trials: int
 
 
-class Found(NamedTuple):
+class Material(NamedTuple):
     """All that a report is made from."""
 
     root: Path
@@ -55,6 +56,7 @@ class Found(NamedTuple):
     problems: tuple[Problem, ...]
     others: tuple[Other, ...] = ()
     """What was to be left out."""
+    leagues: tuple[League, ...] = ()
 
 
 class Other(NamedTuple):
@@ -70,10 +72,10 @@ class Other(NamedTuple):
 
 
 Only = Mapping[str, Collection[str]]
-"""The runs that count, each with the names of its evaluations that do."""
+"""The runs that count, each with the names of its evaluations that do, and the leagues, with none."""
 
 
-def find(paths: Sequence[Path], root: Path | None = None, only: Only | None = None) -> Found:
+def find(paths: Sequence[Path], root: Path | None = None, only: Only | None = None) -> Material:
     """Everything below the paths; with ``only`` no other runs and evaluations.
 
     Raises :class:`UserError` where a path is nothing that a report can be made of.
@@ -86,17 +88,18 @@ def find(paths: Sequence[Path], root: Path | None = None, only: Only | None = No
             raise UserError(f"{path}: not a directory; give a run, a pack, a sweep or a folder of them")
     paths = [_of_evaluation(path) for path in paths]
     root = common_root(paths) if root is None else root
-    seen = _Seen({}, {}, {}, [])
+    seen = _Seen({}, {}, {}, [], {})
     folders = Folders(paths)
-    for path in itertools.chain([path.resolve() for path in paths], folders.linked()):
-        for place in _places(path, _DEPTH, folders):
-            _take(place, root, only, seen)
+    for folder in itertools.chain([path.resolve() for path in paths], folders.linked()):
+        for path in _places(folder, _DEPTH, folders):
+            _take(path, root, only, seen)
     seen.problems.update({link: Problem(_name(link, root), _BROKEN) for link in folders.broken})
     seen.problems.update(_unfinished_sweeps(seen.sweeps, set(seen.runs) | set(seen.problems), root))
     kept, doubled = _without_doubles(seen.runs)
-    told = sorted({**seen.problems, **doubled}.items())
-    sweeps = tuple(seen.sweeps[place] for place in sorted(seen.sweeps))
-    return Found(root, tuple(kept), sweeps, tuple(problem for _, problem in told), tuple(dict.fromkeys(seen.others)))
+    problems = tuple(problem for _, problem in sorted({**seen.problems, **doubled}.items()))
+    sweeps = tuple(seen.sweeps[path] for path in sorted(seen.sweeps))
+    leagues = tuple(seen.leagues[path] for path in sorted(seen.leagues))
+    return Material(root, tuple(kept), sweeps, problems, tuple(dict.fromkeys(seen.others)), leagues)
 
 
 def _of_evaluation(path: Path) -> Path:
@@ -112,42 +115,49 @@ class _Seen(NamedTuple):
     sweeps: dict[Path, SweepFound]
     problems: dict[Path, Problem]
     others: list[Other]
+    leagues: dict[Path, League]
 
 
-def _take(place: Path, root: Path, only: Only | None, seen: _Seen) -> None:
-    name = _name(place, root)
+def _take(path: Path, root: Path, only: Only | None, seen: _Seen) -> None:
+    name = _name(path, root)
     try:
-        if is_run(place):
+        if is_run(path):
             if only is None or name in only:
-                _take_run(place, root, None if only is None else only[name], seen)
-            elif RunDirectory.open(place).read_status().state == "finished":
+                _take_run(path, root, None if only is None else only[name], seen)
+            elif RunDirectory.open(path).read_status().state == "finished":
                 seen.others.append(Other(name))
-        elif is_sweep(place):
-            seen.sweeps[place] = _read_sweep(place, name)
-            seen.problems.update(_failures(place, root))
+        elif is_league(path):
+            if only is None or name in only:
+                seen.leagues[path] = read_league(path, name)
+            else:
+                seen.others.append(Other(name))
+        elif is_sweep(path):
+            seen.sweeps[path] = _read_sweep(path, name)
+            seen.problems.update(_failures(path, root))
         else:
-            seen.problems.update(_missing_seeds(place, root))
+            seen.problems.update(_missing_seeds(path, root))
     except UserError as error:
-        seen.problems[place] = Problem(name, str(error).replace(printable(str(place)), name))
+        seen.problems[path] = Problem(name, str(error).replace(printable(str(path)), name))
 
 
-def _take_run(place: Path, root: Path, evaluations: Collection[str] | None, seen: _Seen) -> None:
+def _take_run(folder: Path, root: Path, evaluations: Collection[str] | None, seen: _Seen) -> None:
     good: dict[str, pd.DataFrame] = {}
-    for path, rows in read_evaluations(place):
+    for path, rows in read_evaluations(folder):
         if evaluations is not None and path.stem not in evaluations:
-            seen.others.append(Other(_name(place, root), path.stem))
+            seen.others.append(Other(_name(folder, root), path.stem))
         elif isinstance(rows, str):
             seen.problems[path] = Problem(_name(path, root), rows)
         else:
             good[path.stem] = rows
-    seen.runs[place] = _read_run(place, _name(place, root), good)
+    seen.runs[folder] = _read_run(folder, _name(folder, root), good)
 
 
 def common_root(paths: Sequence[Path]) -> Path:
     """The folder that names of runs start from: above all paths, and never a run itself."""
-    places = [path.resolve() for path in paths]
-    places = [place.parent if is_run(place) or is_pack(place) or is_sweep(place) else place for place in places]
-    return Path(os.path.commonpath(places))
+    paths = [path.resolve() for path in paths]
+    ours = (is_run, is_pack, is_sweep, is_league)
+    paths = [path.parent if any(each(path) for each in ours) else path for path in paths]
+    return Path(os.path.commonpath(paths))
 
 
 def is_sweep(path: Path) -> bool:
@@ -156,11 +166,11 @@ def is_sweep(path: Path) -> bool:
 
 
 def _places(folder: Path, depth: int, folders: Folders) -> Iterator[Path]:
-    """Runs, packs and sweeps at and below a folder; of a sweep its final runs, or its trials where no others follow."""
+    """Runs, packs, sweeps and leagues at and below a folder; of a sweep its final runs, or trials without such."""
     if is_run(folder):
         yield folder
         return
-    if is_sweep(folder) or is_pack(folder):
+    if is_sweep(folder) or is_pack(folder) or is_league(folder):
         yield folder
     below = folder / _counting(folder) if is_sweep(folder) else folder
     for entry in folders.within(below) if depth else ():
@@ -200,9 +210,9 @@ def _state(directory: RunDirectory, status: Status) -> str:
 def _missing_seeds(path: Path, root: Path) -> Iterator[tuple[Path, Problem]]:
     seeds = read_json(path / "pack.json").get("seeds")
     for seed in seeds if isinstance(seeds, list) else ():
-        place = path / f"seed-{seed}"
-        if not is_run(place):
-            yield place, Problem(_name(place, root), "missing: pack.json names it, but there is no such run")
+        run = path / f"seed-{seed}"
+        if not is_run(run):
+            yield run, Problem(_name(run, root), "missing: pack.json names it, but there is no such run")
 
 
 def _read_sweep(path: Path, name: str) -> SweepFound:
@@ -220,8 +230,8 @@ def _read_sweep(path: Path, name: str) -> SweepFound:
 def _failures(path: Path, root: Path) -> Iterator[tuple[Path, Problem]]:
     """The trials that a sweep has recorded as failed."""
     for file in sorted((path / "failures").glob("*.json")):
-        place = path / "trials" / file.stem
-        yield place, Problem(_name(place, root), f"failed: {read_json(file).get('reason', 'no reason recorded')}")
+        trial = path / "trials" / file.stem
+        yield trial, Problem(_name(trial, root), f"failed: {read_json(file).get('reason', 'no reason recorded')}")
 
 
 def _unfinished_sweeps(
@@ -233,27 +243,27 @@ def _unfinished_sweeps(
         final = sweep.tables.get("final", {})
         seeds = final.get("seeds", ()) if isinstance(final, Mapping) else ()
         for method in sweep.selection:
-            for place in (path / "final" / method / f"seed-{seed}" for seed in seeds):
-                if place not in known:
-                    yield place, Problem(_name(place, root), "missing: a final run of the sweep")
+            for folder in (path / "final" / method / f"seed-{seed}" for seed in seeds):
+                if folder not in known:
+                    yield folder, Problem(_name(folder, root), "missing: a final run of the sweep")
 
 
 def _without_doubles(runs: Mapping[Path, Run]) -> tuple[list[Run], dict[Path, Problem]]:
     """Of runs with the same configuration and seeds the newest: counting one twice would narrow the intervals."""
-    newest_first = sorted(runs, key=lambda place: (runs[place].provenance.get("started", ""), str(place)), reverse=True)
+    newest_first = sorted(runs, key=lambda path: (runs[path].provenance.get("started", ""), str(path)), reverse=True)
     kept: dict[str, Path] = {}
     doubled: dict[Path, Problem] = {}
-    for place in newest_first:
-        first = kept.setdefault(_experiment(runs[place]), place)
-        if first != place:
+    for path in newest_first:
+        first = kept.setdefault(_experiment(runs[path]), path)
+        if first != path:
             what = f"left out: the same configuration and seed as {runs[first].name}, which is newer"
-            doubled[place] = Problem(runs[place].name, what)
-    return [runs[place] for place in sorted(kept.values())], doubled
+            doubled[path] = Problem(runs[path].name, what)
+    return [runs[path] for path in sorted(kept.values())], doubled
 
 
 def _experiment(run: Run) -> str:
     return repr((sorted(result_keys(run.config).items()), run.seeds))
 
 
-def _name(place: Path, root: Path) -> str:
-    return printable(Path(os.path.relpath(place, root)).as_posix())
+def _name(path: Path, root: Path) -> str:
+    return printable(Path(os.path.relpath(path, root)).as_posix())

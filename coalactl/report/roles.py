@@ -1,24 +1,17 @@
-"""Which of the paper's experiments a setting is, told by its configuration; and which settings a figure takes."""
+"""Which of a paper's experiments a setting is, told by its configuration; and which settings a claim takes."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any, NamedTuple
 
-from coalactl.agents import meta_agents, method_of, names_of
-from coalactl.report.configurations import scheduled
-from coalactl.report.settings import CLEANUP_LITE, MATRIX_GAME, Setting
+from coalactl.report.settings import Setting
 
 Config = Mapping[str, Any]
 
-LOOK_AHEADS = (1, 2, 3, 10, 20)
-BALANCE_ROLES = {16: "gradient-balance", 8: "gradient-balance-8", 32: "gradient-balance-32"}
-"""By the number B of inner episodes that a naive learner learns from, the paper's first."""
-_DILEMMA = [[1.0, -1.0], [2.0, 0.0]]
-
 
 class Role(NamedTuple):
-    """One of the paper's experiments."""
+    """One of a paper's experiments."""
 
     name: str
     presets: tuple[str, ...]
@@ -28,11 +21,11 @@ class Role(NamedTuple):
 
 
 class Case(NamedTuple):
-    """The settings that a figure and its claims are taken from."""
+    """The settings that an exhibit and its claims are taken from."""
 
-    figure: str
+    roles: tuple[Role, ...]
     settings: Mapping[str, Setting]
-    """By role; roles without runs are not in it."""
+    """By the role's name; roles without runs are not in it."""
 
     @property
     def name(self) -> str:
@@ -40,21 +33,33 @@ class Case(NamedTuple):
         names = [setting.name for setting in self.settings.values()]
         return " + ".join(names) if len(names) < 3 else f"{names[0]} and {len(names) - 1} more"
 
+    def missing(self, names: Sequence[str]) -> str:
+        """What is not there of these roles, in words; empty where all have runs."""
+        absent = next((role for role in self.roles if role.name in names and role.name not in self.settings), None)
+        return "" if absent is None else f"no finished runs of {' or '.join(absent.presets)}"
 
-def cases(figure: str, roles: Sequence[str], settings: Sequence[Setting]) -> Iterator[Case]:
+
+def cases(roles: Sequence[Role], settings: Sequence[Setting]) -> Iterator[Case]:
     """One for each setting that is the first role's, with what is nearest to it for the others; at least one."""
     first, others = roles[0], roles[1:]
-    leads = _candidates(ROLES[first], settings)
-    if ROLES[first].kind == "analytical":
+    leads = _candidates(first, settings)
+    if first.kind == "analytical":
         leads = leads[:1]
     firsts: list[Setting | None] = [*leads] if leads else [None]
     for lead in firsts:
-        chosen = {} if lead is None else {first: lead}
+        chosen = {} if lead is None else {first.name: lead}
         for role in others:
-            found = _candidates(ROLES[role], settings)
-            if found:
-                chosen[role] = found[0] if lead is None or lead.is_analytical else max(found, key=_likeness(lead))
-        yield Case(figure, chosen)
+            if candidates := _candidates(role, settings):
+                chosen[role.name] = (
+                    candidates[0] if lead is None or lead.is_analytical else max(candidates, key=_likeness(lead))
+                )
+        yield Case(tuple(roles), chosen)
+
+
+def roles_of(setting: Setting, roles: Sequence[Role]) -> list[Role]:
+    """Which of the experiments a setting is, those of its own preset first."""
+    fitting = [role for role in roles if _candidates(role, [setting])]
+    return sorted(fitting, key=lambda role: setting.preset not in role.presets)
 
 
 def _candidates(role: Role, settings: Sequence[Setting]) -> list[Setting]:
@@ -74,132 +79,3 @@ def _likeness(lead: Setting) -> Callable[[Setting], int]:
 
 def _kind(setting: Setting) -> str:
     return "analytical" if setting.is_analytical else "sequence"
-
-
-# --- what the configuration says ------------------------------------------------------------------------------------
-
-
-def _is_dilemma(config: Config) -> bool:
-    """The iterated prisoner's dilemma with the paper's payoffs, and no fixed opponents."""
-    environment = config["environment"]
-    known = environment.get("name") == MATRIX_GAME and environment.get("payoffs") == _DILEMMA
-    return known and not config["population"].get("fixed")
-
-
-def _measures_balance(config: Config) -> bool:
-    """Runs of Fig. 12, which are for that alone: they may be of a few iterations."""
-    return bool(config.get("diagnostics", {}).get("gradient_balance_every", 0))
-
-
-def _balance_of(batch: int) -> Callable[[Config], bool]:
-    def fits(config: Config) -> bool:
-        mixed = _is_dilemma(config) and _one_method(config) and _mixed(_naive_shares(config))
-        return mixed and _measures_balance(config) and config["rollout"].get("batch_size") == batch
-
-    return fits
-
-
-def _is_cleanup(config: Config) -> bool:
-    """CleanUp-lite of any size: what its table says otherwise than the paper stands among the differences."""
-    return config["environment"].get("name") == CLEANUP_LITE
-
-
-def _naive_shares(config: Config) -> list[float]:
-    return scheduled(config["population"].get("p_naive", 1.0))
-
-
-def _one_method(config: Config) -> bool:
-    """Methods are compared between pools, each with one of them, with a critic of the batch or without."""
-    return len(names_of(config)) == 1
-
-
-def _both(config: Config) -> bool:
-    """COALA-PG and M-FOS agents in one pool, and nobody else."""
-    return set(method_of(config).split("+")) == {"coala-pg", "m-fos"}
-
-
-def _shares(test: Callable[[list[float]], bool], game: Callable[[Config], bool]) -> Callable[[Config], bool]:
-    def fits(config: Config) -> bool:
-        compared = game(config) and _one_method(config) and not _measures_balance(config)
-        return compared and test(_naive_shares(config))
-
-    return fits
-
-
-def _only_naive(shares: list[float]) -> bool:
-    return set(shares) == {1.0}
-
-
-def _no_naive(shares: list[float]) -> bool:
-    return set(shares) == {0.0}
-
-
-def _mixed(shares: list[float]) -> bool:
-    return all(0 < share < 1 for share in shares)
-
-
-def _two_stages(shares: list[float]) -> bool:
-    return shares[0] == 1.0 and shares[-1] == 0.0
-
-
-def _shaping(start: str, agents: int, test: Callable[[list[float]], bool]) -> Callable[[Config], bool]:
-    def fits(config: Config) -> bool:
-        own = method_of(config) == "shaping" and config["meta"].get("initial") == start
-        return own and meta_agents(config) >= agents and _is_dilemma(config) and test(_naive_shares(config))
-
-    return fits
-
-
-def _lola(look_aheads: int, mixed: bool) -> Callable[[Config], bool]:
-    """Fig. 4C mixes nothing at 1 and 2 look-aheads: there the preset's name tells it from Fig. 4A."""
-
-    def fits(config: Config) -> bool:
-        if method_of(config) != "lola-dice" or config.get("lola", {}).get("look_aheads") != look_aheads:
-            return False
-        named = str(config["preset"]).startswith("analytical-lola-mixed")
-        is_mixed = not _only_naive(_naive_shares(config)) or named
-        return _is_dilemma(config) and is_mixed == mixed
-
-    return fits
-
-
-def _analytical(name: str, fits: Callable[[Config], bool]) -> Role:
-    return Role(name, (name,), fits, "analytical")
-
-
-_ALL = (
-    Role("ipd-shaping", ("ipd-shaping", "ipd-shaping-quick"), _shares(_only_naive, _is_dilemma), "sequence"),
-    Role("ipd-mixed", ("ipd-mixed", "ipd-mixed-quick"), _shares(_mixed, _is_dilemma), "sequence"),
-    Role(
-        "ipd-coala-vs-mfos",
-        ("ipd-coala-vs-mfos", "ipd-coala-vs-mfos-quick"),
-        lambda config: _is_dilemma(config) and _both(config) and _mixed(_naive_shares(config)),
-        "sequence",
-    ),
-    *(
-        Role(role, ("ipd-gradient-balance", "ipd-gradient-balance-quick"), _balance_of(batch), "sequence")
-        for batch, role in BALANCE_ROLES.items()
-    ),
-    Role("ipd-meta-only", ("ipd-meta-only",), _shares(_no_naive, _is_dilemma), "sequence"),
-    Role(
-        "cleanup-shaping", ("cleanup-shaping", "cleanup-shaping-quick"), _shares(_only_naive, _is_cleanup), "sequence"
-    ),
-    Role("cleanup-mixed", ("cleanup-mixed", "cleanup-mixed-quick"), _shares(_mixed, _is_cleanup), "sequence"),
-    _analytical("analytical-extortion", _shaping("random", 1, _only_naive)),
-    _analytical("analytical-extortion-from-defection", _shaping("always-defect", 1, _only_naive)),
-    _analytical("analytical-extortioners-meet", _shaping("random", 2, _two_stages)),
-    _analytical("analytical-mixed", _shaping("random", 2, _mixed)),
-    _analytical("analytical-meta-only", _shaping("random", 2, _no_naive)),
-    _analytical("analytical-from-defection", _shaping("always-defect", 2, _mixed)),
-    _analytical("analytical-from-tit-for-tat", _shaping("tit-for-tat", 2, _mixed)),
-    _analytical("analytical-lola-extorts", _lola(20, mixed=False)),
-    *(_analytical(f"analytical-lola-{count}", _lola(count, mixed=False)) for count in LOOK_AHEADS),
-    *(_analytical(f"analytical-lola-mixed-{count}", _lola(count, mixed=True)) for count in LOOK_AHEADS),
-)
-ROLES: Mapping[str, Role] = {role.name: role for role in _ALL}
-
-
-def roles_of(setting: Setting) -> list[str]:
-    """The paper's experiments that a setting is, those of its own preset first."""
-    fitting = [role for role in ROLES.values() if _candidates(role, [setting])]
-    return [role.name for role in sorted(fitting, key=lambda role: setting.preset not in role.presets)]

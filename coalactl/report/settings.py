@@ -7,22 +7,19 @@ import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
+from types import MappingProxyType
 from typing import Any, NamedTuple
 
 import pandas as pd
 
-from coalactl.agents import NO_CRITIC, Agents, agents_with, method_of
+from coalactl.agents import NO_CRITIC, Agents, agents_with, is_judged_with_critic, method_of
 from coalactl.errors import UserError
 from coalactl.presets import read_preset, shipped_presets
 from coalactl.report.configurations import as_run, in_words, own_keys, setting_keys
 from coalactl.report.evaluations import within
 from coalactl.report.finished import Run
 
-MATRIX_GAME, CLEANUP_LITE = "matrix-game", "cleanup-lite"
-"""The paper's games."""
-_MOST_NAMED, _LONGEST_SLUG = 3, 56
-# Claims on others are on what the paper printed: their runs with a critic of the batch are shown, and judge nothing.
-_JUDGED_WITH_CRITIC = ("coala-pg",)
+_MOST_NAMED, _LONGEST_SLUG, _STAMP = 3, 32, 4
 
 
 @dataclass(frozen=True)
@@ -70,14 +67,14 @@ class Group:
 
     def newest(self, column: str) -> dict[int, float]:
         """Each seed's value at the last iteration that was measured, of its first agent: a draw, not a mean."""
-        found: dict[int, float] = {}
+        values: dict[int, float] = {}
         for run in self.runs:
             rows = run.measured(column)
             if column in rows:
                 first = rows[rows["agent"] == rows["agent"].min()]
                 newest = first.dropna(subset=[column]).groupby("seed")[column].last()
-                found.update({int(seed): float(value) for seed, value in newest.items()})
-        return found
+                values.update({int(seed): float(value) for seed, value in newest.items()})
+        return values
 
     def curve(self, column: str) -> pd.DataFrame:
         """A row an iteration, a column a seed."""
@@ -110,14 +107,8 @@ class Setting(NamedTuple):
     """What the name stands for."""
     short: str
     """What it is called where there is little room."""
-
-    @property
-    def slug(self) -> str:
-        """The name as part of a file's name; of a long one its beginning, and a number that stands for the rest."""
-        words = re.sub(r"[^a-z0-9]+", "-", self.name.lower()).strip("-")
-        if len(words) <= _LONGEST_SLUG:
-            return words
-        return f"{words[: _LONGEST_SLUG - 7].rstrip('-')}-{hashlib.sha256(words.encode()).hexdigest()[:6]}"
+    slug: str
+    """What it is called in names of files: of its own values alone, so that settings beside it change nothing."""
 
     @property
     def is_analytical(self) -> bool:
@@ -131,27 +122,27 @@ class Setting(NamedTuple):
 
     def variants(self) -> tuple[Group, ...]:
         """Each method with each critic of the batch; of several values of its own those with the most seeds, newest."""
-        found: dict[tuple[str, str], Group] = {}
+        by_variant: dict[tuple[str, str], Group] = {}
         for group in sorted(self.groups.values(), key=_weight):
-            found[group.method, group.critic] = group
-        return tuple(found.values())
+            by_variant[group.method, group.critic] = group
+        return tuple(by_variant.values())
 
     def group(self, method: str) -> Group | None:
         """The runs that a method is judged by.
 
         Of COALA-PG those with the critic of the batch that the setting's preset has, or others where there are none of
-        these. Of other methods those without one.
+        these. Of other methods those without one: their claims are on what was printed.
         """
-        found = [group for group in self.variants() if group.method == method]
-        if method not in _JUDGED_WITH_CRITIC:
-            return next((group for group in found if group.critic == NO_CRITIC), None)
-        wanted = _critic_of(self.preset, method) if len(found) > 1 else ""
-        return max(found, key=lambda group: (group.critic == wanted, _weight(group)), default=None)
+        variants = [group for group in self.variants() if group.method == method]
+        if not is_judged_with_critic(method):
+            return next((group for group in variants if group.critic == NO_CRITIC), None)
+        wanted = _critic_of(self.preset, method) if len(variants) > 1 else ""
+        return max(variants, key=lambda group: (group.critic == wanted, _weight(group)), default=None)
 
     def beside(self) -> Setting:
         """The same without the runs that a method is judged by, where it has others with another critic, or none."""
         variants = self.variants()
-        judged = {method: self.group(method) for method in _JUDGED_WITH_CRITIC}
+        judged = {group.method: self.group(group.method) for group in variants if is_judged_with_critic(group.method)}
         hidden = {
             (method, group.critic)
             for method, group in judged.items()
@@ -177,29 +168,56 @@ def group_runs(runs: Sequence[Run]) -> tuple[Setting, ...]:
 def _told_apart(settings: Sequence[Setting]) -> Iterator[Setting]:
     """Settings of one name, as variants of one's own file have, with the values in which they differ."""
     counts: dict[str, int] = {}
+    holders = {setting.slug: setting for setting in sorted(settings, key=_begun, reverse=True)}
     for setting in settings:
         common = _common([other.keys for other in settings if other.name == setting.name])
         own = [f"{key.rpartition('.')[2]} {in_words(setting.keys[key])}" for key in setting.keys if key not in common]
         rest = f" and {len(own) - _MOST_NAMED} more" if len(own) > _MOST_NAMED else ""
         name = ", ".join([setting.name, *own[:_MOST_NAMED]]) + rest
         counts[name] = counts.get(name, 0) + 1
-        yield setting._replace(name=name if counts[name] == 1 else f"{name} ({counts[name]})")
+        named = setting._replace(name=name if counts[name] == 1 else f"{name} ({counts[name]})")
+        is_holder = holders[setting.slug] is setting
+        yield named if is_holder else named._replace(slug=slug_of(setting.slug, setting.keys))
+
+
+def _begun(setting: Setting) -> tuple[str, str]:
+    """When its first run was started: it keeps its file names, whatever variants of one's own file come later."""
+    started = (str(run.provenance.get("started", "")) for group in setting.groups.values() for run in group.runs)
+    return min(started), _key(setting.keys)
 
 
 def _setting(runs: Sequence[Run]) -> Setting:
     first = runs[0]
     preset = str(first.provenance.get("preset") or first.status.preset or "custom")
     keys = setting_keys(first.config)
-    name = _setting_name(preset, method_of(first.config), keys)
+    other = _set_otherwise(preset, method_of(first.config), keys)
+    name = _setting_name(preset, other)
     groups = {group.label: group for group in _groups(runs)}
-    return Setting(name, preset, first.config, keys, groups, full=name, short=name)
+    slug = slug_of(preset, other)
+    return Setting(name, preset, first.config, keys, groups, full=name, short=name, slug=slug)
 
 
-def _setting_name(preset: str, method: str, keys: Mapping[str, Any]) -> str:
-    """``ipd-mixed-quick, p_naive 0``: the preset, and what was set otherwise."""
+def slug_of(name: str, other: Mapping[str, Any] = MappingProxyType({})) -> str:
+    """``ipd-mixed-quick-1f0c``: a name for files, and where something was set otherwise what stands for that."""
+    words = re.sub(r"[^a-z0-9]+", "-", name.lower()).strip("-")
+    if len(words) > _LONGEST_SLUG:
+        words = f"{words[: _LONGEST_SLUG - _STAMP - 1].rstrip('-')}-{_stamp(words)}"
+    return f"{words}-{_stamp(_key(other))}" if other else words
+
+
+def _stamp(text: str) -> str:
+    return hashlib.sha256(text.encode()).hexdigest()[:_STAMP]
+
+
+def _set_otherwise(preset: str, method: str, keys: Mapping[str, Any]) -> dict[str, Any]:
+    """The values that are not those of the shipped preset; none of one's own file."""
     shipped = shipped_run(preset, method)
     reference = setting_keys(shipped) if shipped else {}
-    other = {key: keys[key] for key in keys if key in reference and keys[key] != reference[key]}
+    return {key: keys[key] for key in keys if key in reference and keys[key] != reference[key]}
+
+
+def _setting_name(preset: str, other: Mapping[str, Any]) -> str:
+    """``ipd-mixed-quick, p_naive 0``: the preset, and what was set otherwise."""
     if not other:
         return preset
     words = [f"{key.rpartition('.')[2]} {in_words(value)}" for key, value in list(other.items())[:_MOST_NAMED]]
@@ -235,7 +253,7 @@ def _groups(runs: Sequence[Run]) -> Iterator[Group]:
     common_to = {name: _common(tables) for name, tables in named.items()}
     for (name, key), members in sorted(variants.items(), key=lambda item: item[0]):
         own, common = values[name, key], common_to[name]
-        words = ", ".join(f"{place.rpartition('.')[2]} {in_words(own[place])}" for place in own if place not in common)
+        words = ", ".join(f"{key.rpartition('.')[2]} {in_words(own[key])}" for key in own if key not in common)
         label = f"{name} ({words})" if words else name
         members_runs = tuple(sorted((run for _, run in members), key=lambda run: run.seeds))
         yield Group(label, members[0][0], members_runs, full=label, short=label)

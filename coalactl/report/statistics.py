@@ -100,8 +100,8 @@ def wilson_interval(successes: int, count: int, confidence: float = CONFIDENCE) 
     """A fraction of seeds with Wilson's score interval (1927), which holds near 0 and 1 and for few seeds."""
     if count == 0:
         return no_interval(0)
-    found = stats.binomtest(successes, count).proportion_ci(confidence, method="wilson")
-    return Interval(successes / count, float(found.low), float(found.high), count)
+    interval = stats.binomtest(successes, count).proportion_ci(confidence, method="wilson")
+    return Interval(successes / count, float(interval.low), float(interval.high), count)
 
 
 def quartiles(values: Values) -> Interval:

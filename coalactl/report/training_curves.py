@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
+from coalactl.report.captions import medians
 from coalactl.report.curves import REWARD, curves_of, groups_drawn, look_of, panel_of, smoothing_note
-from coalactl.report.exact_curves import BANDS, median_line
-from coalactl.report.figures import Figure, Line
+from coalactl.report.exact_curves import median_line
+from coalactl.report.figures import Figure, Line, Panel
 from coalactl.report.measures import in_heading, kinds_met
 from coalactl.report.settings import Setting
-from coalactl.summary import measure_of
+from coalactl_core.measures import parse, rewards_vs
 
 _OPPONENTS = {"naive": "naive learners", "meta": "meta agents", "fixed": "fixed strategies"}
 
@@ -23,7 +24,7 @@ def training_curves(setting: Setting) -> Iterator[Figure]:
         yield Figure(
             name=f"fig-curves-{kind}-{setting.slug}",
             title=f"Learning curves against {_OPPONENTS[kind]} ({setting.name})",
-            caption=_note(setting),
+            caption=_note(setting, panels),
             panels=panels,
             opponents=kind,
         )
@@ -34,13 +35,13 @@ def _columns(setting: Setting, kind: str) -> Iterator[tuple[str, str, str]]:
     known = {
         str(column) for group in setting.groups.values() for column in group.final.dropna(axis=1, how="all").columns
     }
-    rewards = (f"reward_vs_{kind}", f"coplayer_reward_vs_{kind}")
+    rewards = rewards_vs(kind)
     for column in sorted(known, key=lambda column: (column not in rewards, column != rewards[0], column)):
-        told = measure_of(column)
-        if told is None or told.kind != kind or told.place:
+        measure = parse(column)
+        if measure is None or measure.kind != kind or measure.place:
             continue
-        if column in rewards or not told.name.startswith("coplayer_"):
-            yield column, in_heading(told), REWARD if column in rewards else told.name.replace("_", " ")
+        if column in rewards or measure.whose == "agent":
+            yield column, in_heading(measure), REWARD if column in rewards else measure.name.replace("_", " ")
 
 
 def _lines(setting: Setting, column: str) -> Iterator[Line]:
@@ -50,11 +51,10 @@ def _lines(setting: Setting, column: str) -> Iterator[Line]:
     for group in groups_drawn(setting):
         curve = group.curve(column)
         if not curve.empty:
-            yield median_line(curve, group.label, *look_of(group))
+            yield median_line(curve, group.label, look_of(group))
 
 
-def _note(setting: Setting) -> str:
+def _note(setting: Setting, panels: Sequence[Panel]) -> str:
     if not setting.is_analytical:
-        return smoothing_note(setting)
-    seeds = {len(group.seeds) for group in setting.groups.values()}
-    return BANDS.format(seeds=" or ".join(map(str, sorted(seeds))))
+        return smoothing_note(setting, panels)
+    return medians([len(group.seeds) for group in setting.groups.values()])

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Iterator, Sequence
 
-from coalactl.report.claims import Judgement, Outcome, as_json
+from coalactl.report.judging import Judgement, Outcome, as_json
 from coalactl.report.tables import number, span
 
 VERDICTS = ("reproduced", "partly", "not reproduced", "not tested")
@@ -23,36 +23,84 @@ def to_json(judgements: Sequence[Judgement]) -> str:
 
 def counts(judgements: Sequence[Judgement]) -> dict[str, int]:
     """How many claims came to each verdict."""
-    found: list[str] = [judgement.verdict for judgement in judgements]
-    return {verdict: found.count(verdict) for verdict in VERDICTS}
+    verdicts: list[str] = [judgement.verdict for judgement in judgements]
+    return {verdict: verdicts.count(verdict) for verdict in VERDICTS}
+
+
+def tested(judgements: Sequence[Judgement]) -> list[Judgement]:
+    """Those that the runs say something of."""
+    return [one for one in judgements if one.verdict != "not tested"]
+
+
+def untested(judgements: Sequence[Judgement]) -> list[Judgement]:
+    """The others."""
+    return [one for one in judgements if one.verdict == "not tested"]
+
+
+def checks_met(judgement: Judgement) -> str:
+    """``1 of 3 checks reproduced, 1 not tested`` of a claim that partly is; empty for other verdicts, about all."""
+    if judgement.verdict != "partly":
+        return ""
+    verdicts = [outcome.verdict for outcome in judgement.outcomes]
+    left = verdicts.count("not tested")
+    met = f"{verdicts.count('reproduced')} of {len(verdicts)} check{'s' if len(verdicts) > 1 else ''} reproduced"
+    return f"{met}, {left} not tested" if left else met
 
 
 def in_one_line(judgement: Judgement) -> str:
     """Figure, verdict, setting and, where it could be mistaken, which runs were judged."""
     where = judgement.case.name or "-"
-    told = f"; {judgement.judged_on}" if judgement.judged_on else ""
-    return f"{judgement.claim.figure:<4} {judgement.verdict:<15} {where}{told}"
+    judged_on = f"; {judgement.judged_on}" if judgement.judged_on else ""
+    met = checks_met(judgement)
+    verdict = f"{judgement.verdict} ({met})" if met else judgement.verdict
+    return f"{judgement.exhibit.label:<4} {verdict:<22} {where}{judged_on}"
+
+
+def in_lines(judgements: Sequence[Judgement]) -> Iterator[str]:
+    """A line for each claim that was tested, and one for all others."""
+    yield from map(in_one_line, tested(judgements))
+    if left := untested(judgements):
+        figures = ", ".join(dict.fromkeys(one.exhibit.label for one in left))
+        yield f"not tested: {len(left)} claim{'s' if len(left) > 1 else ''} (Fig. {figures}); claims.md tells what for"
 
 
 def to_markdown(judgements: Sequence[Judgement]) -> str:
-    """An overview, then each claim with its checks."""
-    lines = [
-        "# The paper's claims",
-        "",
-        _RULE,
-        "",
-        "| figure | verdict | setting | claim |",
-        "| --- | --- | --- | --- |",
-    ]
-    lines += [f"| {one.claim.figure} | **{one.verdict}** | {one.case.name or '–'} | {one.line} |" for one in judgements]
-    for judgement in judgements:
+    """An overview of what was tested, each of these claims with its checks, and in short what was not."""
+    lines = ["# Published claims", ""]
+    judged = tested(judgements)
+    if judged:
+        lines += [_RULE, "", "| figure | verdict | setting | claim |", "| --- | --- | --- | --- |"]
+    else:
+        lines += ["These runs test none of them."]
+    lines += [f"| {one.exhibit.label} | {_verdict(one)} | {one.case.name or '–'} | {one.line} |" for one in judged]
+    for judgement in judged:
         lines += ["", *_section(judgement)]
+    if left := untested(judgements):
+        lines += ["", "## Not tested", "", "| figure | to test it | what is missing |", "| --- | --- | --- |"]
+        rows = (f"| {one.exhibit.label} | {_code(command(one))} | {missing(one)} |" for one in left)
+        lines += dict.fromkeys(rows)
     return "\n".join(lines) + "\n"
+
+
+def missing(judgement: Judgement) -> str:
+    """The first thing that a claim was not tested for."""
+    reasons = (outcome.missing for outcome in judgement.outcomes if outcome.missing)
+    return next(reasons, "the runs have no such number")
+
+
+def _verdict(judgement: Judgement) -> str:
+    met = checks_met(judgement)
+    return f"**{judgement.verdict}**{f', {met}' if met else ''}"
+
+
+def _code(text: str) -> str:
+    return f"`{text}`" if text else "–"
 
 
 def _section(judgement: Judgement) -> Iterator[str]:
     where = f" ({judgement.case.name})" if judgement.case.name else ""
-    yield f"## {judgement.claim.figure}: {judgement.verdict}{where}"
+    met = checks_met(judgement)
+    yield f"## {judgement.exhibit.label}: {judgement.verdict}{f', {met}' if met else ''}{where}"
     yield ""
     yield f"{judgement.line}."
     yield ""
@@ -85,6 +133,5 @@ def numbers(outcome: Outcome) -> tuple[str, str]:
 
 def command(judgement: Judgement) -> str:
     """What would make the runs that are missing; empty where none are."""
-    name = judgement.claim.figure.lower().replace(".", "")
     missing = any(outcome.quantity is None for outcome in judgement.outcomes)
-    return f"coalactl reproduce {'fig' if name[0].isdigit() else ''}{name}" if missing else ""
+    return f"coalactl reproduce {judgement.exhibit.name}" if missing else ""

@@ -9,7 +9,7 @@ from typing import Any, NamedTuple
 
 from coalactl.errors import UserError
 from coalactl.report.building import FIGURES, FORMATS, Report, as_json, description, texts
-from coalactl.report.figures import render
+from coalactl.report.drawing import render
 from coalactl.report.page import page
 from coalactl.runs.directory import make_folder
 from coalactl.runs.files import read_json, write_failures, write_text
@@ -37,20 +37,21 @@ def check_target(out: Path) -> None:
         _earlier(out)
 
 
-def write_report(report: Report, paths: Sequence[Path], out: Path, formats: Sequence[str]) -> Written:
+def write_report(
+    report: Report, paths: Sequence[Path], out: Path, formats: Sequence[str], width: float | None = None
+) -> Written:
     """Write all files in the place of those of an earlier report; other files stay as they are."""
     kinds = ("svg", *(kind for kind in FIGURES if kind in formats))
-    drawings = {figure.name: render(figure, kinds) for figure in report.figures}
-    inlined = {name: drawn["svg"] for name, drawn in drawings.items()}
-    files: dict[str, str] = {**texts(report, formats), "index.html": page(report, inlined)}
+    drawings = {figure.name: render(figure, kinds, width) for figure in report.figures}
+    files: dict[str, str] = {**texts(report, formats), "index.html": page(report, drawings)}
     images = {
         f"figures/{name}.{kind}": content
         for name, drawn in drawings.items()
-        for kind, content in drawn.items()
+        for kind, content in drawn.images.items()
         if kind in formats
     }
     names = (*files, *images, DESCRIPTION)
-    told = description(report, paths, out, formats, names)
+    described = description(report, paths, out, formats, names)
     make_folder(out)
     earlier = _earlier(out)
     for name in names:
@@ -65,8 +66,8 @@ def write_report(report: Report, paths: Sequence[Path], out: Path, formats: Sequ
             write_text(out / name, text)
         for name, content in images.items():
             (out / name).write_bytes(content)
-        write_text(out / DESCRIPTION, as_json(told))
-    return Written(out, told)
+        write_text(out / DESCRIPTION, as_json(described))
+    return Written(out, described)
 
 
 def _earlier(out: Path) -> list[str]:

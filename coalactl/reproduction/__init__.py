@@ -1,1 +1,1 @@
-"""``coalactl reproduce``: the paper's figures from nothing, one command each."""
+"""``coalactl reproduce``: papers' figures from nothing, one command each."""

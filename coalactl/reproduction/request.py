@@ -4,14 +4,18 @@ from __future__ import annotations
 
 import difflib
 from pathlib import Path
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 from coalactl.errors import UserError
 from coalactl.overrides import shortened
+from coalactl.papers.table import GROUPS, entries, is_named, named, short_name
+from coalactl.papers.trains import Scale
 from coalactl.paths import typed, usable
-from coalactl.reproduction.figures import FIGURES, GROUPS, Figure, Scale, named
 from coalactl.sweep.request import Executor, SweepRequest
 from coalactl.sweep.request import checked as checked_sweep
+
+if TYPE_CHECKING:
+    from coalactl.papers.contract import Exhibit
 
 LIST = "ls"
 
@@ -33,8 +37,8 @@ class ReproduceRequest(NamedTuple):
         return self.names == (LIST,)
 
     @property
-    def figures(self) -> tuple[Figure, ...]:
-        """The figures asked for."""
+    def exhibits(self) -> tuple[Exhibit, ...]:
+        """The exhibits asked for."""
         return named(self.names)
 
     @property
@@ -53,17 +57,8 @@ class ReproduceRequest(NamedTuple):
 
     def as_sweep(self) -> SweepRequest:
         """Who is to work on the parts, as ``sweep`` has it."""
-        return SweepRequest(
-            sweep=None,
-            overrides={},
-            out=self.out,
-            resume=None,
-            executor=self.executor,
-            jobs=self.jobs,
-            emit_slurm=None,
-            dry_run=False,
-            json=self.json,
-            quiet=self.quiet,
+        return SweepRequest.of_parts(
+            out=self.out, executor=self.executor, jobs=self.jobs, json=self.json, quiet=self.quiet
         )
 
 
@@ -71,12 +66,22 @@ def checked(request: ReproduceRequest) -> ReproduceRequest:
     """The request, if there are such figures and its options fit each other."""
     if LIST in request.names and len(request.names) > 1:
         raise UserError(f"{LIST}: it stands alone; name figures without it to make them")
-    known = (*FIGURES, *GROUPS, LIST)
     for name in request.names:
-        if name not in known:
-            close = difflib.get_close_matches(name, known, n=1)
-            hint = f"did you mean {close[0]!r}?" if close else f"use {', '.join(known)}"
-            raise UserError(f"there is no figure {shortened(repr(name))} to reproduce; {hint}")
+        _check(name)
     usable(request.folder)
     checked_sweep(request.as_sweep())
     return request
+
+
+def _check(name: str) -> None:
+    """Raises :class:`UserError` where there is no such exhibit, or one in each of several papers."""
+    listed = entries()
+    known = (*(entry.name for entry in listed), *GROUPS, LIST)
+    if name in (*GROUPS, LIST) or any(is_named(entry, name) for entry in listed):
+        return
+    alike = [entry.name for entry in listed if short_name(entry.module) == name]
+    if alike:
+        raise UserError(f"{name}: {len(alike)} papers have one; use {' or '.join(alike)}")
+    close = difflib.get_close_matches(name, known, n=1)
+    hint = f"did you mean {close[0]!r}?" if close else f"use {', '.join(known)}"
+    raise UserError(f"there is no figure {shortened(repr(name))} to reproduce; {hint}")

@@ -6,14 +6,15 @@ import os
 from pathlib import Path
 
 from coalactl.errors import ExitCode, UserError
+from coalactl.papers.trains import TrainingPart
 from coalactl.presets import find_preset, read_preset
-from coalactl.reproduction.figures import PARTS, Part
+from coalactl.runs.directory import is_sweep
 from coalactl.sweep.definition import SelectionConfig, Sweep, checked, find_sweep, read_sweep
-from coalactl.sweep.folder import SweepFolder, is_sweep
+from coalactl.sweep.folder import SweepFolder
 from coalactl.sweep.plan import plan
 
 
-def sweep_of(part: Part, out: Path) -> Sweep:
+def sweep_of(part: TrainingPart, out: Path) -> Sweep:
     """The sweep that trains a part in a folder; one preset without a choice has no final runs beside its trials."""
     if part.sweep:
         return read_sweep(find_sweep(part.sweep), {})
@@ -29,17 +30,17 @@ def sweep_of(part: Part, out: Path) -> Sweep:
     )
 
 
-def _naive_agents(part: Part, out: Path) -> dict[str, str]:
+def _naive_agents(part: TrainingPart, out: Path) -> dict[str, str]:
     """Where the run is, or will be, that a part's naive agents come from, seen from here."""
-    if not part.naive_from:
+    source = part.naive_from
+    if source is None:
         return {}
-    source = PARTS[part.naive_from]
     (trial,) = plan(sweep_of(source, out))
     pack = SweepFolder(out / source.name).job(trial).path
     return {"population.naive_from": Path(os.path.relpath(pack / f"seed-{trial.seeds[0]}")).as_posix()}
 
 
-def folder_of(part: Part, out: Path) -> SweepFolder:
+def folder_of(part: TrainingPart, out: Path) -> SweepFolder:
     """The part's folder, made where there is none.
 
     Raises :class:`UserError` where the folder holds another sweep: of another version, or of the user's own.

@@ -20,6 +20,7 @@ import numpy as np
 from coalactl.errors import ExitCode, UserError
 from coalactl.runs.directory import RunDirectory
 from coalactl.runs.files import reason, write_failures
+from coalactl.runs.layout import refuse_first_parameters
 from coalactl.runs.manifests import (
     ArrayDescription,
     DamagedCheckpointError,
@@ -34,6 +35,7 @@ from coalactl.runs.manifests import (
     steps,
     write_manifest,
 )
+from coalactl.runs.older_states import stored_names
 
 __all__ = ["NoWholeCheckpointError", "discard_incomplete", "drop_later", "prune", "restore", "save", "steps"]
 
@@ -47,23 +49,18 @@ class NoWholeCheckpointError(UserError):
 def save(run: RunDirectory, step: int, tree: Any, rows: Mapping[str, int] | None = None) -> None:
     """Save a state: Orbax commits its arrays, then the manifest declares them whole.
 
-    Of several processes that train one run all call this, and the first writes.
-
     ``rows`` tells how far the metric parts, which are on disk already, have reached. There are no later steps.
     Raises :class:`UserError` when a write fails; the checkpoints before stand.
     """
     leaves = _named_leaves(tree)
     arrays = {name: _data(leaf) for name, leaf in leaves.items()}
     folder = checkpoint_folder(run, step)
-    leads = jax.process_index() == 0
     with write_failures(folder):
-        if leads:
-            drop(run, step)
+        drop(run, step)
         try:
             # Orbax refuses empty arrays; their shape in the manifest says all about them.
             _commit(folder, {name: array for name, array in arrays.items() if array.size})
-            if leads:
-                write_manifest(run, step, {name: _describe(leaf) for name, leaf in leaves.items()}, rows or {})
+            write_manifest(run, step, {name: _describe(leaf) for name, leaf in leaves.items()}, rows or {})
         except OSError:
             with suppress(OSError):  # on a full disk the half of a checkpoint is in the way of everything else
                 discard_incomplete(run)
@@ -80,10 +77,11 @@ def restore(
     is not of the template's structure; usage when there is none to begin with.
     """
     tell = on_damage or _logger.warning
-    candidates = steps(run)[::-1] if step is None else [given for given in steps(run) if given == step]
+    candidates = steps(run)[::-1] if step is None else [each for each in steps(run) if each == step]
     if not candidates:
         what = "no checkpoint yet" if step is None else f"no checkpoint of step {step}"
         raise UserError(f"{run.path} has {what}")
+    _refuse_first_parameters(run)
     for candidate in candidates:
         try:
             return candidate, _restore_one(run, candidate, template)
@@ -95,10 +93,20 @@ def restore(
     )
 
 
+def _refuse_first_parameters(run: RunDirectory) -> None:
+    try:
+        provenance = run.read_provenance()
+    except UserError:  # It tells nothing; whoever writes it anew marks it.
+        return
+    refuse_first_parameters(run.path, provenance)
+
+
 def _restore_one(run: RunDirectory, step: int, template: Any) -> Any:
     manifest = read_manifest(run, step)
     check_files(run, manifest)
-    leaves = _named_leaves(template)
+    today = _named_leaves(template)
+    then = stored_names(today, manifest.arrays)
+    leaves = {then[name]: leaf for name, leaf in today.items()}
     _check_structure(run, manifest, {name: _describe(leaf) for name, leaf in leaves.items()})
     stored = _read(checkpoint_folder(run, step), {name: _stored(leaf) for name, leaf in leaves.items()})
     return jax.tree.unflatten(
@@ -182,14 +190,13 @@ def _commit(folder: Path, arrays: Mapping[str, np.ndarray]) -> None:
                 raise
             raise OSError(_system_error(str(error))) from error
     # It holds the absolute path of the folder, which may be moved; the manifest says what it says, and more.
-    if jax.process_index() == 0:
-        (folder / "commit_success.txt").unlink(missing_ok=True)
+    (folder / "commit_success.txt").unlink(missing_ok=True)
 
 
 def _read(folder: Path, expected: Mapping[str, Any]) -> dict[str, np.ndarray]:
     arrays = {name: np.empty(array.shape, array.dtype) for name, array in expected.items() if 0 in array.shape}
     wanted = [name for name in expected if name not in arrays]
-    with _orbax(alone=jax.process_count() > 1) as (orbax, checkpointer):
+    with _orbax() as (orbax, checkpointer):
         restore_args = {name: orbax.RestoreArgs(restore_type=np.ndarray) for name in wanted}
         try:
             arrays |= checkpointer.restore(folder.absolute(), args=orbax.args.PyTreeRestore(restore_args=restore_args))
@@ -202,10 +209,10 @@ def _read(folder: Path, expected: Mapping[str, Any]) -> dict[str, np.ndarray]:
 
 
 @contextmanager
-def _orbax(*, alone: bool = False) -> Iterator[tuple[Any, Any]]:
+def _orbax() -> Iterator[tuple[Any, Any]]:
     """Orbax and a checkpointer without threads that outlive the call; its chatter in the log is turned off.
 
-    ``alone``: one of several processes uses it without waiting for the others.
+    One of several processes uses it without waiting for the others.
     """
     chatter = logging.getLogger("absl")
     level = chatter.level
@@ -215,7 +222,7 @@ def _orbax(*, alone: bool = False) -> Iterator[tuple[Any, Any]]:
 
         index = jax.process_index()
         own = orbax.options.MultiprocessingOptions(primary_host=index, active_processes={index})
-        options = {"multiprocessing_options": own} if alone else {}
+        options = {"multiprocessing_options": own} if jax.process_count() > 1 else {}
         handler = orbax.PyTreeCheckpointHandler(use_ocdbt=True, **options)
         with orbax.Checkpointer(handler, **options) as checkpointer:
             yield orbax, checkpointer
@@ -228,26 +235,22 @@ def _synchronised_by_us() -> Iterator[None]:
     """TensorStore leaves it to the manifest to have files and folders on disk.
 
     It would give up where a file system cannot synchronise a folder. Orbax has no setting for it; where another version
-    has its private function elsewhere, such file systems cannot be written to. Of several processes the first could not
-    synchronise what others write on their hosts.
+    has its private function elsewhere, such file systems cannot be written to.
     """
     import tensorstore
 
-    if jax.process_count() > 1:
-        yield
-        return
     try:
         from orbax.checkpoint._src.serialization import tensorstore_utils as utils
 
-        given = utils.get_ts_context
+        original = utils.get_ts_context
     except (ImportError, AttributeError):
         yield
         return
-    utils.get_ts_context = lambda **options: tensorstore.Context({"file_io_sync": False}, given(**options))
+    utils.get_ts_context = lambda **options: tensorstore.Context({"file_io_sync": False}, original(**options))
     try:
         yield
     finally:
-        utils.get_ts_context = given
+        utils.get_ts_context = original
 
 
 def _system_error(message: str) -> str:

@@ -11,7 +11,7 @@ import math
 import os
 import tomllib
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import AbstractContextManager
+from contextlib import AbstractContextManager, contextmanager, suppress
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, Literal, NamedTuple, get_args
@@ -29,14 +29,14 @@ from coalactl.runs.files import (
     write_json,
     write_text,
 )
-from coalactl.runs.layout import FORMAT, Folders, refuse_links, refuse_other_formats
-from coalactl.runs.locking import Holder, hold_lock, read_holder
+from coalactl.runs.layout import FORMAT, refuse_links, refuse_other_formats
+from coalactl.runs.locking import Holder, NoLocksError, hold_lock, read_holder
 
 State = Literal["running", "finished", "interrupted", "preempted", "diverged", "failed"]
 
 _FOLDERS = ("metrics", "episodes", "checkpoints", "manifests")
 _PACK_FILE = "pack.json"
-_SEARCH_DEPTH = 4
+_SWEEP_FILE = "sweep.toml"
 
 
 class Status(NamedTuple):
@@ -72,13 +72,13 @@ class RunDirectory:
         self.episodes_dir = self.path / "episodes"
         self.checkpoints_dir = self.path / "checkpoints"
         self.manifests_dir = self.path / "manifests"
+        self.tracking_dir = self.path / "tracking"
 
     @classmethod
     def create(cls, path: Path | str, config: Mapping[str, Any], provenance: Mapping[str, Any]) -> RunDirectory:
         """Make a new run; raises :class:`UserError` if there is one already or the place cannot be written to."""
         run = cls(path)
-        make_folder(run.path)
-        with run.lock():
+        with starting_in(run.path):
             check_free(run.path, known=(*_FOLDERS, "provenance.json", "status.json", "log.txt"))
             with write_failures(run.path):
                 run.make_folders()
@@ -101,7 +101,7 @@ class RunDirectory:
             raise UserError(f"{path} is a pack of runs; name one of its runs, {run.path / 'seed-S'}")
         if not is_run(run.path):
             raise UserError(f"{path} is not a run directory: it has no config.toml")
-        refuse_links(place for place in vars(run).values() if place != run.path)
+        refuse_links(each for each in vars(run).values() if each != run.path)
         run._check_format()
         return run
 
@@ -196,30 +196,6 @@ _FITS: dict[str, Callable[[object], bool]] = {
 }
 
 
-def find_runs(root: Path | str, on_broken: Callable[[Path], None] | None = None) -> list[RunDirectory]:
-    """All runs below a folder, those of packs and linked ones among them, first those that were started last.
-
-    ``on_broken`` is told links that lead nowhere: a run may have been there.
-    """
-    folders = Folders([Path(root)])
-    runs = [RunDirectory(path) for path in _search(Path(root), _SEARCH_DEPTH, folders)]
-    runs += [RunDirectory(path) for link in folders.linked() for path in _search(link, _SEARCH_DEPTH, folders)]
-    if on_broken is not None:
-        for link in folders.broken:
-            on_broken(link)
-    return sorted(runs, key=lambda run: (*_age(run), str(run.path)), reverse=True)
-
-
-def _age(run: RunDirectory) -> tuple[str, int]:
-    """When the run was started, then when its configuration was written: a copy of it is as old as the run."""
-    written = run.config_file.stat().st_mtime_ns
-    try:
-        started = run.read_provenance().get("started")
-    except UserError:
-        started = None
-    return str(started or datetime.fromtimestamp(written / 1e9, UTC).isoformat(timespec="seconds")), written
-
-
 def is_run(path: Path) -> bool:
     """Whether a run exists at the path."""
     return (path / "config.toml").is_file()
@@ -228,6 +204,11 @@ def is_run(path: Path) -> bool:
 def is_pack(path: Path) -> bool:
     """Whether the path holds one run for each of several seeds."""
     return (path / _PACK_FILE).is_file()
+
+
+def is_sweep(path: Path) -> bool:
+    """Whether a sweep exists at the path."""
+    return (path / _SWEEP_FILE).is_file()
 
 
 def make_folder(path: Path) -> None:
@@ -241,6 +222,21 @@ def make_folder(path: Path) -> None:
         raise UserError(f"{path} cannot be made: {reason(error)}; choose another --out") from error
     if not os.access(path, os.W_OK | os.X_OK):
         raise UserError(f"{path} is not writable; choose another --out")
+
+
+@contextmanager
+def starting_in(path: Path) -> Iterator[None]:
+    """Make the folder of a new run or pack and be its one writer; where there are no locks, none of it stays."""
+    make_folder(path)
+    try:
+        with hold_lock(path / "lock"):
+            yield
+    except NoLocksError:
+        if os.listdir(path) == ["lock"]:
+            with suppress(OSError):
+                (path / "lock").unlink()
+                path.rmdir()
+        raise
 
 
 def reserved(root: Path, name: str) -> Path:
@@ -282,14 +278,6 @@ def check_free(path: Path, known: tuple[str, ...]) -> None:
 def utc_now() -> str:
     """The time as the files of a run give it."""
     return datetime.now(UTC).isoformat(timespec="seconds")
-
-
-def _search(folder: Path, depth: int, folders: Folders) -> Iterator[Path]:
-    if is_run(folder):
-        yield folder
-    elif depth:
-        for entry in folders.within(folder):
-            yield from _search(entry, depth - 1, folders)
 
 
 def _plain(value: Any) -> Any:

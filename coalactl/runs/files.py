@@ -26,7 +26,7 @@ def replacing(path: Path) -> Iterator[Path]:
         yield temporary
         sync(temporary)
         os.replace(temporary, path)
-    except BaseException:
+    except BaseException:  # Ctrl-C too leaves no half-written file behind.
         temporary.unlink(missing_ok=True)
         raise
     sync(path.parent)

@@ -34,6 +34,10 @@ class Holder(NamedTuple):
     pid: int
 
 
+class NoLocksError(UserError):
+    """The file system has no locks, which keep a second process from writing to a run."""
+
+
 _UNNAMED = Holder("an unknown host", 0)
 
 
@@ -124,7 +128,7 @@ def lock_open_file(descriptor: int, lock_file: Path, operation: int) -> None:
         if error.errno in _HELD:
             raise BlockingIOError from error
         if error.errno in _NO_LOCKS:
-            raise UserError(
+            raise NoLocksError(
                 f"{lock_file.parent} is on a file system without locks ({error.strerror}), which keep a second process "
                 "from writing there; use one that has them, or have this one mounted with them "
                 "(Lustre: -o flock; NFS: its lock daemon)"

@@ -117,10 +117,10 @@ def check_files(run: RunDirectory, manifest: Manifest) -> None:
             problem = "is a symbolic link" if path.is_symlink() else "is missing"
             raise DamagedCheckpointError(f"{_name(run, path)} {problem}")
     try:
-        found = {path.relative_to(folder).as_posix(): path for path in _walk(folder)}
+        files = {path.relative_to(folder).as_posix(): path for path in _walk(folder)}
         for name, description in manifest.files.items():
             path = folder / name
-            if name not in found:
+            if name not in files:
                 raise DamagedCheckpointError(f"{_name(run, path)} is missing")
             if path.stat().st_size != description.size:
                 raise DamagedCheckpointError(
@@ -131,7 +131,7 @@ def check_files(run: RunDirectory, manifest: Manifest) -> None:
     except OSError as error:
         raise DamagedCheckpointError(f"{_name(run, folder)} cannot be read: {reason(error)}") from error
     # Files of the desktop and of network drives (.DS_Store, .nfs...) do no harm; Orbax reads none with such a name.
-    strangers = sorted(name for name in found.keys() - manifest.files.keys() if not Path(name).name.startswith("."))
+    strangers = sorted(name for name in files.keys() - manifest.files.keys() if not Path(name).name.startswith("."))
     if strangers:
         raise DamagedCheckpointError(f"{_name(run, folder / strangers[0])} was not saved with it")
 

@@ -21,7 +21,7 @@ from coalactl.errors import ExitCode, UserError
 from coalactl.runs.directory import RunDirectory
 from coalactl.runs.files import reason, remove_temporary_files, replacing, write_failures
 from coalactl.runs.layout import refuse_links
-from coalactl.runs.parts import Part, missing_parts, part_file, parts_in, uncovered
+from coalactl.runs.parts import MetricPart, missing_parts, part_file, parts_in, uncovered
 
 MOST_PARTS = 50
 
@@ -68,9 +68,14 @@ Wanted = Callable[[str], object]
 """Of a column's name, whether it is to be read; ``iteration`` and ``agent`` always are."""
 
 
-def read_metrics(run: RunDirectory, wanted: Wanted | None = None) -> pd.DataFrame:
-    """One row an iteration and agent, sorted by them; may be called while the run goes on."""
-    return _read_folder(run.metrics_dir, wanted)
+def read_metrics(
+    run: RunDirectory, wanted: Wanted | None = None, first: int = 0, end: int | None = None
+) -> pd.DataFrame:
+    """One row an iteration and agent, sorted by them, of iterations from ``first`` up to ``end``.
+
+    May be called while the run goes on.
+    """
+    return _read_folder(run.metrics_dir, wanted, first, end)
 
 
 def read_episodes(run: RunDirectory, first: int = 0, end: int | None = None) -> pd.DataFrame:
@@ -136,7 +141,7 @@ class _PartFolder:
             self._write(merged[0].start, merged[-1].end, table)
             self._remove_covered()
 
-    def _cut(self, part: Part, step: int) -> None:
+    def _cut(self, part: MetricPart, step: int) -> None:
         table = _read_part(part.path)
         kept = table.filter(pc.less(table["iteration"], step))
         if kept.num_rows:
@@ -205,7 +210,7 @@ def _read_part(path: Path, wanted: Wanted | None = None, first: int = 0, end: in
         raise DamagedRowsError(f"{path} is damaged: {reason(error)}", ExitCode.DAMAGED) from error
 
 
-def _small_end(parts: list[Part]) -> list[Part]:
+def _small_end(parts: list[MetricPart]) -> list[MetricPart]:
     """The newest parts to merge: back to one that is larger than all after it, or to a gap, which is to stay seen.
 
     Merging only like with like writes each row about log(n) times in a run of n parts, not n times.

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from coalactl.errors import ExitCode, UserError
-from coalactl.runs.directory import RunDirectory, check_free, is_pack, is_run, make_folder
+from coalactl.runs.directory import RunDirectory, check_free, is_pack, is_run, starting_in
 from coalactl.runs.files import read_json, remove, write_failures, write_json
 from coalactl.runs.layout import refuse_links
 from coalactl.runs.locking import allow_locks, hold_lock
@@ -29,8 +29,7 @@ class Pack:
         """Make a run for each seed, given its configuration; ``pack.json`` is written last, then the pack exists."""
         pack = cls(path, tuple(configs))
         allow_locks(len(pack.runs))
-        make_folder(pack.path)
-        with hold_lock(pack.lock_file):
+        with starting_in(pack.path):
             _clear_unfinished_start(pack.path)
             for run, config in zip(pack.runs, configs.values(), strict=True):
                 RunDirectory.create(run.path, config, provenance)

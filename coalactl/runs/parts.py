@@ -15,7 +15,7 @@ from coalactl.runs.directory import RunDirectory
 from coalactl.runs.manifests import DamagedCheckpointError, read_manifest, steps
 
 
-class Part(NamedTuple):
+class MetricPart(NamedTuple):
     """One closed file and the iterations it covers."""
 
     start: int
@@ -28,15 +28,15 @@ def part_file(folder: Path, start: int, end: int) -> Path:
     return folder / f"{start:09d}-{end:09d}.parquet"
 
 
-def parts_in(folder: Path) -> list[Part]:
+def parts_in(folder: Path) -> list[MetricPart]:
     """All parts, in order."""
     names = ((re.fullmatch(r"(\d+)-(\d+)\.parquet", path.name), path) for path in folder.glob("*.parquet"))
-    return sorted(Part(start=int(name[1]), end=int(name[2]), path=path) for name, path in names if name)
+    return sorted(MetricPart(start=int(name[1]), end=int(name[2]), path=path) for name, path in names if name)
 
 
-def uncovered(parts: Iterable[Part]) -> list[Part]:
+def uncovered(parts: Iterable[MetricPart]) -> list[MetricPart]:
     """The parts that are not within another one, in order."""
-    kept: list[Part] = []
+    kept: list[MetricPart] = []
     for part in sorted(parts, key=lambda part: (part.start, -part.end)):
         if not kept or part.end > kept[-1].end:
             kept.append(part)
@@ -45,13 +45,13 @@ def uncovered(parts: Iterable[Part]) -> list[Part]:
 
 def missing_parts(run: RunDirectory, reached: Mapping[str, int]) -> str:
     """Which iterations no part covers, in words, of those that the parts of each folder reached; empty if none."""
-    found = []
+    missing = []
     for folder in (run.metrics_dir, run.episodes_dir):
         gaps = _gaps(parts_in(folder), reached.get(folder.name, 0))
         spans = [f"{start} to {end - 1}" if end > start + 1 else f"{start}" for start, end in gaps]
         if spans:
-            found.append(f"the rows of iterations {', '.join(spans)} are missing in {folder.name}/")
-    return "; ".join(found)
+            missing.append(f"the rows of iterations {', '.join(spans)} are missing in {folder.name}/")
+    return "; ".join(missing)
 
 
 def missing_rows(run: RunDirectory) -> str:
@@ -74,7 +74,7 @@ def _reached(run: RunDirectory, known: list[int]) -> Mapping[str, int]:
     return {}
 
 
-def _gaps(parts: Iterable[Part], reached: int) -> list[tuple[int, int]]:
+def _gaps(parts: Iterable[MetricPart], reached: int) -> list[tuple[int, int]]:
     """Start and end of what is not covered of the iterations before ``reached``."""
     gaps, covered = [], 0
     for part in uncovered(parts):

@@ -23,7 +23,6 @@ from coalactl.environment import usable_cores
 from coalactl.runs.directory import utc_now
 
 _PACKAGES = (
-    "coalactl",
     "jax",
     "jaxlib",
     "numpy",
@@ -104,7 +103,7 @@ def other_flags(provenance: Mapping[str, Any]) -> str:
     flags = before.get("flags") if isinstance(before, Mapping) else None
     if not isinstance(flags, Mapping):
         return ""
-    was, now = (found.get("XLA_FLAGS", "none") for found in (flags, _environment(["XLA_FLAGS"])))
+    was, now = (variables.get("XLA_FLAGS", "none") for variables in (flags, _environment(["XLA_FLAGS"])))
     return f"XLA_FLAGS: {was} so far, {now} from here on; equal up to rounding" if was != now else ""
 
 
@@ -113,7 +112,7 @@ def _word(value: object) -> str:
 
 
 def _versions() -> dict[str, str]:
-    versions = {}
+    versions = {"coalactl": coalactl.__version__}
     for package in _PACKAGES:
         try:
             versions[package] = version(package)

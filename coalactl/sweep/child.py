@@ -47,8 +47,8 @@ def _end_with_parent() -> None:
 if __name__ == "__main__":
     sys.path.append(os.getcwd())  # Parts of other packages may be named as module:Name from where the user is.
     try:
-        given, devices_given, *cores_given = map(int, sys.argv[2:])
-        sys.exit(int(work(sys.argv[1], given, devices_given, cores_given)))
+        worker_count, device_count, *core_ids = map(int, sys.argv[2:])
+        sys.exit(int(work(sys.argv[1], worker_count, device_count, core_ids)))
     except UserError as error:
         note(f"coalactl: {one_line(str(error))}")
         sys.exit(int(error.code))

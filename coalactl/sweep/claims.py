@@ -28,7 +28,7 @@ BEAT_EVERY = 10.0
 STALE_AFTER = 60.0
 
 
-class Claim(NamedTuple):
+class Claimant(NamedTuple):
     """A process that works on a trial."""
 
     host: str
@@ -74,7 +74,7 @@ class Claims:
         with self._folder.exclusively(), write_failures(self._folder.claims_dir):
             for name in names:
                 file = self._file(name)
-                if (claim := read_claim(file)) is not None and claim.is_live:
+                if (claimant := read_claim(file)) is not None and claimant.is_live:
                     continue
                 file.unlink(missing_ok=True)
                 with file.open("x", encoding="utf-8") as opened:
@@ -101,28 +101,28 @@ class Claims:
                         os.replace(beating, self._file(name))
 
     def _is_mine(self, name: str) -> bool:
-        claim = read_claim(self._file(name))
-        return claim is not None and claim.token == self._token
+        claimant = read_claim(self._file(name))
+        return claimant is not None and claimant.token == self._token
 
     def _content(self) -> str:
-        return json.dumps(Claim(socket.gethostname(), os.getpid(), self._token, time.time())._asdict())
+        return json.dumps(Claimant(socket.gethostname(), os.getpid(), self._token, time.time())._asdict())
 
     def _file(self, name: str) -> Path:
         return self._folder.claims_dir / f"{name}.json"
 
 
-def live_claims(folder: SweepFolder) -> dict[str, Claim]:
-    """The claims of processes that still work, by name; needs no lock."""
-    found: Iterator[tuple[str, Claim | None]] = (
+def live_claims(folder: SweepFolder) -> dict[str, Claimant]:
+    """Whose claims are those of processes that still work, by trial; needs no lock."""
+    claims: Iterator[tuple[str, Claimant | None]] = (
         (file.stem, read_claim(file)) for file in folder.claims_dir.glob("*.json") if not file.name.startswith(".")
     )
-    return {name: claim for name, claim in found if claim is not None and claim.is_live}
+    return {name: claimant for name, claimant in claims if claimant is not None and claimant.is_live}
 
 
-def read_claim(file: Path) -> Claim | None:
-    """The claim in a file; None if it is free, or half-written by a process that was killed."""
+def read_claim(file: Path) -> Claimant | None:
+    """Whose claim is in a file; None if it is free, or half-written by a process that was killed."""
     try:
         content: Any = json.loads(file.read_text(encoding="utf-8"))
-        return Claim(str(content["host"]), int(content["pid"]), str(content["token"]), float(content["heartbeat"]))
+        return Claimant(str(content["host"]), int(content["pid"]), str(content["token"]), float(content["heartbeat"]))
     except (OSError, ValueError, KeyError, TypeError):
         return None

@@ -14,7 +14,7 @@ from coalactl.errors import UserError
 from coalactl.overrides import shortened
 from coalactl.presets import Preset, find_file, find_preset, read_preset, shipped_sweeps
 from coalactl.tables import flatten
-from coalactl_core.config_numbers import Section
+from coalactl_core.configuration.numbers import Section
 
 DEFAULT_SWEEP = "ipd-shaping-quick"
 # Keys that a sweep sets itself, or on which no result depends: neither axes nor part of a trial's identity.
@@ -77,10 +77,10 @@ class Sweep(NamedTuple):
         return () if self.final is None else self.final.seeds
 
 
-def find_sweep(given: str) -> Preset:
+def find_sweep(name_or_path: str) -> Preset:
     """The shipped sweep of that name, or the file at that path."""
     shipped = shipped_sweeps()
-    return find_file(given, "sweep", shipped, f"there are {', '.join(sweep.name for sweep in shipped)}")
+    return find_file(name_or_path, "sweep", shipped, f"there are {', '.join(sweep.name for sweep in shipped)}")
 
 
 def read_sweep(file: Preset, overrides: Mapping[str, Any]) -> Sweep:
@@ -166,9 +166,9 @@ def _overridden(tables: Mapping[str, Any], overrides: Mapping[str, Any]) -> dict
     for key, value in overrides.items():
         table, dot, name = key.partition(".")
         if dot and table in _OWN_TABLES:
-            given = changed.setdefault(table, {})
-            if isinstance(given, dict):
-                changed[table] = {**(_dotted(given) if table == "axes" else given), name: value}
+            own = changed.setdefault(table, {})
+            if isinstance(own, dict):
+                changed[table] = {**(_dotted(own) if table == "axes" else own), name: value}
     return changed
 
 

@@ -128,7 +128,7 @@ def _connect(ray: Any) -> None:
                 raise
             os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")  # Nothing about the user's work leaves the machine.
             ray.init(address="local", include_dashboard=False, object_store_memory=_OBJECT_STORE, **quiet)
-    except Exception as error:  # Another version, no answer, no room: whatever it is, there is no cluster.
+    except Exception as error:  # Ray raises errors of its own, of gRPC and of the system; each means: no cluster.
         where = f"at RAY_ADDRESS={address}" if address else "on this machine"
         raise UserError(f"--executor ray: no cluster to be had {where}: {_line(error)}") from error
     finally:

@@ -36,8 +36,8 @@ def devices_begun_with(observer: Observer) -> int:
     counts = [1]
     for job in observer.jobs:
         if is_pack(job.path):
-            given = Pack.open(job.path).runs[0].read_config().get("compute", {}).get("devices")
-            counts.append(given if isinstance(given, int) else 1)
+            devices = Pack.open(job.path).runs[0].read_config().get("compute", {}).get("devices")
+            counts.append(devices if isinstance(devices, int) else 1)
     return max(counts)
 
 
@@ -98,8 +98,8 @@ def _share(number: int, jobs: int) -> _Share:
 
 
 def _gpus() -> list[str]:
-    given = os.environ.get("CUDA_VISIBLE_DEVICES")
-    if given is not None:
-        return [name for name in given.split(",") if name.strip()]
-    found = Path("/proc/driver/nvidia/gpus")
-    return [str(number) for number, _ in enumerate(found.iterdir())] if found.is_dir() else []
+    visible = os.environ.get("CUDA_VISIBLE_DEVICES")
+    if visible is not None:
+        return [name for name in visible.split(",") if name.strip()]
+    folder = Path("/proc/driver/nvidia/gpus")
+    return [str(number) for number, _ in enumerate(folder.iterdir())] if folder.is_dir() else []

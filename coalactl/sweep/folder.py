@@ -17,7 +17,7 @@ import tomli_w
 
 from coalactl.errors import ExitCode, UserError
 from coalactl.paths import nameable, typed
-from coalactl.runs.directory import RunDirectory, check_free, is_pack, make_folder, utc_now
+from coalactl.runs.directory import RunDirectory, check_free, is_pack, is_sweep, make_folder, utc_now
 from coalactl.runs.files import read_json, reason, remove, write_failures, write_json, write_text
 from coalactl.runs.locking import lock_open_file
 from coalactl.runs.pack import Pack
@@ -64,6 +64,7 @@ class SweepFolder:
         self.failures_dir = self.path / "failures"
         self.trials_file = self.path / "trials.csv"
         self.selection_file = self.path / "selection.json"
+        self.trackers_file = self.path / "trackers.json"
         self.log_file = self.path / "log.txt"
 
     @classmethod
@@ -119,8 +120,8 @@ class SweepFolder:
             if other not in (None, trial.id):
                 with write_failures(job.path):
                     self.superseded_dir.mkdir(exist_ok=True)
-                    places = (self.superseded_dir / f"{other}-{number}" for number in range(1, 10_000))
-                    os.rename(job.path, next(place for place in places if not place.exists()))
+                    folders = (self.superseded_dir / f"{other}-{number}" for number in range(1, 10_000))
+                    os.rename(job.path, next(folder for folder in folders if not folder.exists()))
                 self._failure_file(job).unlink(missing_ok=True)
         return job
 
@@ -185,16 +186,11 @@ class SweepFolder:
         return Failure(str(content.get("kind", "unknown")), str(content.get("reason", "")))
 
 
-def is_sweep(path: Path) -> bool:
-    """Whether a sweep exists at the path."""
-    return (path / "sweep.toml").is_file()
-
-
 def _identity_of(path: Path) -> str | None:
     """The trial that a pack belongs to; None where there is none, or only the start of one."""
-    from coalactl.training.resuming import experiment_in
+    from coalactl.trained import experiment_of
 
     if not is_pack(path):
         return None
     first: Any = Pack.open(path).runs[0]
-    return identity(experiment_in(first))
+    return identity(experiment_of(first))

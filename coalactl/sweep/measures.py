@@ -11,13 +11,13 @@ from collections.abc import Mapping
 
 from coalactl.errors import UserError
 from coalactl.overrides import shortened
-from coalactl.summary import POLICY, RunSummary, measure_of
-from coalactl_core.config_environments import MatrixGameConfig
-from coalactl_core.config_numbers import scheduled_values
-from coalactl_core.experiments import Experiment
+from coalactl.summary import RunSummary
+from coalactl_core.configuration.kinds import Experiment
+from coalactl_core.configuration.numbers import scheduled_values
+from coalactl_core.games import GAMES, words_of
+from coalactl_core.measures import ENDS, PLAYERS, Measure, is_of_policy, parse, parse_metric
 
 POOL = "_in_pool"
-_PLACES = ("", "_first", "_last")
 
 
 def check_metric(metric: str, experiment: Experiment, label: str) -> None:
@@ -36,9 +36,9 @@ def value_of(metric: str, summary: RunSummary, experiment: Experiment) -> float 
     """The metric over the last tenth of a run's iterations; None where there is nothing to report."""
     if not metric.endswith(POOL):
         return summary.trained.get(metric)
-    measure, total = metric.removesuffix(POOL), 0.0
+    measure, total = parse_metric(metric.removesuffix(POOL)), 0.0
     for kind, share in shares(experiment).items():
-        value = 0.0 if share == 0 else summary.trained.get(f"{measure}_vs_{kind}")
+        value = 0.0 if share == 0 else summary.trained.get(measure.against(kind).column)
         if value is None:
             return None
         total += share * value
@@ -50,26 +50,30 @@ def shares(experiment: Experiment) -> Mapping[str, float]:
     population = experiment.population
     fixed, naive = population.fixed_share, scheduled_values(population.p_naive)
     rest = 1 - fixed
-    found = {"naive": rest * naive[-1], "meta": rest * (1 - naive[-1]), "fixed": fixed}
+    chances = {"naive": rest * naive[-1], "meta": rest * (1 - naive[-1]), "fixed": fixed}
     occurs = {"naive": rest > 0 and max(naive) > 0, "meta": rest > 0 and min(naive) < 1, "fixed": fixed > 0}
-    return {kind: share for kind, share in found.items() if occurs[kind]}
+    return {kind: share for kind, share in chances.items() if occurs[kind]}
 
 
 def _is_there(metric: str, experiment: Experiment) -> bool:
     if metric in _known(experiment):
         return True
     if experiment.kind == "analytical":
-        return POLICY.fullmatch(metric) is not None
-    if isinstance(experiment.environment, MatrixGameConfig):
+        return is_of_policy(metric)
+    if experiment.environment.name in GAMES:
         return False
     # An environment of another package has measures of its own, which only its runs tell.
-    measure = measure_of(metric)
+    measure = parse(metric)
     return metric.endswith(POOL) or (measure is not None and measure.kind in shares(experiment))
 
 
 def _known(experiment: Experiment) -> list[str]:
-    measures = [f"{who}reward" for who in ("", "coplayer_")]
-    measures += [f"{who}defection{place}" for who in ("", "coplayer_") for place in _PLACES]
+    game = words_of(experiment.environment.name)
+    whole = [Measure(name, whose) for name in ("reward", *game.own_measures) for whose in PLAYERS]
+    measures = [measure.at(place) for measure in whole for place in ("", *ENDS) if measure.has_ends or not place]
+    met = shares(experiment)
     return [
-        f"{measure}{end}" for measure in measures for end in (POOL, *(f"_vs_{kind}" for kind in shares(experiment)))
+        column
+        for measure in measures
+        for column in (f"{measure.column}{POOL}", *(measure.against(kind).column for kind in met))
     ]

@@ -7,9 +7,9 @@ from typing import Any
 
 from rich.table import Table
 
-from coalactl.console import quantity
 from coalactl.errors import ExitCode, UserError
 from coalactl.output import emit, emit_json
+from coalactl.pace.estimates import Planned, estimate
 from coalactl.paths import escaped, typed
 from coalactl.sweep.definition import Sweep
 from coalactl.sweep.folder import Failure
@@ -18,40 +18,55 @@ from coalactl.sweep.plan import Trial, in_words
 from coalactl.sweep.request import SweepRequest
 from coalactl.sweep.selection import Result, as_json, choose
 from coalactl.terminal import OurConsole
-from coalactl_core.config import SequenceExperiment
+from coalactl.words import quantity
+from coalactl_core.configuration.experiment import SequenceExperiment
 
 _TOLD_FAILURES = 10
 
 
 def describe(sweep: Sweep, trials: Sequence[Trial], *, json: bool) -> None:
-    """``--dry-run``: the trials and what they take; nothing is written."""
-    found = needs(sweep, trials)
+    """``--dry-run``: the trials and what they take; nothing is written or measured."""
+    counts = needs(sweep, trials)
+    time = estimate(trainings_of(sweep, trials))
     if json:
         listed = [{"trial": trial.id, "method": trial.method, "values": dict(trial.values)} for trial in trials]
-        emit_json({"sweep": sweep.name, "preset": sweep.preset, **found, "list": listed})
+        needed = {**counts, "estimated_seconds": time.seconds}
+        emit_json({"sweep": sweep.name, "preset": sweep.preset, **needed, "list": listed})
         return
     for trial in trials:
         emit(f"{trial.id}  {in_words(trial.values)}")
     emit(f"sweep:      {sweep.name}, of preset {sweep.preset}")
-    emit(f"selection:  {len(trials)} trials, {found['selection_runs']} runs on seeds {_list(sweep.selection.seeds)}")
+    emit(f"selection:  {len(trials)} trials, {counts['selection_runs']} runs on seeds {_list(sweep.selection.seeds)}")
     emit(f"            by {sweep.selection.metric}, {sweep.selection.direction}")
     if sweep.final_seeds:
-        emit(f"final:      {found['final_runs']} runs on seeds {_list(sweep.final_seeds)}")
-    if found["steps"]:
-        emit(f"steps:      {quantity(found['steps'])} in all")
+        emit(f"final:      {counts['final_runs']} runs on seeds {_list(sweep.final_seeds)}")
+    if counts["steps"]:
+        emit(f"steps:      {quantity(counts['steps'])} in all")
+    emit(f"time:       {time.words}")
 
 
 def needs(sweep: Sweep, trials: Sequence[Trial]) -> dict[str, int]:
     """How many trials and runs a sweep has, and how many environment steps they are; of exact games none."""
-    methods = tuple(dict.fromkeys(trial.method for trial in trials))
+    longest = _longest(trials)
     return {
         "trials": len(trials),
         "selection_runs": len(trials) * len(sweep.selection.seeds),
-        "final_runs": len(methods) * len(sweep.final_seeds),
+        "final_runs": len(longest) * len(sweep.final_seeds),
         "steps": sum(map(_steps, trials)) * len(sweep.selection.seeds)
-        + sum(max(_steps(trial) for trial in trials if trial.method == method) for method in methods)
-        * len(sweep.final_seeds),
+        + sum(map(_steps, longest)) * len(sweep.final_seeds),
     }
+
+
+def trainings_of(sweep: Sweep, trials: Sequence[Trial]) -> list[Planned]:
+    """What a sweep trains; of the final runs, whose values are not chosen yet, the longest trial of each method."""
+    final = [Planned(trial.experiment, len(sweep.final_seeds)) for trial in _longest(trials) if sweep.final_seeds]
+    return [*(Planned(trial.experiment, len(trial.seeds)) for trial in trials), *final]
+
+
+def _longest(trials: Sequence[Trial]) -> list[Trial]:
+    """Of each method the trial with most steps."""
+    methods = dict.fromkeys(trial.method for trial in trials)
+    return [max((trial for trial in trials if trial.method == method), key=_steps) for method in methods]
 
 
 def report(observer: Observer, request: SweepRequest) -> ExitCode:

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import NamedTuple
 
 from coalactl.sweep.claims import live_claims
 from coalactl.sweep.definition import Sweep
 from coalactl.sweep.folder import Failure, Job, SweepFolder
-from coalactl.sweep.plan import plan
+from coalactl.sweep.plan import Trial, plan
 from coalactl.sweep.selection import Result, choose, result_of, write_derived
 
 
@@ -32,10 +32,11 @@ class Overview(NamedTuple):
 class Observer:
     """Looks at a sweep again and again; what is finished is read once."""
 
-    def __init__(self, folder: SweepFolder, sweep: Sweep) -> None:
+    def __init__(self, folder: SweepFolder, sweep: Sweep, trials: Sequence[Trial] | None = None) -> None:
+        """``trials``: the sweep's plan, where it is known already."""
         self.folder = folder
         self.sweep = sweep
-        self.jobs = [folder.job(trial) for trial in plan(sweep)]
+        self.jobs = [folder.job(trial) for trial in (plan(sweep) if trials is None else trials)]
         self._results: dict[str, Result] = {}
         self._finals: dict[str, Job] = {}
         self._began = time.monotonic()
@@ -70,15 +71,15 @@ class Observer:
 
     def failures(self) -> dict[str, Failure]:
         """Why jobs have no result, by name."""
-        found = {}
+        by_job = {}
         for job in (*self.jobs, *self._finals.values()):
             result = self._result(job)
             if result.failure is not None:
-                found[job.name] = result.failure
+                by_job[job.name] = result.failure
             elif result.state == "finished" and result.mean is None:
                 words = f"{self.sweep.selection.metric} has no value in the last tenth of its iterations"
-                found[job.name] = Failure("no metric", words)
-        return found
+                by_job[job.name] = Failure("no metric", words)
+        return by_job
 
     def look(self) -> Overview:
         """The sweep as it stands."""

@@ -7,17 +7,19 @@ import sys
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
-from coalactl.configuration import plain, validate
+from coalactl.configuration import plain
 from coalactl.errors import ExitCode, UserError
 from coalactl.runs.directory import RunDirectory, is_pack
 from coalactl.runs.pack import Pack
 from coalactl.sweep.folder import Job
-from coalactl.training.attempt import Runs, stores_of, train_on
-from coalactl.training.resuming import experiment_in, status_in, take_up
-from coalactl.training.room import check_room
+from coalactl.trained import experiment_of
+from coalactl.training.attempt import stores_of, train_on
+from coalactl.training.memory import check_memory
+from coalactl.training.records import Company, Runs
+from coalactl.training.resuming import status_in, take_up
 from coalactl.training.signals import StopSignals
-from coalactl_core.config import SequenceExperiment
-from coalactl_core.experiments import Experiment
+from coalactl_core.configuration.experiment import SequenceExperiment
+from coalactl_core.configuration.kinds import Experiment
 
 if TYPE_CHECKING:
     from coalactl.engines import Engine
@@ -41,49 +43,51 @@ class Program:
 
     def runs_together(self) -> int:
         """How many runs train at once: what fits the memory of an accelerator, on a CPU what takes seconds."""
-        from coalactl_core.fitting import accelerator_memory
+        from coalactl_core.training.fitting import accelerator_memory
 
         engine = self.engine
         if engine.experiment.kind == "analytical":
             return 1  # A run holds all its seeds, and every number is part of the program.
         limit = accelerator_memory()
         if limit is None:
-            return max(1, _STEPS_TOGETHER_ON_CPU // engine.steps_per_iteration)
-        fitting = [2**power for power in range(11) if engine.memory_estimate(2**power) <= _MEMORY_SHARE * limit]
+            return max(1, _STEPS_TOGETHER_ON_CPU // engine.sizes.steps_per_iteration)
+        fitting = [2**power for power in range(11) if engine.memory.needed(2**power) <= _MEMORY_SHARE * limit]
         return min(_MOST_RUNS, max(fitting, default=1))
 
-    def train(self, jobs: Sequence[Job], preset: str, view: View, stop: StopSignals) -> ExitCode:
-        """Trains jobs from their newest common checkpoint to the end, or until told to stop.
+    def train(
+        self, jobs: Sequence[Job], preset: str, view: View, stop: StopSignals, trackers: Sequence[str] = ()
+    ) -> ExitCode:
+        """Trains jobs from their newest common checkpoint to the end, or until told to stop; tells trackers of them.
 
         Raises :class:`UserError`: a run is in use, has diverged (the others are trained to the end first), is damaged,
         or a write failed.
         """
         with stop.leaving_at_once():
-            check_room(self.engine, sum(len(job.trial.seeds) for job in jobs))
+            check_memory(self.engine, sum(len(job.trial.seeds) for job in jobs))
             runs = _runs_of(jobs, self.engine)
         with runs.lock():
             stores = stores_of(runs, preset)
             with stop.leaving_at_once():
-                state, beginning = take_up(runs, self.engine, stores, [status_in(run) for run in runs.runs])
-            return train_on(self.engine, stores, state, beginning, view, stop)
+                training = take_up(runs, self.engine, stores, [status_in(run) for run in runs.runs])
+            return train_on(training, view, Company(stop, trackers=trackers))
 
 
 def program_of(job: Job) -> str:
     """What the program of a job's runs depends on, in words: jobs with equal ones can train together."""
-    experiment = experiment_of(job)
+    experiment = experiment_of_job(job)
     if not isinstance(experiment, SequenceExperiment):
         return json.dumps(plain(experiment), sort_keys=True)
-    from coalactl_core.fitting import settled
-    from coalactl_core.hyperparameters import most_points
+    from coalactl_core.numbers.hyperparameters import most_points
+    from coalactl_core.training.fitting import settled
 
     experiment = settled(experiment)
     run = {**plain(experiment)["run"], "seed": None}
     return json.dumps([experiment.static_choices, run, most_points(experiment)], sort_keys=True)
 
 
-def experiment_of(job: Job) -> Experiment:
+def experiment_of_job(job: Job) -> Experiment:
     """The experiment of a job's first run: that of its own files where it was begun."""
-    return experiment_in(Pack.open(job.path).runs[0]) if is_pack(job.path) else job.trial.experiment
+    return experiment_of(Pack.open(job.path).runs[0]) if is_pack(job.path) else job.trial.experiment
 
 
 def common_steps(job: Job) -> frozenset[int]:
@@ -93,8 +97,8 @@ def common_steps(job: Job) -> frozenset[int]:
     if not is_pack(job.path):
         return frozenset({0})
     runs = [run for run in Pack.open(job.path).runs if not _has_diverged(run)]
-    found = [set(steps(run)) for run in runs]
-    return frozenset(set.intersection(*found) if found else ()) or frozenset({0})
+    saved = [set(steps(run)) for run in runs]
+    return frozenset(set.intersection(*saved) if saved else ()) or frozenset({0})
 
 
 def together(jobs: Sequence[Job], most_runs: int) -> list[Job]:
@@ -125,7 +129,7 @@ def _runs_of(jobs: Sequence[Job], engine: Engine) -> Runs:
             configuration["compute"] = plain(engine.experiment)["compute"]
         packs.append(Pack.create(job.path, configurations, provenance))
     runs = tuple(run for pack in packs for run in pack.runs)
-    experiments = tuple(validate(run.read_config(), file=str(run.config_file)) for run in runs)
+    experiments = tuple(experiment_of(run) for run in runs)
     return Runs(jobs[0].path, runs, experiments, tuple(packs))
 
 

@@ -6,7 +6,7 @@ import hashlib
 import itertools
 import json
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, NamedTuple
 
 from coalactl.configuration import Resolved, method_name, plain, resolve, validate
@@ -14,7 +14,7 @@ from coalactl.errors import UserError
 from coalactl.sweep.definition import BOOKKEEPING, Sweep
 from coalactl.sweep.measures import check_metric
 from coalactl.tables import flatten
-from coalactl_core.experiments import Experiment
+from coalactl_core.configuration.kinds import Experiment
 
 MOST_TRIALS = 10_000
 VARIANT = "variant"
@@ -38,8 +38,10 @@ class Trial(NamedTuple):
         return tuple(with_seed(self.experiment, seed) for seed in self.seeds)
 
 
-def plan(sweep: Sweep) -> tuple[Trial, ...]:
+def plan(sweep: Sweep, planned: Callable[[int, int], None] | None = None) -> tuple[Trial, ...]:
     """Every combination of the axes' values, once, the last axis fastest; each in all variants.
+
+    ``planned`` hears, before each combination, how many are done and how many there are.
 
     Raises :class:`UserError` with one line: a key, a value or the metric does not fit, two combinations are the same
     trial, or a seed of the selection is one of the final runs.
@@ -52,6 +54,8 @@ def plan(sweep: Sweep) -> tuple[Trial, ...]:
     if not sweep.variants:
         names, ranges = names[:-1], ranges[:-1]
     for combination in itertools.product(*ranges):
+        if planned is not None:
+            planned(len(trials), count)
         trial = _trial(sweep, dict(zip(names, combination, strict=True)))
         if trial.id in trials:
             words = f"{trial.method}: {in_words(trial.values)}"
@@ -86,8 +90,8 @@ def with_seed(experiment: Experiment, seed: int) -> Experiment:
 
 def in_words(values: Mapping[str, Any]) -> str:
     """``learning_rate 0.001, discount 1.0``; the method stands in front of it wherever this is told."""
-    told = [f"{key.rpartition('.')[2]} {value}" for key, value in values.items() if key != "meta.method"]
-    return ", ".join(told) or "as in the preset"
+    parts = [f"{key.rpartition('.')[2]} {value}" for key, value in values.items() if key != "meta.method"]
+    return ", ".join(parts) or "as in the preset"
 
 
 def _trial(sweep: Sweep, values: Mapping[str, Any]) -> Trial:

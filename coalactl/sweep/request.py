@@ -31,6 +31,26 @@ class SweepRequest(NamedTuple):
     dry_run: bool
     json: bool
     quiet: bool
+    track: tuple[str, ...] | None = None
+    """The trackers; None where they are those that the sweep has kept."""
+
+    @classmethod
+    def of_parts(
+        cls, *, out: Path | None, executor: Executor | None, jobs: int | None, json: bool, quiet: bool
+    ) -> SweepRequest:
+        """Who is to train the parts of something larger, which names them and goes on with them itself."""
+        return cls(
+            sweep=None,
+            overrides={},
+            out=out,
+            resume=None,
+            executor=executor,
+            jobs=jobs,
+            emit_slurm=None,
+            dry_run=False,
+            json=json,
+            quiet=quiet,
+        )
 
     @property
     def works_as(self) -> Executor:
@@ -45,8 +65,13 @@ def checked(request: SweepRequest) -> SweepRequest:
     for path in (request.out, request.resume, request.emit_slurm):
         usable(path)
     if request.resume is not None:
-        given = {"--out": request.out, "--set": request.overrides, "SWEEP": request.sweep, "--dry-run": request.dry_run}
-        for option, value in given.items():
+        others = {
+            "--out": request.out,
+            "--set": request.overrides,
+            "SWEEP": request.sweep,
+            "--dry-run": request.dry_run,
+        }
+        for option, value in others.items():
             if value:
                 raise UserError(f"{option}: it does not go with --resume, which continues a sweep as it is")
         _check_sweep(request.resume)

@@ -17,7 +17,7 @@ from coalactl.sweep.definition import Sweep
 from coalactl.sweep.folder import Failure, Job, SweepFolder
 from coalactl.sweep.measures import value_of
 from coalactl.sweep.plan import VARIANT, Trial
-from coalactl.training.resuming import experiment_in
+from coalactl.trained import experiment_of
 
 
 class Result(NamedTuple):
@@ -43,7 +43,7 @@ def result_of(folder: SweepFolder, job: Job, metric: str) -> Result:
         return Result(job.trial, standing.state, {}, standing.failure)
     values = {}
     for run in Pack.open(job.path).runs:
-        experiment = experiment_in(run)
+        experiment = experiment_of(run)
         values[experiment.run.seed] = value_of(metric, summarize(run), experiment)
     return Result(job.trial, standing.state, values)
 

@@ -14,11 +14,10 @@ from rich.progress_bar import ProgressBar
 from rich.table import Table
 from rich.text import Text
 
-from coalactl.console import duration
 from coalactl.paths import escaped
 from coalactl.sweep.overview import Overview
 from coalactl.sweep.plan import in_words
-from coalactl.terminal import OurConsole, OurLive
+from coalactl.terminal import OurConsole, OurLive, duration
 from coalactl.training.progress import Progress
 
 LOOK_EVERY = 2.0

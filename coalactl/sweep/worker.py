@@ -17,8 +17,9 @@ from coalactl.paths import one_line
 from coalactl.sweep.claims import Claims, live_claims
 from coalactl.sweep.folder import Failure, Job
 from coalactl.sweep.overview import Observer
-from coalactl.sweep.packing import Program, experiment_of, program_of, together
+from coalactl.sweep.packing import Program, experiment_of_job, program_of, together
 from coalactl.sweep.view import SessionView, SweepView
+from coalactl.tracking.choice import kept_in
 from coalactl.training.signals import StopSignals
 
 MOST_EQUAL_FAILURES = 3
@@ -99,8 +100,9 @@ class Worker:
         _log.info("training %s", ", ".join(began))
         try:
             session = SessionView(self._view, self._observer.look)
-            self._program(batch[0]).train(batch, self._observer.sweep.preset, session, self._stop)
-        except Exception as error:  # Of whatever kind: it is this trial's own, is recorded, and the sweep goes on.
+            trackers = kept_in(self._folder.trackers_file)
+            self._program(batch[0]).train(batch, self._observer.sweep.preset, session, self._stop, trackers)
+        except Exception as error:  # A trial may fail in any way (memory, a game's own code); the other trials go on.
             if isinstance(error, UserError) and error.code is ExitCode.WRITE_FAILED:
                 raise
             if isinstance(error, UserError) and error.code is ExitCode.DIVERGED:
@@ -146,7 +148,7 @@ class Worker:
     def _program(self, job: Job) -> Program:
         key = program_of(job)
         if key not in self._programs:
-            self._programs[key] = Program(experiment_of(job))
+            self._programs[key] = Program(experiment_of_job(job))
         return self._programs[key]
 
 

@@ -3,103 +3,62 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterator, Sequence
-from contextlib import ExitStack, contextmanager
-from pathlib import Path
-from typing import TYPE_CHECKING, Any, NamedTuple
+from collections.abc import Sequence
+from functools import partial
+from typing import TYPE_CHECKING
 
 from coalactl.configuration import method_name
-from coalactl.console import choose_view
 from coalactl.errors import ExitCode, UserError, in_words
 from coalactl.leaving import STOPPED
 from coalactl.output import note
 from coalactl.paths import typed
-from coalactl.runs.directory import RunDirectory, Status
-from coalactl.runs.pack import Pack
+from coalactl.runs.directory import Status
+from coalactl.tracking.telling import telling
 from coalactl.training.outcome import report
-from coalactl.training.peers import ALONE, Peers
+from coalactl.training.records import Company, Runs, Training
 from coalactl.training.request import TrainRequest
-from coalactl.training.signals import StopSignals
-from coalactl_core.experiments import Experiment
+from coalactl.training.views import choose_view
 
 if TYPE_CHECKING:
-    from coalactl.engines import Engine
     from coalactl.training.progress import View
     from coalactl.training.store import RunStore
 
 _log = logging.getLogger(__name__)
 
 
-class Runs(NamedTuple):
-    """The runs that one program trains, with the configuration of each: one run, a pack, or several packs."""
-
-    path: Path
-    runs: tuple[RunDirectory, ...]
-    experiments: tuple[Experiment, ...]
-    parts: tuple[RunDirectory | Pack, ...]
-    """What is locked as a whole."""
-
-    @contextmanager
-    def lock(self) -> Iterator[None]:
-        """Be the one writer."""
-        with ExitStack() as locks:
-            for part in self.parts:
-                locks.enter_context(part.lock())
-            yield
-
-
-class Beginning(NamedTuple):
-    """Where an attempt begins: iterations done and their training time."""
-
-    iteration: int
-    seconds: float
-
-
-def run_attempt(
-    runs: Runs,
-    engine: Engine,
-    stores: Sequence[RunStore],
-    state: Any,
-    beginning: Beginning,
-    request: TrainRequest,
-    stop: StopSignals,
-    peers: Peers = ALONE,
-) -> ExitCode:
-    """Trains from a beginning to the end, a signal or a failure, and tells how it went."""
+def run_attempt(training: Training, request: TrainRequest, company: Company) -> ExitCode:
+    """Trains to the end, a signal or a failure, and tells how it went."""
+    runs, stores = training.runs, training.stores
     view = choose_view(_title(runs, stores), quiet=request.quiet)
-    stop.on_first(
+    company.stop.on_first(
         lambda name: view.message(f"{name}: finishing the running call and saving; once more leaves at once"),
         lambda: _saved(stores),
     )
     try:
-        code = train_on(engine, stores, state, beginning, view, stop, peers)
+        code = train_on(training, view, company)
     finally:
         view.close()
     if code is not ExitCode.OK:
-        if peers.leads:
+        if company.peers.leads:
             resuming = f"coalactl train --resume {typed(runs.path)}"
             note(f"{STOPPED[code]}; {_saved(stores)}; go on with: {resuming}")
         return code
-    return report(runs.runs, runs.path, request) if peers.leads else code
+    return report(runs.runs, runs.path, request) if company.peers.leads else code
 
 
-def train_on(
-    engine: Engine,
-    stores: Sequence[RunStore],
-    state: Any,
-    beginning: Beginning,
-    view: View,
-    stop: StopSignals,
-    peers: Peers = ALONE,
-) -> ExitCode:
-    """Trains from a beginning; raises what ended the training, with the status written."""
+def train_on(training: Training, view: View, company: Company) -> ExitCode:
+    """Trains on, and tells trackers; raises what ended the training, with the status written."""
     from coalactl.training.session import Session
 
-    try:
-        return Session(engine, stores, state, view, stop, peers).run(beginning.iteration, beginning.seconds)
-    except Exception as error:  # Whatever ended it: the runs' status has it, and it goes on as it is.
-        _note_failure(stores, error)
-        raise
+    going_on = [store for store in training.stores if store.diverged is None]
+    with telling([store.run for store in going_on], company.trackers, training.iteration, view.message) as advance:
+        for store in going_on:
+            store.on_rows(partial(advance, store.run))
+        try:
+            return Session(training, view, company).run()
+        except Exception as error:  # Nothing is handled: what ends a training is noted with its runs, and raised on.
+            _note_failure(training.stores, error)
+            raise
 
 
 def _note_failure(stores: Sequence[RunStore], error: Exception) -> None:
@@ -118,7 +77,6 @@ def stores_of(runs: Runs, preset: str, *, leads: bool = True) -> list[RunStore]:
     from coalactl.training.store import FollowingStore, RunStore
 
     kind = RunStore if leads else FollowingStore
-
     stores = []
     for run, experiment in zip(runs.runs, runs.experiments, strict=True):
         status = Status(preset=preset, method=method_name(experiment), seed=experiment.run.seed)

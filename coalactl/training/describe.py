@@ -9,24 +9,27 @@ from typing import Any
 import jax
 
 from coalactl.configuration import Resolved, plain
-from coalactl.console import quantity, size
 from coalactl.engines import Engine
 from coalactl.output import emit, emit_json
+from coalactl.pace.estimates import Planned, estimate
 from coalactl.presets import Preset
+from coalactl.words import quantity, size
 
 # Bytes that a compressed Parquet file takes for a value, and what a file costs at least.
 _BYTES_PER_VALUE = 4
 
 
 def describe(engine: Engine, resolved: Resolved, preset: Preset, runs: int, *, json: bool) -> None:
-    """Prints what a training would do; nothing is written and nothing compiled."""
+    """Prints what a training would do; nothing is written, compiled or measured."""
     iterations = resolved.experiment.run.iterations
+    time = estimate([Planned(engine.experiment, runs)])
     needs: dict[str, Any] = {
-        "parameters_per_agent": engine.parameter_count,
-        "steps_per_iteration": engine.steps_per_iteration,
-        "steps": engine.steps_per_iteration * iterations * runs,
-        "memory_bytes": engine.memory_estimate(runs),
+        "parameters_per_agent": engine.sizes.parameter_count,
+        "steps_per_iteration": engine.sizes.steps_per_iteration,
+        "steps": engine.sizes.steps_per_iteration * iterations * runs,
+        "memory_bytes": engine.memory.needed(runs),
         "disk_bytes": disk_estimate(engine, runs),
+        "estimated_seconds": time.seconds,
     }
     if json:
         tree = plain(resolved.experiment)
@@ -37,12 +40,13 @@ def describe(engine: Engine, resolved: Resolved, preset: Preset, runs: int, *, j
     emit(f"# preset:       {preset.name} ({preset.path})")
     emit(f"# runs:         {runs}")
     emit(f"# parameters:   {needs['parameters_per_agent']} of each agent")
-    if engine.steps_per_iteration:
+    if engine.sizes.steps_per_iteration:
         emit(
             f"# steps:        {quantity(needs['steps_per_iteration'])} an iteration, {quantity(needs['steps'])} in all"
         )
     emit(f"# memory:       about {size(needs['memory_bytes'])}")
     emit(f"# disk:         about {size(needs['disk_bytes'])}")
+    emit(f"# time:         {time.words}")
 
 
 def explain(resolved: Resolved) -> str:
@@ -79,7 +83,7 @@ def disk_estimate(engine: Engine, runs: int) -> int:
     run = engine.experiment.run
     state_bytes = sum(leaf.size * _item_size(leaf) for leaf in jax.tree.leaves(engine.run_template))
     rows = run.iterations // run.log_every + 1
-    return runs * ((run.keep + 1) * state_bytes + rows * engine.metric_count * _BYTES_PER_VALUE)
+    return runs * ((run.keep + 1) * state_bytes + rows * engine.sizes.metric_count * _BYTES_PER_VALUE)
 
 
 def _item_size(leaf: jax.ShapeDtypeStruct) -> int:

@@ -4,20 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, cast
+from typing import Any
 
 import jax
 
-from coalactl.configuration import validate
-from coalactl.engines import Engine, reading_engine_for
+from coalactl.engines import Engine, sequence_engine
 from coalactl.errors import ExitCode, UserError
-from coalactl.runs.checkpoints import restore
 from coalactl.runs.directory import RunDirectory
-from coalactl_core.config import ConfigurationError, SequenceExperiment
-from coalactl_core.experiments import Experiment
-
-if TYPE_CHECKING:
-    from coalactl_core.training import Engine as SequenceEngine
+from coalactl.trained import checkpoint_of, experiment_of
+from coalactl_core.configuration.experiment import SequenceExperiment
+from coalactl_core.configuration.kinds import Experiment
+from coalactl_core.errors import ConfigurationError
 
 
 def fresh_state(engine: Engine, experiments: Sequence[Experiment]) -> Any:
@@ -28,7 +25,7 @@ def fresh_state(engine: Engine, experiments: Sequence[Experiment]) -> Any:
     state = engine.init([experiment.run.seed for experiment in experiments], experiments)
     for run, experiment in enumerate(experiments):
         if (source := naive_source(experiment)) is not None:
-            state = _with_naive_of(source, cast("SequenceEngine", engine), state, run)
+            state = _with_naive_of(source, engine, state, run)
     return state
 
 
@@ -44,17 +41,31 @@ def initial_parameters(source: Path, engine: Engine, state: Any) -> Any:
     """
     theirs = _trained_in(source, engine, f"--init-from {source}")
     try:
-        return engine.with_parameters(state, theirs)
+        return _with_parameters(engine, state, theirs)
     except ConfigurationError as error:
         raise UserError(f"--init-from {source}: {error}", ExitCode.DAMAGED) from error
 
 
-def _with_naive_of(source: str, engine: SequenceEngine, state: Any, run: int) -> Any:
+def _with_parameters(engine: Engine, state: Any, parameters: Any) -> Any:
+    """By the warm start of the engine's kind."""
+    from coalactl_core.analytical import warm_start as of_policies
+    from coalactl_core.analytical.engine import AnalyticalEngine
+
+    if isinstance(engine, AnalyticalEngine):
+        return of_policies.with_parameters(engine, state, parameters)
+    from coalactl_core.training import warm_start
+
+    return warm_start.with_parameters(sequence_engine(engine), state, parameters)
+
+
+def _with_naive_of(source: str, engine: Engine, state: Any, run: int) -> Any:
     named = f"population.naive_from: {source}"
     if not (Path(source) / "config.toml").is_file():
         raise UserError(f"{named}: there is no run; give the directory of one, seen from here")
+    from coalactl_core.training import warm_start
+
     try:
-        return engine.with_naive(state, run, _trained_in(Path(source), engine, named))
+        return warm_start.with_naive(sequence_engine(engine), state, run, _trained_in(Path(source), engine, named))
     except ConfigurationError as error:
         raise UserError(f"{named}: {error}", ExitCode.DAMAGED) from error
 
@@ -62,8 +73,7 @@ def _with_naive_of(source: str, engine: SequenceEngine, state: Any, run: int) ->
 def _trained_in(source: Path, engine: Engine, named: str) -> Any:
     """Parameters of the meta agents of a run's newest checkpoint, leading with (runs, agents)."""
     run = RunDirectory.open(source)
-    other = reading_engine_for(validate(run.read_config(), file=str(run.config_file)))
-    if other.experiment.kind != engine.experiment.kind:
-        raise UserError(f"{named}: it is a run of kind {other.experiment.kind!r}", ExitCode.DAMAGED)
-    _, restored = restore(run, other.run_template)
-    return other.summary(jax.tree.map(lambda leaf: leaf[None], restored)).parameters
+    kind = experiment_of(run).kind
+    if kind != engine.experiment.kind:
+        raise UserError(f"{named}: it is a run of kind {kind!r}", ExitCode.DAMAGED)
+    return jax.tree.map(lambda leaf: leaf[None], checkpoint_of(run).parameters)

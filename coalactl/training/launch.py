@@ -16,12 +16,14 @@ from coalactl.output import note
 from coalactl.presets import DEFAULT_PRESET, Preset, find_preset, read_preset
 from coalactl.runs.directory import RunDirectory, reserved
 from coalactl.runs.pack import Pack
-from coalactl.training.attempt import Beginning, Runs, run_attempt, stores_of
+from coalactl.tracking.choice import kept_at, load
+from coalactl.training.attempt import run_attempt, stores_of
 from coalactl.training.peers import Peers, check_sharing, joined
+from coalactl.training.records import Company, Runs, Training
 from coalactl.training.request import TrainRequest, with_seeds_in_run
 from coalactl.training.resuming import devices_of, resume
 from coalactl.training.signals import StopSignals
-from coalactl_core.experiments import Experiment
+from coalactl_core.configuration.kinds import Experiment
 
 if TYPE_CHECKING:
     from coalactl.engines import Engine
@@ -33,14 +35,31 @@ def train(request: TrainRequest) -> ExitCode:
     """Does what the request asks; raises :class:`UserError`."""
     devices = None if request.resume is None or request.group is None else devices_of(request.resume)
     with StopSignals() as stop, joined(request.group, stop, devices) as peers:
+        request = _with_trackers(request, stop, peers)
         if not peers.leads:  # The first process tells what there is to tell.
-            request = request._replace(quiet=True, json=False)
+            request = request._replace(quiet=True, json=False, track=())
+        company = Company(stop, peers, request.track or ())
         if request.resume is not None:
-            return resume(request.resume, request, stop, peers)
-        return _start(request, stop, peers)
+            return resume(request.resume, request, company)
+        return _start(request, company)
 
 
-def _start(request: TrainRequest, stop: StopSignals, peers: Peers) -> ExitCode:
+def _with_trackers(request: TrainRequest, stop: StopSignals, peers: Peers) -> TrainRequest:
+    """The request with the trackers that the run has, loaded so that what is missing is told before there is a run."""
+    if request.track is None and request.resume is not None:
+        request = request._replace(track=kept_at(request.resume))
+    names = request.track or ()
+
+    def check() -> str:
+        load(names)
+        return ""
+
+    with stop.leaving_at_once():
+        peers.led(check)
+    return request
+
+
+def _start(request: TrainRequest, company: Company) -> ExitCode:
     preset = find_preset(request.preset or DEFAULT_PRESET)
     resolved = resolve(read_preset(preset), preset.label, request.overrides)
     if resolved.experiment.kind == "analytical":
@@ -48,50 +67,45 @@ def _start(request: TrainRequest, stop: StopSignals, peers: Peers) -> ExitCode:
         resolved = resolve(read_preset(preset), preset.label, request.overrides)
     if request.preset is None and not request.quiet:
         note(f"no preset given: taking {preset.name}")
-    with stop.leaving_at_once():
+    with company.stop.leaving_at_once():
         prepare_jax()
         from coalactl.training.describe import describe
-        from coalactl.training.room import check_room
+        from coalactl.training.memory import check_memory
 
         engine = engine_for(resolved.experiment)
     resolved = with_choices(resolved, engine.experiment)
-    seeds = [resolved.experiment.run.seed + place for place in range(request.seeds or 1)]
-    experiments = tuple(_with_seed(resolved.experiment, seed) for seed in seeds)
+    first_seed, count = resolved.experiment.run.seed, request.seeds or 1
+    experiments = tuple(_with_seed(resolved.experiment, first_seed + number) for number in range(count))
     if request.dry_run:
-        describe(engine, resolved, preset, len(seeds), json=request.json)
+        describe(engine, resolved, preset, count, json=request.json)
         return ExitCode.OK
-    check_room(engine, len(seeds))
-    check_sharing(peers, experiments)
-    return _start_from(engine, experiments, preset, request, stop, peers)
+    check_memory(engine, count)
+    check_sharing(company.peers, experiments)
+    return _start_from(engine, experiments, preset, request, company)
 
 
 def _start_from(
-    engine: Engine,
-    experiments: tuple[Experiment, ...],
-    preset: Preset,
-    request: TrainRequest,
-    stop: StopSignals,
-    peers: Peers,
+    engine: Engine, experiments: tuple[Experiment, ...], preset: Preset, request: TrainRequest, company: Company
 ) -> ExitCode:
     from coalactl.training.initial import fresh_state, initial_parameters, naive_source
-    from coalactl.training.store import lane
+    from coalactl.training.store import lane_of
 
-    with stop.leaving_at_once():
+    with company.stop.leaving_at_once():
         state = fresh_state(engine, experiments)
         if request.init_from is not None:
             state = initial_parameters(request.init_from, engine, state)
-    path = Path(peers.led(lambda: str(_create(experiments, preset, request))))
+    path = Path(company.peers.led(lambda: str(_create(experiments, preset, request))))
     runs = _runs_at(path, experiments, request)
-    with peers.held(runs.lock()):
-        if peers.leads:
+    with company.peers.held(runs.lock()):
+        if company.peers.leads:
             log_to(runs.runs[0].log_file)
-        stores = stores_of(runs, preset.name, leads=peers.leads)
+        stores = stores_of(runs, preset.name, leads=company.peers.leads)
         starts_elsewhere = request.init_from is not None or naive_source(experiments[0]) is not None
-        for place, store in enumerate(stores):
-            store.tell("running", 0, 0.0, {})
+        for lane, store in enumerate(stores):
+            store.tell("running", 0, 0.0)
             if starts_elsewhere:  # Nothing in the run's own files but this says where it started.
-                store.save(lane(state, place), 0)
-        return run_attempt(runs, engine, stores, state, Beginning(0, 0.0), request, stop, peers)
+                store.save(lane_of(state, lane), 0)
+        return run_attempt(Training(runs, engine, stores, state), request, company)
 
 
 def _create(experiments: tuple[Experiment, ...], preset: Preset, request: TrainRequest) -> Path:

@@ -8,17 +8,17 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
-from coalactl.configuration import validate
-from coalactl.console import duration, pack_table, quantity, result_table, seeds_table
-from coalactl.engines import reading_engine_for
 from coalactl.errors import ExitCode
 from coalactl.output import emit_json
 from coalactl.paths import escaped, typed
 from coalactl.runs.directory import RunDirectory
 from coalactl.summary import Means, RunSummary, json_object, note_missing, summarize
-from coalactl.terminal import OurConsole
+from coalactl.terminal import OurConsole, duration
+from coalactl.trained import Readers, checkpoint_of
 from coalactl.training.request import TrainRequest
 from coalactl.training.sentence import in_a_sentence
+from coalactl.training.tables import pack_table, result_table, seeds_table
+from coalactl.words import quantity
 
 
 def report(runs: Sequence[RunDirectory], path: Path, request: TrainRequest) -> ExitCode:
@@ -87,7 +87,7 @@ def parameters_digest(parameters: Any) -> str:
 
     digest = hashlib.sha256()
     leaves, _ = jax.tree_util.tree_flatten_with_path(parameters)
-    named = {jax.tree_util.keystr(place): np.asarray(leaf) for place, leaf in leaves}
+    named = {jax.tree_util.keystr(path): np.asarray(leaf) for path, leaf in leaves}
     for name, leaf in sorted(named.items()):
         digest.update(f"{name} {leaf.shape} {leaf.dtype}\n".encode())
         digest.update(np.ascontiguousarray(leaf).tobytes())
@@ -96,15 +96,5 @@ def parameters_digest(parameters: Any) -> str:
 
 def _digests(runs: Sequence[RunDirectory]) -> list[str]:
     """The digests of the final parameters, from the checkpoints."""
-    import jax
-
-    from coalactl.runs.checkpoints import restore
-    from coalactl.training.store import lane
-
-    engine = reading_engine_for(validate(runs[0].read_config(), file=str(runs[0].config_file)))
-    digests = []
-    for run in runs:
-        _, state = restore(run, engine.run_template)
-        single = jax.tree.map(lambda leaf: leaf[None], state)
-        digests.append(parameters_digest(lane(engine.summary(single).parameters, 0)))
-    return digests
+    readers: Readers = {}
+    return [parameters_digest(checkpoint_of(run, readers=readers).parameters) for run in runs]

@@ -19,9 +19,9 @@ import numpy as np
 from coalactl.configuration import plain
 from coalactl.environment import prepare_jax
 from coalactl.errors import ExitCode, UserError
-from coalactl.processes import DETECTED, LOST, Group
+from coalactl.processes import DETECTED, LOST, ProcessGroup
 from coalactl.training.signals import StopSignals
-from coalactl_core.experiments import Experiment
+from coalactl_core.configuration.kinds import Experiment
 
 # A process that is dead is noticed after so many seconds, even where nothing is exchanged.
 _HEARTBEAT_SECONDS = 30
@@ -43,24 +43,24 @@ class Peers:
             return code, count
         from jax.experimental.multihost_utils import process_allgather
 
-        given = process_allgather(np.asarray([code or 0, count], np.int32))
-        stop = int(given[:, 0].max())
-        return ExitCode(stop) if stop else None, int(given[0, 1])
+        of_all = process_allgather(np.asarray([code or 0, count], np.int32))
+        stop = int(of_all[:, 0].max())
+        return ExitCode(stop) if stop else None, int(of_all[0, 1])
 
     def led(self, work: Callable[[], str | None]) -> str:
         """What the first process does for all, and its result; a :class:`UserError` in it is everybody's."""
         if self.count == 1:
             return work() or ""
-        told: dict[str, Any] = {}
+        message: dict[str, Any] = {}
         if self.leads:
             try:
-                told = {"result": work() or ""}
+                message = {"result": work() or ""}
             except UserError as error:
-                told = {"line": str(error), "code": int(error.code)}
-        told = json.loads(_broadcast(json.dumps(told).encode()))
-        if "line" in told:
-            raise UserError(told["line"], ExitCode(told["code"]))
-        return str(told["result"])
+                message = {"line": str(error), "code": int(error.code)}
+        message = json.loads(_broadcast(json.dumps(message).encode()))
+        if "line" in message:
+            raise UserError(message["line"], ExitCode(message["code"]))
+        return str(message["result"])
 
     @contextmanager
     def held(self, context: AbstractContextManager[None]) -> Iterator[None]:
@@ -107,7 +107,7 @@ def check_sharing(peers: Peers, experiments: Sequence[Experiment]) -> None:
 
 
 @contextmanager
-def joined(group: Group | None, stop: StopSignals, devices: int | None = None) -> Iterator[Peers]:
+def joined(group: ProcessGroup | None, stop: StopSignals, devices: int | None = None) -> Iterator[Peers]:
     """Connects with the other processes of the group while entered; raises :class:`UserError` where they are lost.
 
     ``devices``: of all together where they are CPUs, by default one a core.
@@ -137,7 +137,7 @@ def joined(group: Group | None, stop: StopSignals, devices: int | None = None) -
         raise UserError(LOST, ExitCode.FAILED) from error
 
 
-def _connect(group: Group) -> None:
+def _connect(group: ProcessGroup) -> None:
     import jax
 
     # It would take SIGTERM for itself.

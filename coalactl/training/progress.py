@@ -2,17 +2,14 @@
 
 from __future__ import annotations
 
-import re
 import warnings
 from collections.abc import Mapping
 from typing import NamedTuple, Protocol
 
 import numpy as np
 
+from coalactl_core.measures import KINDS, parse, rewards_vs
 from coalactl_core.types import Metrics
-
-KINDS = ("naive", "meta", "fixed")
-_SHOWN = re.compile(rf"(.+)_vs_({'|'.join(KINDS)})")
 
 
 class Progress(NamedTuple):
@@ -52,20 +49,20 @@ class History:
     def extend(self, metrics: Metrics, count: int) -> None:
         """Takes the iterations of one call."""
         for name, values in metrics.scalars.items():
-            if _SHOWN.fullmatch(name):
+            if parse(name):
                 with warnings.catch_warnings():
                     warnings.simplefilter("ignore", RuntimeWarning)  # a mean of nothing is NaN: nothing to report
                     means = np.nanmean(values[:, :count], axis=(0, *range(2, values.ndim)))
                 self.measures.setdefault(name, []).extend(float(mean) for mean in means)
 
 
-def last_rewards(metrics: Metrics, place: int, count: int) -> dict[str, float | None]:
+def last_rewards(metrics: Metrics, lane: int, count: int) -> dict[str, float | None]:
     """The headline rewards of one run after a call: agent and co-player, by kind of opponent."""
     last: dict[str, float | None] = {}
     for kind in KINDS:
-        for name in (f"reward_vs_{kind}", f"coplayer_reward_vs_{kind}"):
-            if name in metrics.scalars:
-                values = metrics.scalars[name][place, :count].reshape(count, -1)
-                told = values[np.isfinite(values).any(axis=1)]
-                last[name] = float(np.nanmean(told[-1])) if len(told) else None
+        for column in rewards_vs(kind):
+            if column in metrics.scalars:
+                values = metrics.scalars[column][lane, :count].reshape(count, -1)
+                known = values[np.isfinite(values).any(axis=1)]
+                last[column] = float(np.nanmean(known[-1])) if len(known) else None
     return last

@@ -7,7 +7,7 @@ from typing import Any, NamedTuple
 
 from coalactl.errors import UserError
 from coalactl.paths import nameable, usable
-from coalactl.processes import Group
+from coalactl.processes import ProcessGroup
 
 # Of every configuration key that has an option of its own: the option.
 OPTION_KEYS = {
@@ -27,10 +27,12 @@ class TrainRequest(NamedTuple):
     out: Path | None
     resume: Path | None
     init_from: Path | None
-    group: Group | None
+    group: ProcessGroup | None
     dry_run: bool
     json: bool
     quiet: bool
+    track: tuple[str, ...] | None = None
+    """The trackers; None where they are those that the run has kept."""
 
 
 def with_seeds_in_run(request: TrainRequest) -> TrainRequest:
@@ -46,8 +48,8 @@ def checked(request: TrainRequest) -> TrainRequest:
     if request.group is not None and request.dry_run:
         raise UserError("--dry-run: it does not go with --coordinator; it trains nothing")
     if request.resume is not None:
-        for option, given in (("--out", request.out), ("--init-from", request.init_from)):
-            if given is not None:
+        for option, path in (("--out", request.out), ("--init-from", request.init_from)):
+            if path is not None:
                 raise UserError(f"{option}: it does not go with --resume, which continues a run as it is")
         if request.dry_run:
             raise UserError("--dry-run: it does not go with --resume; the run's own config.toml says what it does")
@@ -61,8 +63,8 @@ def checked(request: TrainRequest) -> TrainRequest:
 
 
 def _check_run(path: Path, option: str) -> None:
-    for place in (path, path / "config.toml"):
-        usable(place)
+    for entry in (path, path / "config.toml"):
+        usable(entry)
     if not path.exists():
         raise UserError(f"{option} {path}: no such directory; 'coalactl runs ls' lists the runs here")
     if not path.is_dir():

@@ -5,10 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
-from coalactl.criteria import CONSIDERABLY, COOPERATES, DEFECTS
+from coalactl.criteria import CONSIDERABLY, COOPERATES, DEFECTS, is_the_dilemma
 from coalactl.summary import Means
 
-_DILEMMA = [[1.0, -1.0], [2.0, 0.0]]
 # What always defecting earns a step against naive learners in the presets of the dilemma, by their learning rate:
 # there M-FOS and batch-unaware agents come to it (docs/algorithm.md).
 _BY_DEFECTING = {0.005: 0.33, 0.01: 0.22}
@@ -41,7 +40,7 @@ def _against_naive(config: Mapping[str, Any], seeds: Sequence[Means]) -> Iterato
 def _among_meta(config: Mapping[str, Any], seeds: Sequence[Means]) -> Iterator[str]:
     rewards = [_value(means, "reward_vs_meta") for means in seeds]
     known = [reward for reward in rewards if reward is not None]
-    if not known or not _is_the_dilemma(config):
+    if not known or not is_the_dilemma(config):
         return
     mean = sum(known) / len(known)
     earned = f"among meta agents it earns {_number(mean)} of the 1 that mutual cooperation gives"
@@ -59,12 +58,7 @@ def _shapes(own: float, theirs: float, defecting: float) -> bool:
 def _by_defecting(config: Mapping[str, Any]) -> float | None:
     rollout = config.get("rollout", {})
     same = all(rollout.get(key) == value for key, value in _LEARNERS_SEE.items())
-    return _BY_DEFECTING.get(config.get("naive", {}).get("learning_rate")) if same and _is_the_dilemma(config) else None
-
-
-def _is_the_dilemma(config: Mapping[str, Any]) -> bool:
-    environment = config.get("environment", {})
-    return environment.get("name") == "matrix-game" and environment.get("payoffs") == _DILEMMA
+    return _BY_DEFECTING.get(config.get("naive", {}).get("learning_rate")) if same and is_the_dilemma(config) else None
 
 
 def _told(which: Sequence[bool], yes: str, no: str) -> str:

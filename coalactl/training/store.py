@@ -24,8 +24,9 @@ from coalactl.runs.checkpoints import (
 from coalactl.runs.directory import RunDirectory, State, Status
 from coalactl.runs.files import write_failures
 from coalactl.runs.manifests import DamagedCheckpointError, read_manifest
+from coalactl.training.progress import last_rewards
 from coalactl.training.rows import episode_rows, scalar_rows
-from coalactl_core.experiments import Experiment
+from coalactl_core.configuration.kinds import Experiment
 from coalactl_core.types import Metrics
 
 if TYPE_CHECKING:
@@ -38,7 +39,8 @@ _log = logging.getLogger(__name__)
 class RunStore:
     """The files of one run while it trains.
 
-    ``diverged`` tells why it takes no more part in the training, ``saved`` the step of its newest checkpoint.
+    ``diverged`` tells why it takes no more part in the training, ``saved`` the step of its newest checkpoint, and
+    ``status`` what it has told last.
     """
 
     def __init__(self, run: RunDirectory, experiment: Experiment, status: Status) -> None:
@@ -47,6 +49,7 @@ class RunStore:
         self.status = status
         self.diverged: str | None = None
         self.saved = 0
+        self._rows_reached: Callable[[int], None] = lambda _: None
 
     @cached_property
     def _files(self) -> MetricFiles:
@@ -54,6 +57,18 @@ class RunStore:
         from coalactl.runs.metric_files import MetricFiles
 
         return MetricFiles(self.run)
+
+    def on_rows(self, reached: Callable[[int], None]) -> None:
+        """Has it called with the iteration before which all rows are on disk and stay there."""
+        self._rows_reached = reached
+
+    def restored(self, step: int) -> None:
+        """Takes a checkpoint for the newest, which the run goes on from."""
+        self.saved = step
+
+    def stay_out(self, reason: str) -> None:
+        """Takes no part in the training, as it diverged before; its files stay as they are."""
+        self.diverged = reason
 
     def drop_after(self, step: int) -> float:
         """Drops what an earlier attempt left behind the checkpoint; the training time until there, in seconds.
@@ -72,12 +87,13 @@ class RunStore:
         rows = read_metrics(self.run)
         return float(rows["seconds"].iloc[-1]) if len(rows) else 0.0
 
-    def append(self, metrics: Metrics, place: int, count: int, engine: Engine, seconds: np.ndarray) -> None:
-        """Takes the rows of one call of the engine, in which this run is at ``place`` of the runs axis."""
-        chosen = np.flatnonzero(metrics.iteration[place, :count] % self.settings.log_every == 0)
+    def append(self, metrics: Metrics, lane: int, count: int, engine: Engine, seconds: np.ndarray) -> None:
+        """Takes the rows and last rewards of one call of the engine, in which this run has a lane of the runs axis."""
+        chosen = np.flatnonzero(metrics.iteration[lane, :count] % self.settings.log_every == 0)
         if len(chosen):
-            scalars = scalar_rows(metrics, place, chosen, engine, seconds)
-            self._files.append(scalars, episode_rows(metrics, place, chosen, engine))
+            scalars = scalar_rows(metrics, lane, chosen, engine, seconds)
+            self._files.append(scalars, episode_rows(metrics, lane, chosen, engine))
+        self.status = self.status._replace(last=last_rewards(metrics, lane, count))
 
     def save(self, state: Any, step: int) -> None:
         """A checkpoint: rows first, then the state, then older checkpoints go."""
@@ -87,39 +103,47 @@ class RunStore:
         prune(self.run, self.settings.keep)
         self._files.compact()
         _log.info("%s: checkpoint at iteration %d", self.run.path.name, step)
+        self._rows_reached(step)
 
     def flush(self) -> None:
-        """Has all rows on disk."""
+        """Has all rows on disk, those of a run that has come to its end."""
         self._files.flush()
+        self._rows_reached(self._files.reached()[self.run.metrics_dir.name])
 
-    def tell(self, state: State, iteration: int, seconds: float, last: dict[str, float | None]) -> None:
+    def tell(self, state: State, iteration: int, seconds: float) -> None:
         """Writes the status."""
         self.status = self.status._replace(
-            state=state, iteration=iteration, iterations=self.settings.iterations, seconds=round(seconds, 3), last=last
+            state=state, iteration=iteration, iterations=self.settings.iterations, seconds=round(seconds, 3)
         )
         self.run.write_status(self.status)
 
+    def diverge(self, reason: str, iteration: int, seconds: float) -> None:
+        """Ends the run at a number that is not finite; its rows until there are on disk."""
+        self.diverged = reason
+        self.flush()
+        self.tell("diverged", iteration, seconds)
+
     def fail(self, reason: str) -> None:
         """Writes what has ended the training."""
-        told = reason.replace(str(self.run.path.absolute()), ".")  # No file of a run holds its place.
-        self.run.write_status(self.status._replace(state="failed", reason=told))
+        without_place = reason.replace(str(self.run.path.absolute()), ".")  # No file of a run holds its place.
+        self.run.write_status(self.status._replace(state="failed", reason=without_place))
 
 
 class FollowingStore(RunStore):
-    """What a process other than the first does: its part in the checkpoints."""
+    """What a process other than the first does: nothing, since its state is the first one's."""
 
-    def append(self, metrics: Metrics, place: int, count: int, engine: Engine, seconds: np.ndarray) -> None:
+    def append(self, metrics: Metrics, lane: int, count: int, engine: Engine, seconds: np.ndarray) -> None:
         """Leaves it to the first process."""
 
     def save(self, state: Any, step: int) -> None:
-        """Takes part in a checkpoint."""
-        save(self.run, step, state)
+        """Leaves it to the first process."""
+        del state
         self.saved = step
 
     def flush(self) -> None:
         """Has nothing to write."""
 
-    def tell(self, state: State, iteration: int, seconds: float, last: dict[str, float | None]) -> None:
+    def tell(self, state: State, iteration: int, seconds: float) -> None:
         """Leaves it to the first process."""
 
     def fail(self, reason: str) -> None:
@@ -164,9 +188,9 @@ def _require_rows(run: RunDirectory, step: int, tell: Callable[[str], None]) -> 
         ) from damage
 
 
-def lane(state: Any, place: int) -> Any:
+def lane_of(state: Any, lane: int) -> Any:
     """One run's part of a pytree with a leading ``runs`` axis."""
-    return jax.tree.map(lambda leaf: leaf[place], state)
+    return jax.tree.map(lambda leaf: leaf[lane], state)
 
 
 def stack(lanes: Sequence[Any]) -> Any:

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import numpy as np
 from rich.text import Text
 
-from coalactl.watching.drawing import AMBER, BLACK, GREEN, PINK, SKY, images
+from coalactl.watching.drawing import AMBER, BLACK, GREEN, PINK, SKY, board, images
 from coalactl.watching.scenes import PLAYERS, Scenes
 
 if TYPE_CHECKING:
@@ -26,13 +26,13 @@ _COLOURS = {_APPLE: GREEN, _DIRT: PINK, "a": SKY, "b": AMBER}
 _MARKERS = {_APPLE: "o", _DIRT: "X"}
 
 
-class Frame(NamedTuple):
+class CleanUpFrame(NamedTuple):
     """One step. ``objects``: a symbol by row and column; ``players``: row, column and letter, small while zapped."""
 
     title: str
     objects: list[list[str]]
     players: list[tuple[int, int, str]]
-    told: list[str]
+    lines: list[str]
 
 
 def blocks(scenes: Scenes, episode: int) -> list[Text]:
@@ -47,23 +47,23 @@ def frames(scenes: Scenes, episode: int) -> list[Image]:
     return images(_steps(scenes, episode), _draw, size)
 
 
-def _steps(scenes: Scenes, episode: int) -> list[Frame]:
+def _steps(scenes: Scenes, episode: int) -> list[CleanUpFrame]:
     record, environment = scenes.of_episode(episode), scenes.environment
     events: Any = record.events
     earned, cleaned, zaps = (
         np.cumsum(leaf, 0, dtype=float) for leaf in (record.rewards, events.cleaned, events.zapped)
     )
-    found = []
+    episode_frames = []
     for step in range(len(record.actions)):
-        told = [
+        lines = [
             f"{letter}  {scenes.names[player]:<16} {_act(record, step, player):<14} "
             f"earned {earned[step, player]:<4g} cleaned {cleaned[step, player]:<4g} hits {zaps[step, player]:g}"
             for player, letter in enumerate(PLAYERS)
         ]
         title = f"inner episode {episode} of 0-{scenes.inner_episodes - 1}, step {step + 1} of {len(record.actions)}"
         objects, players = _board(record.state, step, environment)
-        found.append(Frame(title=title, objects=objects, players=players, told=told))
-    return found
+        episode_frames.append(CleanUpFrame(title=title, objects=objects, players=players, lines=lines))
+    return episode_frames
 
 
 def _board(state: Any, step: int, environment: Any) -> tuple[list[list[str]], list[tuple[int, int, str]]]:
@@ -94,7 +94,7 @@ def _act(record: Any, step: int, player: int) -> str:
     return "zap: hit" if record.events.zapped[step, player] else "zap: missed"
 
 
-def _block(frame: Frame) -> Text:
+def _block(frame: CleanUpFrame) -> Text:
     """The board in a frame; each cell shows what lies there, then who stands there."""
     border = f"+{'-' * (5 * len(frame.objects[0]) + 1)}+\n"
     text = Text(f"{frame.title}\n{border}", no_wrap=True)
@@ -108,7 +108,7 @@ def _block(frame: Frame) -> Text:
                 text.append(letter if here else " ", _style(letter) if here else "")
             text.append(" ")
         text.append(" |\n")
-    text.append(f"{border}{frame.told[0]}\n{frame.told[1]}\n{LEGEND}\n")
+    text.append(f"{border}{frame.lines[0]}\n{frame.lines[1]}\n{LEGEND}\n")
     return text
 
 
@@ -119,22 +119,14 @@ def _style(symbol: str) -> str:
     return f"{'reverse' if symbol in 'ab' else 'bold'} {_COLOURS[symbol.lower()]}"
 
 
-def _draw(axes: Axes, frame: Frame) -> None:
-    rows, columns = len(frame.objects), len(frame.objects[0])
-    axes.set(xlim=(-0.5, columns - 0.5), ylim=(rows - 0.5, -0.5), aspect="equal", xticks=[], yticks=[])
-    axes.set_title(frame.title, fontsize=8)
-    axes.set_xticks(np.arange(columns - 1) + 0.5, minor=True)
-    axes.set_yticks(np.arange(rows - 1) + 0.5, minor=True)
-    axes.grid(which="minor", color="#DDDDDD")
-    axes.tick_params(which="both", length=0)
+def _draw(axes: Axes, frame: CleanUpFrame) -> None:
+    board(axes, frame.title, (len(frame.objects), len(frame.objects[0])), (*frame.lines, _PICTURE_LEGEND))
     for row, symbols in enumerate(frame.objects):
         for column, symbol in enumerate(symbols):
             if symbol in _MARKERS:
                 axes.scatter(column, row - 0.28, s=110, marker=_MARKERS[symbol], color=_COLOURS[symbol], ec=BLACK)
     for player, (row, column, letter) in enumerate(frame.players):
         _draw_player(axes, column + (-0.2, 0.2)[player], row + 0.18, letter)
-    caption = "\n".join((*frame.told, _PICTURE_LEGEND))
-    axes.figure.supxlabel(caption, x=0.02, ha="left", fontsize=6.5, family="monospace")
 
 
 def _draw_player(axes: Axes, x: float, y: float, letter: str) -> None:

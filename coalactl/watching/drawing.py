@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from PIL.Image import Image
 
-__all__ = ["AMBER", "BLACK", "BLUE", "GREEN", "ORANGE", "PINK", "SKY", "images", "write_gif"]
+__all__ = ["AMBER", "BLACK", "BLUE", "GREEN", "ORANGE", "PINK", "SKY", "board", "images", "write_gif"]
 
 FRAMES_PER_SECOND = 4
 # How much longer the last frame stands than the others.
@@ -33,7 +33,7 @@ def images(shown: Iterable[Shown], draw: Callable[[Axes, Shown], None], size: tu
 
     palette = Image.new("P", (1, 1))
     palette.putpalette(_palette())
-    found: list[Image.Image] = []
+    pictures: list[Image.Image] = []
     for each in shown:
         figure = Figure(figsize=size, dpi=_DPI, layout="constrained")
         canvas: Any = FigureCanvasAgg(figure)
@@ -42,8 +42,20 @@ def images(shown: Iterable[Shown], draw: Callable[[Axes, Shown], None], size: tu
         width, height = canvas.get_width_height()
         pixels = bytes(canvas.buffer_rgba())
         picture = Image.frombuffer("RGBA", (width, height), pixels).convert("RGB")
-        found.append(picture.quantize(dither=Image.Dither.NONE, palette=palette))
-    return found
+        pictures.append(picture.quantize(dither=Image.Dither.NONE, palette=palette))
+    return pictures
+
+
+def board(axes: Axes, title: str, size: tuple[int, int], lines: Iterable[str]) -> None:
+    """An empty grid of rows and columns, whose cells have whole numbers as their middles; lines are told below."""
+    rows, columns = size
+    axes.set(xlim=(-0.5, columns - 0.5), ylim=(rows - 0.5, -0.5), aspect="equal", xticks=[], yticks=[])
+    axes.set_title(title, fontsize=8)
+    axes.set_xticks([column + 0.5 for column in range(columns - 1)], minor=True)
+    axes.set_yticks([row + 0.5 for row in range(rows - 1)], minor=True)
+    axes.grid(which="minor", color="#DDDDDD")
+    axes.tick_params(which="both", length=0)
+    axes.figure.supxlabel("\n".join(lines), x=0.02, ha="left", fontsize=6.5, family="monospace")
 
 
 def _palette() -> list[int]:
@@ -51,14 +63,14 @@ def _palette() -> list[int]:
 
     The same for all frames, so that no flat colour is approximated or flickers, whichever frame it first occurs in.
     """
-    found = []
+    channels = []
     for colour in (BLACK, GREY, BLUE, ORANGE, GREEN, PINK, SKY, AMBER):
         full = bytes.fromhex(colour[1:])
         for ground, count in ((255, 16), (0, 8)):
             for part in range(count):
                 share = part / (count - 1)
-                found += [round(ground + (channel - ground) * share) for channel in full]
-    return found
+                channels += [round(ground + (channel - ground) * share) for channel in full]
+    return channels
 
 
 def write_gif(path: Path, pictures: Sequence[Image]) -> None:

@@ -10,7 +10,7 @@ from rich.text import Text
 
 from coalactl.environment import prepare_jax
 from coalactl.errors import UserError
-from coalactl.evaluation.contestants import Contestant, Entry, enter, load, newest
+from coalactl.evaluation.contestants import Contestant, Entry, contestants_of, enter, newest
 from coalactl.evaluation.lineups import Opponent, opponents_of
 from coalactl.evaluation.pools import find_pool
 from coalactl.output import emit, note
@@ -21,41 +21,52 @@ from coalactl.terminal import OurConsole, OurLive
 from coalactl.watching.drawing import FRAMES_PER_SECOND, write_gif
 from coalactl.watching.request import WatchRequest, check_target
 from coalactl.watching.scenes import play
-from coalactl.watching.viewers import check_shown, viewer_of
+from coalactl.watching.viewers import viewer_of
+from coalactl.working import working
 
 _ROOT = Path("runs")
 
 
 def watch(request: WatchRequest) -> None:
     """Does what the request asks; raises :class:`UserError`, before anything is played where the request is wrong."""
-    entry = _entry(request)
-    check_shown(entry.experiment.environment)
-    _check_agent(request, entry)
-    episode = _episode(request, entry)
-    prepare_jax()
-    contestant = load([entry], request.step)[0]
-    opponent = _opponent(request, contestant)
-    target = _target(request, contestant, opponent, episode) if request.gif else None
-    if target is not None:
-        make_folder(target.parent)
-    scenes = play(contestant, request.agent, opponent, request.seed)
-    note(f"step {contestant.step}: A is {scenes.names[0]}, B is {scenes.names[1]}; seed {request.seed}")
-    viewer = viewer_of(scenes)
+    with working("reading the run", quiet=request.quiet) as tell:
+        entry = _entry(request)
+        viewer = viewer_of(entry.experiment.environment.name)
+        _check_agent(request, entry)
+        episode = _episode(request, entry)
+        tell("loading JAX")
+        prepare_jax()
+        tell("loading the checkpoint")
+        contestant = contestants_of([entry], request.step)[0]
+        opponent = _opponent(request, contestant)
+        target = _target(request, contestant, opponent, episode) if request.gif else None
+        if target is not None:
+            make_folder(target.parent)
+        tell("playing a meta-episode")
+        scenes = play(contestant, request.agent, opponent, request.seed)
+    _tell(request, f"step {contestant.step}: A is {scenes.names[0]}, B is {scenes.names[1]}; seed {request.seed}")
     if target is None:
         _show(viewer.blocks(scenes, episode))
-    else:
+        return
+    with working("drawing", quiet=request.quiet):
         write_gif(target, viewer.frames(scenes, episode))
+    if not request.quiet:
         emit(str(target))
+
+
+def _tell(request: WatchRequest, text: str) -> None:
+    if not request.quiet:
+        note(text)
 
 
 def _entry(request: WatchRequest) -> Entry:
     """The run, or the first of a pack."""
     path = request.run or newest(_ROOT)
     if request.run is None:
-        note(f"watching {path}, the newest below {_ROOT}")
+        _tell(request, f"watching {path}, the newest below {_ROOT}")
     if is_pack(path):
         path = Pack.open(path).runs[0].path
-        note(f"a pack: watching its first run, {path}")
+        _tell(request, f"a pack: watching its first run, {path}")
     return enter([path], request.step)[0]
 
 
@@ -76,8 +87,8 @@ def _episode(request: WatchRequest, entry: Entry) -> int:
 def _opponent(request: WatchRequest, contestant: Contestant) -> Opponent:
     """Which of the kind goes by the seed."""
     kind = request.against or ("naive" if contestant.p_naive > 0 else "meta")
-    found = opponents_of(0, request.agent, [contestant], find_pool(kind, 1), contestant.p_naive)
-    return found[request.seed % len(found)]
+    opponents = opponents_of(0, request.agent, [contestant], find_pool(kind, 1), contestant.p_naive)
+    return opponents[request.seed % len(opponents)]
 
 
 def _target(request: WatchRequest, contestant: Contestant, opponent: Opponent, episode: int) -> Path:

@@ -58,11 +58,11 @@ def _earned(scenes: Scenes, number: int) -> Sequence[float]:
 def _draw(axes: Axes, scenes: Scenes, last: int, episode: int) -> None:
     actions = scenes.record.actions[: last + 1]
     length = actions.shape[1]
-    places = np.asarray([0, length + 1])
+    starts = np.asarray([0, length + 1])
     at_row, at_step, player = np.indices(actions.shape)
     for action, (colour, marker) in enumerate(zip(_COLOURS, _MARKERS, strict=True)):
         chosen = actions == action
-        x, y = (at_step + places[player])[chosen], at_row[chosen]
+        x, y = (at_step + starts[player])[chosen], at_row[chosen]
         axes.scatter(x, y, s=16, marker=marker, facecolors=("none", colour)[action], edgecolors=colour)
     end = 2 * length + 1.5
     for number in range(last + 1):
@@ -73,8 +73,8 @@ def _draw(axes: Axes, scenes: Scenes, last: int, episode: int) -> None:
     axes.set_yticks(range(0, episode + 1, max(1, (episode + 1) // 10)))
     axes.set_ylabel("inner episode", fontsize=7)
     axes.tick_params(labelsize=6)
-    for place, letter, name in zip(places, PLAYERS, scenes.names, strict=True):
-        axes.text(place, -1.2, f"{letter}: {name}", fontsize=7, va="center")
+    for start, letter, name in zip(starts, PLAYERS, scenes.names, strict=True):
+        axes.text(start, -1.2, f"{letter}: {name}", fontsize=7, va="center")
     axes.set_title(f"inner episodes 0-{last}; right: what each earned", fontsize=8)
     axes.set_xlabel("circle: cooperates, square: defects; a column a step", fontsize=6.5)
     axes.spines[["top", "right", "bottom"]].set_visible(False)

@@ -22,6 +22,7 @@ class WatchRequest(NamedTuple):
     against: str | None
     seed: int
     step: int | None
+    quiet: bool = False
 
 
 def checked(request: WatchRequest) -> WatchRequest:

@@ -10,11 +10,12 @@ import numpy as np
 
 from coalactl.evaluation.contestants import Contestant
 from coalactl.evaluation.lineups import Opponent
-from coalactl_core import evaluation
 from coalactl_core.envs.base import Environment
-from coalactl_core.rollout import Record
-from coalactl_core.sharding import Shards
-from coalactl_core.types import META, NAIVE, Opponents
+from coalactl_core.layout.sharding import Shards
+from coalactl_core.opponents.population import opponents_of
+from coalactl_core.play import evaluation
+from coalactl_core.play.rollout import Record, Rollout
+from coalactl_core.types import META, NAIVE
 
 PLAYERS = ("A", "B")
 
@@ -43,21 +44,24 @@ def play(contestant: Contestant, agent: int, opponent: Opponent, seed: int) -> S
     Random numbers depend on the seed and the run's own seed.
     """
     naive = opponent.kind == "naive"
-    game = contestant.engine.pieces.game._replace(learns=naive, shards=Shards())
-    met = Opponents(
-        kind=jnp.asarray([NAIVE if naive else META]),
-        number=jnp.asarray([opponent.number]),
-        params=jax.tree.map(lambda leaf: leaf[opponent.number][None], contestant.naive if naive else contestant.agents),
-        tables=None,
-    )
-    ego = jax.tree.map(lambda leaf: leaf[agent], contestant.agents)
+    rollout = _rollout(contestant, agent, opponent)._replace(learns=naive, shards=Shards())
+    theirs = contestant.naive[opponent.number] if naive else contestant.agents[opponent.number].params
+    met = opponents_of(jnp.asarray([NAIVE if naive else META]), jnp.asarray([opponent.number]), theirs[None])
     key = jax.random.fold_in(jax.random.key(seed), contestant.entry.experiment.run.seed)
-    record: Any = evaluation.watch(key, ego, met, contestant.hyper, game=game)
+    record: Any = evaluation.watch(key, contestant.agents[agent].params, met, contestant.hyper, rollout=rollout)
     return Scenes(
         record=jax.tree.map(lambda leaf: np.asarray(leaf)[0], record),
-        environment=game.environment,
+        environment=rollout.environment,
         names=(f"agent {agent}", _name(agent, opponent)),
     )
+
+
+def _rollout(contestant: Contestant, agent: int, opponent: Opponent) -> Rollout:
+    """As both play, of whom one may know the inner episode alone."""
+    rollout = contestant.agents[agent].rollout
+    if opponent.kind == "naive":
+        return rollout
+    return rollout._replace(coplayer=contestant.agents[opponent.number].rollout.seats[0])
 
 
 def _name(agent: int, opponent: Opponent) -> str:

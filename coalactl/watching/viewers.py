@@ -1,4 +1,4 @@
-"""How an environment is shown: a table from its type to a viewer."""
+"""How an environment is shown: a table from its name to a viewer."""
 
 from __future__ import annotations
 
@@ -8,11 +8,9 @@ from typing import TYPE_CHECKING, NamedTuple
 from rich.text import Text
 
 from coalactl.errors import UserError
-from coalactl.watching import cleanup, matrix
+from coalactl.watching import cleanup, coins, matrix
 from coalactl.watching.scenes import Scenes
-from coalactl_core.config_environments import CleanUpLiteConfig, MatrixGameConfig
-from coalactl_core.envs.cleanup_lite import CleanUpLite
-from coalactl_core.envs.matrix_game import MatrixGame
+from coalactl_core.games import CLEANUP_LITE, COIN_GAME, MATRIX_GAME
 
 if TYPE_CHECKING:
     from PIL.Image import Image
@@ -25,19 +23,15 @@ class Viewer(NamedTuple):
     frames: Callable[[Scenes, int], Sequence[Image]]
 
 
-_VIEWERS: dict[type, Viewer] = {
-    CleanUpLite: Viewer(blocks=cleanup.blocks, frames=cleanup.frames),
-    MatrixGame: Viewer(blocks=matrix.blocks, frames=matrix.frames),
+_VIEWERS: dict[str, Viewer] = {
+    CLEANUP_LITE: Viewer(blocks=cleanup.blocks, frames=cleanup.frames),
+    COIN_GAME: Viewer(blocks=coins.blocks, frames=coins.frames),
+    MATRIX_GAME: Viewer(blocks=matrix.blocks, frames=matrix.frames),
 }
 
 
-def check_shown(environment: object) -> None:
-    """Raises :class:`UserError` unless there is a viewer for the environment of this ``[environment]`` table."""
-    if not isinstance(environment, CleanUpLiteConfig | MatrixGameConfig):
-        name = getattr(environment, "name", "?")
-        raise UserError(f"there is no viewer for environment {name!r}; watch shows cleanup-lite and matrix games")
-
-
-def viewer_of(scenes: Scenes) -> Viewer:
-    """The viewer of an environment that :func:`check_shown` let pass."""
-    return _VIEWERS[type(scenes.environment)]
+def viewer_of(environment: str) -> Viewer:
+    """The viewer of an environment by its name; raises :class:`UserError` where there is none."""
+    if environment not in _VIEWERS:
+        raise UserError(f"there is no viewer for environment {environment!r}; watch shows {', '.join(_VIEWERS)}")
+    return _VIEWERS[environment]

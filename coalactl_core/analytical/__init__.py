@@ -1,1 +1,1 @@
-"""Exact games: returns by linear solve, shaping, LOLA, mixed groups, zero-determinant fits (§4, App. C)."""
+"""Exact games: returns by linear solve, shaping, LOLA, mixed groups (§4, App. C)."""

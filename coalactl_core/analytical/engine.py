@@ -16,7 +16,7 @@ from typing import Any, TypeVar
 import jax
 import numpy as np
 from jax.sharding import Mesh, PartitionSpec
-from jaxtyping import Array, Bool, Int, PyTree
+from jaxtyping import Array, Float, Int
 
 from coalactl_core.analytical.learning import (
     AnalyticalState,
@@ -25,10 +25,11 @@ from coalactl_core.analytical.learning import (
     initial_state,
     train_step,
 )
-from coalactl_core.config import ConfigurationError, check_devices
-from coalactl_core.config_analytical import AnalyticalExperiment
-from coalactl_core.iteration import iterate
-from coalactl_core.types import Metrics, Summary
+from coalactl_core.configuration.analytical import AnalyticalExperiment
+from coalactl_core.configuration.compute import check_devices
+from coalactl_core.errors import ConfigurationError
+from coalactl_core.loops.iteration import iterate
+from coalactl_core.types import Learner, Memory, Metrics, Sizes, Summary
 
 CALL_CAPACITY = 256
 # Resident bytes of a process that has loaded JAX and compiled such a program, and the floats that a step of a naive
@@ -49,25 +50,28 @@ class AnalyticalEngine:
 
     experiment: AnalyticalExperiment
     dilemma: Dilemma
-    kinds: tuple[str, ...] = ("naive",)
-    call_capacity: int = CALL_CAPACITY
-    steps_per_iteration: int = 0
+
+    @cached_property
+    def sizes(self) -> Sizes:
+        """How large the program is; nothing is sampled."""
+        seeds = self.experiment.seeds
+        agents = self.experiment.population.meta * len(seeds)
+        return Sizes(
+            call_capacity=CALL_CAPACITY,
+            steps_per_iteration=0,
+            parameter_count=5,
+            metric_count=agents * (30 + 4 * (self.experiment.naive.steps + 1)),
+            kinds=("naive",),
+            seeds=seeds,
+        )
 
     @property
-    def seeds(self) -> tuple[int, ...]:
-        """The seeds of one run."""
-        return self.experiment.seeds
-
-    @property
-    def parameter_count(self) -> int:
-        """Trainable parameters of one agent."""
-        return 5
-
-    @property
-    def metric_count(self) -> int:
-        """Numbers that an iteration adds to a run's metric files, roughly."""
-        agents = self.experiment.population.meta * len(self.seeds)
-        return agents * (30 + 4 * (self.experiment.naive.steps + 1))
+    def memory(self) -> Memory:
+        """What trainings of this program need; nothing makes an exact run smaller."""
+        return Memory(
+            needed=self._memory_needed,
+            fitting_change=lambda runs, limit: {} if self._memory_needed(runs) <= limit else None,
+        )
 
     @property
     def run_template(self) -> AnalyticalState:
@@ -85,12 +89,12 @@ class AnalyticalEngine:
         return self._exactly(self._compiled_init, np.asarray(seeds, np.uint32))
 
     def advance(self, state: AnalyticalState, count: int) -> tuple[AnalyticalState, Metrics]:
-        """``count`` iterations of every run, at most ``call_capacity``.
+        """``count`` iterations of every run, at most :data:`CALL_CAPACITY`.
 
         Metrics lead with (runs, capacity), of which the first ``count`` iterations are valid, then ``seeds``.
         """
-        if not 0 <= count <= self.call_capacity:
-            raise ValueError(f"count {count} is not in 0..{self.call_capacity}")
+        if not 0 <= count <= CALL_CAPACITY:
+            raise ValueError(f"count {count} is not in 0..{CALL_CAPACITY}")
         return self._exactly(self._compiled_advance, state, np.int32(count))
 
     def compile(self, state: AnalyticalState) -> None:
@@ -101,48 +105,23 @@ class AnalyticalEngine:
         """Iterations done and the policies' logits, leading with (runs, seeds, agents)."""
         return Summary(step=np.asarray(state.step), parameters={"logits": np.asarray(state.agents.params)})
 
-    def with_parameters(self, state: AnalyticalState, parameters: PyTree) -> AnalyticalState:
-        """The state with other policies and fresh optimisers: as many as it has agents of all seeds, or one for all.
+    def fresh_agents(self, policies: Float[np.ndarray, "runs seeds agents 5"]) -> Learner:
+        """Agents with these policies that have not learnt yet."""
+        return self._exactly(jax.jit(jax.vmap(jax.vmap(jax.vmap(self.dilemma.fresh)))), policies)
 
-        So two agents of 32 seeds may start at those of 64 seeds of one agent.
-
-        Raises:
-            ConfigurationError: the number of policies is another.
-        """
-        given: np.ndarray = np.asarray(parameters["logits"])
-        own: np.ndarray = np.asarray(state.agents.params)
-        policies = given.reshape(-1, given.shape[-1])
-        if len(policies) == 1:
-            policies = np.broadcast_to(policies, (own[..., 0].size, own.shape[-1]))
-        if policies.size != own.size:
-            raise ConfigurationError(f"it has {len(policies)} policies (here {own[..., 0].size}, of all seeds)")
-
-        def fresh(policies: Any) -> Any:
-            return jax.vmap(jax.vmap(jax.vmap(self.dilemma.fresh)))(policies)
-
-        return state._replace(agents=self._exactly(jax.jit(fresh), policies.reshape(own.shape)))
-
-    def finite_parameters(self, state: AnalyticalState) -> Bool[np.ndarray, "runs seeds agents"]:
-        """Whether all logits of each agent of each seed are finite numbers."""
-        return np.asarray(np.isfinite(state.agents.params).all(-1))
-
-    def memory_estimate(self, runs: int) -> int:
-        """Resident bytes of a process that trains this many runs, roughly."""
+    def _memory_needed(self, runs: int) -> int:
         naive, size = self.experiment.naive, 8 if self.experiment.compute.precision == "float64" else 4
-        policies = len(self.seeds) * self.experiment.population.meta * naive.learners
-        rows = self.call_capacity * self.metric_count * 2
+        sizes = self.sizes
+        policies = len(sizes.seeds) * self.experiment.population.meta * naive.learners
+        rows = sizes.call_capacity * sizes.metric_count * 2
         return _BASE_BYTES + runs * size * (policies * (naive.steps + 1) * _KEPT_PER_STEP + rows)
-
-    def fitting_change(self, runs: int, limit: int) -> dict[str, int] | None:
-        """Nothing makes an exact run smaller: {} if it fits into so many bytes, None if not."""
-        return {} if self.memory_estimate(runs) <= limit else None
 
     def _check_program(self, experiment: AnalyticalExperiment) -> None:
         """Every number is part of the program here."""
         free = {"run", "compute"}
         if experiment.model_dump(exclude=free) != self.experiment.model_dump(exclude=free) or len(
             experiment.seeds
-        ) != len(self.seeds):
+        ) != len(self.experiment.seeds):
             raise ConfigurationError("runs of one analytical program share all but their seeds")
 
     def _exactly(self, function: Callable[..., Result], *arguments: Any) -> Result:
@@ -159,14 +138,14 @@ class AnalyticalEngine:
 
     @cached_property
     def _compiled_advance(self) -> jax.stages.Wrapped:
-        devices = int(self.experiment.compute.devices)
-        advance = partial(_advance, dilemma=self.dilemma, capacity=self.call_capacity)
+        devices = self.experiment.compute.layout.devices
+        advance = partial(_advance, dilemma=self.dilemma, capacity=CALL_CAPACITY)
         if devices == 1:
             return jax.jit(advance)
-        # Seeds lie side by side and have nothing to tell each other.
+        # Seeds lie side by side and have nothing to tell each other. The records say where each of their parts lies.
         same, after_runs, after_capacity = PartitionSpec(), PartitionSpec(None, _AXIS), PartitionSpec(None, None, _AXIS)
-        state: Any = AnalyticalState(same, same, after_runs, after_runs)  # type: ignore[arg-type]
-        metrics: Any = Metrics(same, after_capacity, after_capacity)  # type: ignore[arg-type]
+        state = AnalyticalState._make((same, same, after_runs, after_runs))
+        metrics = Metrics._make((same, after_capacity, after_capacity))
         mesh = Mesh(np.asarray(jax.devices()[:devices]), (_AXIS,))
         spread = jax.shard_map(advance, mesh=mesh, in_specs=(state, same), out_specs=(state, metrics), check_vma=False)
         return jax.jit(spread)
@@ -178,13 +157,11 @@ def build_analytical_engine(experiment: AnalyticalExperiment) -> AnalyticalEngin
     Raises:
         ConfigurationError: parts of the configuration do not fit each other or this machine.
     """
-    seeds, available = experiment.run.seeds, jax.device_count()
+    seeds, available, wish = experiment.run.seeds, jax.device_count(), experiment.compute.devices
     most = max(count for count in range(1, available + 1) if seeds % count == 0)
-    chosen = {"auto": most, "all": available}
-    if experiment.compute.devices in chosen:
-        compute = experiment.compute.model_copy(update={"devices": chosen[str(experiment.compute.devices)]})
-        experiment = experiment.model_copy(update={"compute": compute})
-    count = int(experiment.compute.devices)
+    count = {"auto": most, "all": available}[wish] if isinstance(wish, str) else wish
+    compute = experiment.compute.model_copy(update={"devices": count})
+    experiment = experiment.model_copy(update={"compute": compute})
     check_devices(count, available, seeds, f"run.seeds {seeds}", ("run.seeds", count))
     return AnalyticalEngine(experiment=experiment, dilemma=build_dilemma(experiment))
 

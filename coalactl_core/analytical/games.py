@@ -21,40 +21,42 @@ Four = tuple[Scalar, Scalar, Scalar, Scalar]
 Matrix = tuple[Three, Three, Three]
 
 
-class Game(NamedTuple):
+class RepeatedGame(NamedTuple):
     """A symmetric game: own payoff by own action (row) and the other's (column), 0 cooperates; the discount γ."""
 
     payoffs: Float[Array, "2 2"]
     discount: Float[Array, ""]
 
 
-def normalized_returns(first: Float[Array, "5"], second: Float[Array, "5"], game: Game) -> Float[Array, "players"]:
+def normalized_returns(
+    first: Float[Array, "5"], second: Float[Array, "5"], game: RepeatedGame
+) -> Float[Array, "players"]:
     """Both players' (1 - γ) J for two policies given as logits (Eq. 15-16)."""
     return returns_of_outcomes(occupancy(first, second, game), game)
 
 
-def occupancy(first: Float[Array, "5"], second: Float[Array, "5"], game: Game) -> Float[Array, "4"]:
+def occupancy(first: Float[Array, "5"], second: Float[Array, "5"], game: RepeatedGame) -> Float[Array, "4"]:
     """Discounted distribution over the outcomes CC, CD, DC, DD, the first player's action first; sums to one."""
     return occupancy_of(jax.nn.sigmoid(first), jax.nn.sigmoid(second), game)
 
 
-def returns_of_outcomes(outcomes: Float[Array, "4"], game: Game) -> Float[Array, "players"]:
+def returns_of_outcomes(outcomes: Float[Array, "4"], game: RepeatedGame) -> Float[Array, "players"]:
     """Both players' rewards per step under a distribution over outcomes."""
     return jnp.stack([outcomes @ game.payoffs.reshape(4), outcomes @ game.payoffs.T.reshape(4)])
 
 
-def occupancy_of(first: Float[Array, "5"], second: Float[Array, "5"], game: Game) -> Float[Array, "4"]:
+def occupancy_of(first: Float[Array, "5"], second: Float[Array, "5"], game: RepeatedGame) -> Float[Array, "4"]:
     """:func:`occupancy` of policies given as probabilities of cooperating."""
     solution = _solve(*_system(tuple(first), mirrored(tuple(second)), game.discount))
     return jnp.stack(_outcomes(*solution))
 
 
-def own_gradient(own: Five, other: Five, game: Game) -> Five:
+def own_gradient(own: Five, other: Five, game: RepeatedGame) -> Five:
     """Derivative of a player's normalised return by its own probabilities of cooperating."""
     return outcomes_and_gradient(own, other, game)[1]
 
 
-def outcomes_and_gradient(own: Five, other: Five, game: Game) -> tuple[Four, Five]:
+def outcomes_and_gradient(own: Five, other: Five, game: RepeatedGame) -> tuple[Four, Five]:
     """The distribution over outcomes, own action first, and :func:`own_gradient`, of which it is a part.
 
     With A y = b for the three unknowns and the return linear in y, the gradient is λᵀ(db - dA y) with Aᵀλ = the

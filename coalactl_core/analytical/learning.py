@@ -11,8 +11,8 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Float, Int, Key, UInt
 
-from coalactl_core.analytical.evaluation import Report, report_on
-from coalactl_core.analytical.games import Game
+from coalactl_core.analytical.evaluation import ExactReport, report_on
+from coalactl_core.analytical.games import RepeatedGame
 from coalactl_core.analytical.objectives import (
     NaiveStep,
     Objective,
@@ -26,9 +26,9 @@ from coalactl_core.analytical.objectives import (
     summed_shaping,
 )
 from coalactl_core.analytical.starts import initial_policies, naive_starts
-from coalactl_core.config_analytical import AnalyticalExperiment
-from coalactl_core.optimizers import OPTIMIZERS, Optimizer, apply_gradients, fresh_learner
-from coalactl_core.schedules import all_at, points_of, schedule_of
+from coalactl_core.configuration.analytical import AnalyticalExperiment
+from coalactl_core.learning.optimizers import OPTIMIZERS, Optimizer, apply_gradients, fresh_learner
+from coalactl_core.numbers.schedules import all_at, points_of, schedule_of
 from coalactl_core.types import Learner, Metrics, Number, Scheduled
 
 
@@ -40,7 +40,7 @@ class Rates(NamedTuple):
     max_grad_norm: Number
 
 
-class Numbers(NamedTuple):
+class AnalyticalHyperparameters(NamedTuple):
     """All numbers that are data to the program, at one iteration."""
 
     rates: Rates
@@ -56,7 +56,7 @@ class AnalyticalState(NamedTuple):
     """
 
     step: Int[Array, "*runs"]
-    numbers: Scheduled[Numbers]
+    numbers: Scheduled[AnalyticalHyperparameters]
     seeds: UInt[Array, "*runs seeds"]
     agents: Learner
 
@@ -64,7 +64,7 @@ class AnalyticalState(NamedTuple):
 class Dilemma(NamedTuple):
     """The static parts of the program of one experiment."""
 
-    game: Callable[[], Game]
+    game: Callable[[], RepeatedGame]
     agents: int
     objective: Objective
     learners: int
@@ -90,7 +90,7 @@ def build_dilemma(experiment: AnalyticalExperiment) -> Dilemma:
     }
     environment, optimizer = experiment.environment, OPTIMIZERS[meta.optimizer]
     return Dilemma(
-        game=lambda: Game(jnp.asarray(environment.payoffs, float), jnp.asarray(environment.discount, float)),
+        game=lambda: RepeatedGame(jnp.asarray(environment.payoffs, float), jnp.asarray(environment.discount, float)),
         agents=population.meta,
         objective=objectives[meta.method],
         learners=naive.learners,
@@ -132,26 +132,32 @@ def train_step(state: AnalyticalState, dilemma: Dilemma) -> tuple[AnalyticalStat
     learned = jax.vmap(partial(_learn, numbers=numbers, game=game, dilemma=dilemma, step=state.step))
     agents, grad_norms = learned(state.agents, met)
 
-    def report(_: None) -> Report:
-        told = partial(report_on, game=game, naive=NaiveStep(numbers.naive_rate, dilemma.naive_steps))
+    def report(_: None) -> ExactReport:
+        report_one = partial(report_on, game=game, naive=NaiveStep(numbers.naive_rate, dilemma.naive_steps))
         random = jax.vmap(lambda key: jax.random.split(key, dilemma.agents))(report_keys)
-        return jax.vmap(jax.vmap(told))(state.agents.params, met, random)
+        return jax.vmap(jax.vmap(report_one))(state.agents.params, met, random)
 
     shapes = jax.eval_shape(report, None)
     due = state.step % dilemma.evaluate_every == 0
     silence = jax.tree.map(lambda leaf: jnp.full(leaf.shape, jnp.nan, leaf.dtype), shapes)
-    told = jax.lax.cond(due, report, lambda _: silence, None)
+    measured = jax.lax.cond(due, report, lambda _: silence, None)
     metrics = Metrics(
         iteration=state.step,
-        scalars={**told.scalars, "grad_norm": grad_norms},
+        scalars={**measured.scalars, "grad_norm": grad_norms},
         # One kind of opponent is played through inner episodes: naive learners.
-        episodes={name: values[:, :, None] for name, values in told.episodes.items()},
+        episodes={name: values[:, :, None] for name, values in measured.episodes.items()},
     )
     return state._replace(step=state.step + 1, agents=agents), metrics
 
 
 def _learn(
-    agents: Learner, met: Opposition, *, numbers: Numbers, game: Game, dilemma: Dilemma, step: Int[Array, ""]
+    agents: Learner,
+    met: Opposition,
+    *,
+    numbers: AnalyticalHyperparameters,
+    game: RepeatedGame,
+    dilemma: Dilemma,
+    step: Int[Array, ""],
 ) -> tuple[Learner, Float[Array, "agents"]]:
     """The update of all agents of one seed, and the norms of their gradients."""
     rest = 1 - jnp.sum(numbers.fixed)
@@ -194,16 +200,16 @@ def _key(seed: UInt[Array, ""], number: Int[Array, ""] | int) -> Key[Array, ""]:
     return jax.random.fold_in(jax.random.key(seed), number)
 
 
-def _numbers(experiment: AnalyticalExperiment) -> Scheduled[Numbers]:
+def _numbers(experiment: AnalyticalExperiment) -> Scheduled[AnalyticalHyperparameters]:
     meta, naive, population = experiment.meta, experiment.naive, experiment.population
-    given = {name: getattr(meta, name) for name in Rates._fields}
-    points = max(map(points_of, [*given.values(), population.p_naive, naive.learning_rate]))
+    values = {name: getattr(meta, name) for name in Rates._fields}
+    points = max(map(points_of, [*values.values(), population.p_naive, naive.learning_rate]))
     rate = schedule_of(naive.learning_rate, points)
     if naive.returns == "raw":  # η ∂J = η / (1 - γ) ∂(1 - γ) J
         rate = rate._replace(values=rate.values / (1 - experiment.environment.discount))
-    rates: dict[str, Any] = {name: schedule_of(value, points) for name, value in given.items()}
+    rates: dict[str, Any] = {name: schedule_of(value, points) for name, value in values.items()}
     others: dict[str, Any] = {"p_naive": schedule_of(population.p_naive, points), "naive_rate": rate}
-    return Numbers(
+    return AnalyticalHyperparameters(
         rates=Rates(**rates),
         **others,
         fixed=np.asarray([fixed.weight for fixed in population.fixed], float),  # type: ignore[arg-type]

@@ -8,7 +8,14 @@ import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Float
 
-from coalactl_core.analytical.games import Five, Four, Game, occupancy_of, outcomes_and_gradient, returns_of_outcomes
+from coalactl_core.analytical.games import (
+    Five,
+    Four,
+    RepeatedGame,
+    occupancy_of,
+    outcomes_and_gradient,
+    returns_of_outcomes,
+)
 
 
 class NaiveLearning(NamedTuple):
@@ -22,7 +29,7 @@ class NaiveLearning(NamedTuple):
 
 
 def naive_learning(
-    start: Float[Array, "5"], cooperation: Float[Array, "5"], game: Game, rate: Float[Array, ""], steps: int
+    start: Float[Array, "5"], cooperation: Float[Array, "5"], game: RepeatedGame, rate: Float[Array, ""], steps: int
 ) -> NaiveLearning:
     """A learner that starts at logits, against probabilities of cooperating: Δ_q = η ∂J/∂φ, all of it differentiable.
 
@@ -53,7 +60,7 @@ def naive_learning(
 
 
 def returns_while_learning(
-    policy: Float[Array, "5"], start: Float[Array, "5"], game: Game, rate: Float[Array, ""], steps: int
+    policy: Float[Array, "5"], start: Float[Array, "5"], game: RepeatedGame, rate: Float[Array, ""], steps: int
 ) -> Float[Array, "inner_episodes players"]:
     """Normalised returns of a policy (logits) and of the naive learner that it meets, for m = 0..M of its steps."""
     outcomes = naive_learning(start, jax.nn.sigmoid(policy), game, rate, steps).outcomes

@@ -12,7 +12,7 @@ import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Float
 
-from coalactl_core.analytical.games import Game, normalized_returns, occupancy_of, returns_of_outcomes
+from coalactl_core.analytical.games import RepeatedGame, normalized_returns, occupancy_of, returns_of_outcomes
 from coalactl_core.analytical.naive import returns_while_learning
 
 Policy = Float[Array, "5"]
@@ -41,20 +41,20 @@ class NaiveStep(NamedTuple):
     steps: int
 
 
-Objective = Callable[[Policy, Opposition, Game, NaiveStep], Float[Array, ""]]
+Objective = Callable[[Policy, Opposition, RepeatedGame, NaiveStep], Float[Array, ""]]
 
 
-def mean_shaping(policy: Policy, met: Opposition, game: Game, naive: NaiveStep) -> Float[Array, ""]:
+def mean_shaping(policy: Policy, met: Opposition, game: RepeatedGame, naive: NaiveStep) -> Float[Array, ""]:
     """Eq. 17 divided by M + 1: the mean return over a naive learner's trajectory, and over the metabatch."""
     return _mean_while_learning(policy, met.learners, game, naive)
 
 
-def summed_shaping(policy: Policy, met: Opposition, game: Game, naive: NaiveStep) -> Float[Array, ""]:
+def summed_shaping(policy: Policy, met: Opposition, game: RepeatedGame, naive: NaiveStep) -> Float[Array, ""]:
     """Eq. 17 as it stands: the sum over m = 0..M."""
     return (naive.steps + 1) * mean_shaping(policy, met, game, naive)
 
 
-def look_ahead(policy: Policy, met: Opposition, game: Game, naive: NaiveStep) -> Float[Array, ""]:
+def look_ahead(policy: Policy, met: Opposition, game: RepeatedGame, naive: NaiveStep) -> Float[Array, ""]:
     """Eq. 4: the return after the other agent's look-ahead steps from where it is, whose effect is differentiated."""
 
     def against(other: Policy) -> Float[Array, ""]:
@@ -63,23 +63,23 @@ def look_ahead(policy: Policy, met: Opposition, game: Game, naive: NaiveStep) ->
     return jnp.mean(jax.vmap(against)(met.others))
 
 
-def mean_look_ahead(policy: Policy, met: Opposition, game: Game, naive: NaiveStep) -> Float[Array, ""]:
+def mean_look_ahead(policy: Policy, met: Opposition, game: RepeatedGame, naive: NaiveStep) -> Float[Array, ""]:
     """The mean return over m = 0..K look-ahead steps: Eq. 17 for a learner that starts where the other agent is."""
     return _mean_while_learning(policy, met.others, game, naive)
 
 
-def summed_look_ahead(policy: Policy, met: Opposition, game: Game, naive: NaiveStep) -> Float[Array, ""]:
+def summed_look_ahead(policy: Policy, met: Opposition, game: RepeatedGame, naive: NaiveStep) -> Float[Array, ""]:
     """The sum over m = 0..K look-ahead steps: the objective of Theorem D.2/E.1."""
     return (naive.steps + 1) * mean_look_ahead(policy, met, game, naive)
 
 
-def partial_return(policy: Policy, met: Opposition, game: Game) -> Float[Array, ""]:
+def partial_return(policy: Policy, met: Opposition, game: RepeatedGame) -> Float[Array, ""]:
     """The mean return against the other meta agents as they are: its gradient is the partial one."""
     return jnp.mean(jax.vmap(lambda other: normalized_returns(policy, other, game)[0])(met.others))
 
 
 def mixed_gradient(
-    policy: Policy, met: Opposition, game: Game, naive: NaiveStep, weights: Weights, against_learners: Objective
+    policy: Policy, met: Opposition, game: RepeatedGame, naive: NaiveStep, weights: Weights, against_learners: Objective
 ) -> Policy:
     """The mixed group's update (App. C): p_naive · ∇(against learners) + (1 - p_naive) · ∇(partial), and fixed ones.
 
@@ -98,7 +98,7 @@ def mixed_gradient(
 
 
 def _mean_while_learning(
-    policy: Policy, starts: Float[Array, "learners 5"], game: Game, naive: NaiveStep
+    policy: Policy, starts: Float[Array, "learners 5"], game: RepeatedGame, naive: NaiveStep
 ) -> Float[Array, ""]:
     def against(start: Policy) -> Float[Array, "inner_episodes players"]:
         return returns_while_learning(policy, start, game, naive.rate, naive.steps)
@@ -107,7 +107,7 @@ def _mean_while_learning(
 
 
 def _against_fixed(
-    policy: Policy, fixed: Float[Array, "strategies 5"], weights: Float[Array, "strategies"], game: Game
+    policy: Policy, fixed: Float[Array, "strategies 5"], weights: Float[Array, "strategies"], game: RepeatedGame
 ) -> Float[Array, ""]:
     cooperation = jax.nn.sigmoid(policy)
 

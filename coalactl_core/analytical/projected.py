@@ -15,7 +15,7 @@ import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Float
 
-from coalactl_core.analytical.games import Game, own_gradient, returns_of_outcomes
+from coalactl_core.analytical.games import RepeatedGame, own_gradient, returns_of_outcomes
 from coalactl_core.analytical.naive import naive_learning
 from coalactl_core.analytical.objectives import NaiveStep
 
@@ -33,7 +33,7 @@ def gradient_parts(
     cooperation: Cooperation,
     other: Cooperation,
     learners: Float[Array, "learners 5"],
-    game: Game,
+    game: RepeatedGame,
     naive: NaiveStep,
 ) -> GradientParts:
     """The shaping gradient, of the mean over m = 0..M and the metabatch, and the partial one against another agent.
@@ -64,7 +64,7 @@ def ascend(cooperation: Cooperation, gradient: Cooperation, learning_rate: Float
 
 
 def _shaping(
-    cooperation: Cooperation, learners: Float[Array, "learners 5"], game: Game, naive: NaiveStep
+    cooperation: Cooperation, learners: Float[Array, "learners 5"], game: RepeatedGame, naive: NaiveStep
 ) -> Float[Array, ""]:
     def against(start: Float[Array, "5"]) -> Float[Array, "inner_episodes"]:
         outcomes = naive_learning(start, cooperation, game, naive.rate, naive.steps).outcomes

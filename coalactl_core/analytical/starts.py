@@ -6,11 +6,8 @@ import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Float, Key
 
-from coalactl_core.config_analytical import RANDOM, AnalyticalMetaConfig
-from coalactl_core.memory_one import MEMORY_ONE
-
-# Logits of cooperating at the start and after CC, CD, DC, DD.
-STATES = ("start", "cc", "cd", "dc", "dd")
+from coalactl_core.configuration.analytical import RANDOM, AnalyticalMetaConfig
+from coalactl_core.configuration.memory_one import MEMORY_ONE, STATES
 
 
 def initial_policies(key: Key[Array, ""], agents: int, config: AnalyticalMetaConfig) -> Float[Array, "agents 5"]:

@@ -13,6 +13,7 @@ import numpy as np
 from jax import Array
 from jaxtyping import Float, Int, Key
 
+from coalactl_core.games import Payoffs
 from coalactl_core.types import EnvironmentState
 
 
@@ -76,6 +77,22 @@ class RecallsEnds(Environment, Protocol):
 
     def forget(self, state: EnvironmentState) -> EnvironmentState:
         """The state without what it shows of the inner episode before."""
+
+
+@runtime_checkable
+class MemoryOneGame(Environment, Protocol):
+    """A symmetric matrix game of two actions, in which memory-one strategies play.
+
+    A player observes the start or the last joint action, own action first, one-hot in the order of
+    :data:`coalactl_core.configuration.memory_one.STATES`; action 0 cooperates.
+    """
+
+    @property
+    def payoffs(self) -> Payoffs:
+        """Own payoff by own action (row) and the other's (column)."""
+
+    def outcome(self, state: EnvironmentState) -> Int[Array, "*lead"]:
+        """What player 0 goes by, as a number among ``STATES``; a start after a joint action is a start."""
 
 
 @runtime_checkable

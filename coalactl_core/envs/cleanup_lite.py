@@ -9,6 +9,8 @@ import jax.numpy as jnp
 from jax import Array
 from jaxtyping import Bool, Float, Int, Key, UInt
 
+from coalactl_core.configuration.environments import CleanUpLiteConfig
+
 RIGHT, LEFT, UP, DOWN, ZAP, NOOP = range(6)
 
 # Where in the order of a step the players move; how far apart two cells are.
@@ -243,3 +245,8 @@ def _bit(cells: UInt[Array, ""], rows: Int[Array, "*shape"]) -> Bool[Array, "*sh
 
 def _count(cells: UInt[Array, ""]) -> Int[Array, ""]:
     return jax.lax.population_count(cells).astype(jnp.int32)
+
+
+def build(config: CleanUpLiteConfig, episode_length: int) -> CleanUpLite:
+    """The game of an ``[environment]`` table."""
+    return CleanUpLite(episode_length=episode_length, **config.model_dump(exclude={"name"}))

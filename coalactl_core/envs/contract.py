@@ -10,8 +10,10 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from coalactl_core.contracts import Part, told
-from coalactl_core.envs.base import DerivesMeasures, Environment, FewObservations, RecallsEnds
+from coalactl_core.configuration.memory_one import STATES
+from coalactl_core.contracts import Part, described
+from coalactl_core.envs.base import DerivesMeasures, Environment, FewObservations, MemoryOneGame, RecallsEnds
+from coalactl_core.measures import NAME_RULE, is_name
 
 # Actions are kept in a byte.
 _MOST_ACTIONS = 127
@@ -38,21 +40,23 @@ def check_environment(part: Part, environment: Any, episode_length: int) -> None
         _check_recalling(part, environment, state)
     if part.plain("vocabulary", lambda: isinstance(environment, FewObservations)):
         _check_numbering(part, environment, state)
+    if part.plain("payoffs", lambda: isinstance(environment, MemoryOneGame)):
+        _check_outcomes(part, environment, state)
 
 
 def _check_sizes(part: Part, environment: Any, episode_length: int) -> None:
     for name, most in (("observation_size", None), ("num_actions", _MOST_ACTIONS), ("episode_length", None)):
         part.require_size(name, part.plain(name, partial(getattr, environment, name)), most)
-    given = environment.episode_length
-    part.require(given == episode_length, "episode_length", str(given), f"{episode_length}, what it was made with,")
+    length = environment.episode_length
+    part.require(length == episode_length, "episode_length", str(length), f"{episode_length}, what it was made with,")
 
 
 def _check_step(part: Part, environment: Environment, key: Any, state: Any, actions: Any) -> Any:
     """The events, where the rest is as it should be."""
-    given = part.traced("step", environment.step, key, state, actions)
-    triple = isinstance(given, tuple) and len(given) == 3
-    part.require(triple, "step", f"a {type(given).__name__}", "a tuple of state, rewards and events")
-    after, rewards, events = given
+    result = part.traced("step", environment.step, key, state, actions)
+    triple = isinstance(result, tuple) and len(result) == 3
+    part.require(triple, "step", f"a {type(result).__name__}", "a tuple of state, rewards and events")
+    after, rewards, events = result
     part.require_like("step", after, state, "the state of reset")
     part.require_floats("step", rewards, (2,))
     return events
@@ -70,13 +74,11 @@ def _check_measures(part: Part, environment: Environment, state: Any, events: An
 
 def _check_named(part: Part, method: str, measures: Any, taken: tuple[str, ...]) -> None:
     """Names become columns, ``NAME_first_vs_naive`` and ``coplayer_NAME_vs_naive``: they may not say such things."""
-    part.require(isinstance(measures, Mapping), method, told(measures), "a dictionary of measures by name")
+    part.require(isinstance(measures, Mapping), method, described(measures), "a dictionary of measures by name")
     for name, values in measures.items():
         free = isinstance(name, str) and name not in ("", *taken)
         part.require(free, method, f"a measure called {name!r}", "another name: the engine has this one already,")
-        column = name.startswith("coplayer_") or name.endswith(("_first", "_last")) or "_vs_" in name
-        rule = "a name without coplayer_ before it, _first or _last behind it and _vs_ in it"
-        part.require(not column, method, f"a measure called {name!r}", rule)
+        part.require(is_name(name), method, f"a measure called {name!r}", NAME_RULE)
         part.require_numbers(f"{method}, measure {name!r},", values, (2,))
 
 
@@ -95,5 +97,19 @@ def _check_numbering(part: Part, environment: FewObservations, state: Any) -> No
     for player in (0, 1):
         method = f"observe_number for player {player}"
         number = part.traced(method, lambda state, player=player: environment.observe_number(state, player), state)
-        whole = getattr(number, "shape", None) == () and jnp.issubdtype(number.dtype, jnp.integer)
-        part.require(whole, method, told(number), "a whole number of shape ()")
+        _require_number(part, method, number)
+
+
+def _check_outcomes(part: Part, environment: MemoryOneGame, state: Any) -> None:
+    """Strategies are tables by observation, one-hot, of two actions."""
+    for name, needed in (("observation_size", len(STATES)), ("num_actions", 2)):
+        size = getattr(environment, name)
+        part.require(size == needed, name, str(size), f"{needed}, as memory-one strategies play,")
+    payoffs = part.plain("payoffs", lambda: np.asarray(environment.payoffs, float))
+    part.require(payoffs.shape == (2, 2), "payoffs", described(payoffs), "own payoff by own action and the other's")
+    _require_number(part, "outcome", part.traced("outcome", environment.outcome, state))
+
+
+def _require_number(part: Part, method: str, value: Any) -> None:
+    whole = getattr(value, "shape", None) == () and jnp.issubdtype(value.dtype, jnp.integer)
+    part.require(whole, method, described(value), "a whole number of shape ()")

@@ -18,8 +18,7 @@ import jax.numpy as jnp
 from jax import Array
 from jaxtyping import Float, Int, Key
 
-from coalactl_core.config import ConfigurationError
-from coalactl_core.contracts import first_line
+from coalactl_core.errors import ConfigurationError, first_line
 from coalactl_core.types import EnvironmentState
 
 PREFIX = "jaxmarl:"
@@ -53,7 +52,7 @@ def environment_from_jaxmarl(name: str, *, episode_length: int, keys: Mapping[st
             )
         env = _made(jaxmarl, name, {clock: episode_length + 1, **keys})
     _check_two_equal_players(env, name)
-    return (CoinGame if own == "coin_game" else FromJaxMarl)(env=env, episode_length=episode_length)
+    return (JaxMarlCoinGame if own == "coin_game" else FromJaxMarl)(env=env, episode_length=episode_length)
 
 
 @dataclass(frozen=True)
@@ -112,29 +111,29 @@ class FromJaxMarl:
         return {}
 
 
-class CoinState(NamedTuple):
+class JaxMarlCoinState(NamedTuple):
     """Where everything is: eight bytes instead of JaxMARL's two hundred, most of which are its statistics."""
 
     players: Int[Array, "players 2"]
     coins: Int[Array, "players 2"]
 
 
-class CoinGame(FromJaxMarl):
+class JaxMarlCoinGame(FromJaxMarl):
     """JaxMARL's coin game, of which only positions are kept.
 
     Clock and statistics start from zero in every step: the clock never runs out, and the statistics are then those of
     the step, which make the measures.
     """
 
-    def _kept(self, state: Any) -> CoinState:
-        return CoinState(
+    def _kept(self, state: Any) -> JaxMarlCoinState:
+        return JaxMarlCoinState(
             players=jnp.stack([state.red_pos, state.blue_pos]).astype(jnp.int8),
             coins=jnp.stack([state.red_coin_pos, state.blue_coin_pos]).astype(jnp.int8),
         )
 
-    def _restored(self, state: CoinState) -> Any:
+    def _restored(self, state: JaxMarlCoinState) -> Any:
         kinds = jax.eval_shape(self.env.reset, jax.random.key(0))[1]
-        players, coins = (places.astype(kinds.red_pos.dtype) for places in state)
+        players, coins = (cells.astype(kinds.red_pos.dtype) for cells in state)
         return jax.tree.map(lambda kind: jnp.zeros(kind.shape, kind.dtype), kinds).replace(
             red_pos=players[0], blue_pos=players[1], red_coin_pos=coins[0], blue_coin_pos=coins[1]
         )

@@ -10,7 +10,9 @@ import numpy as np
 from jax import Array
 from jaxtyping import Float, Int, Key
 
-PRISONERS_DILEMMA = ((1.0, -1.0), (2.0, 0.0))
+from coalactl_core.configuration.environments import MatrixGameConfig
+from coalactl_core.games import PRISONERS_DILEMMA, Payoffs
+
 _JOINT_ACTIONS = 4
 
 
@@ -26,7 +28,7 @@ class MatrixGame(NamedTuple):
     states 5 to 8 are the start after CC, CD, DC and DD.
     """
 
-    payoffs: tuple[tuple[float, float], tuple[float, float]] = PRISONERS_DILEMMA
+    payoffs: Payoffs = PRISONERS_DILEMMA
     episode_length: int = 10
     recalls: bool = False
 
@@ -87,7 +89,17 @@ class MatrixGame(NamedTuple):
         """The start as the first inner episode has it."""
         return jnp.where(state > _JOINT_ACTIONS, 0, state).astype(jnp.int8)
 
+    def outcome(self, state: Int[Array, "*lead"]) -> Int[Array, "*lead"]:
+        """The state as the first inner episode has it, by which memory-one strategies go."""
+        return self.forget(state)
+
     def describe(self, state: Int[Array, ""], actions: Int[Array, "2"], events: None) -> dict[str, Float[Array, "2"]]:
         """Whether each player defected."""
         del state, events
         return {"defection": (actions == 1).astype(float)}
+
+
+def build(config: MatrixGameConfig, episode_length: int) -> MatrixGame:
+    """The game of an ``[environment]`` table."""
+    recalls = config.boundary == "last-joint-action"
+    return MatrixGame(payoffs=config.payoffs, episode_length=episode_length, recalls=recalls)

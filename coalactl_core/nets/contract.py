@@ -7,7 +7,7 @@ from typing import Any
 import jax
 import jax.numpy as jnp
 
-from coalactl_core.contracts import Part, told
+from coalactl_core.contracts import Part, described
 
 # Steps of the sequence that the policy is tried on.
 _STEPS = 3
@@ -29,16 +29,15 @@ def check_policy(part: Part, policy: Any, *, observation_size: int, num_actions:
     first = jax.ShapeDtypeStruct(seen.shape[1:], seen.dtype)
     acted = part.traced("step", policy.step, prepared, first, carry)
     _check_output(part, "step", acted, carry, num_actions, lead=())
-    resets = jax.ShapeDtypeStruct((_STEPS,), jnp.bool_)
-    for given in (None, resets):
-        learnt = part.traced("unroll", policy.unroll, prepared, seen, carry, given)
+    for resets in (None, jax.ShapeDtypeStruct((_STEPS,), jnp.bool_)):
+        learnt = part.traced("unroll", policy.unroll, prepared, seen, carry, resets)
         _check_output(part, "unroll", learnt, carry, num_actions, lead=(_STEPS,))
 
 
-def _check_output(part: Part, method: str, given: Any, carry: Any, num_actions: int, lead: tuple[int, ...]) -> None:
-    pair = isinstance(given, tuple) and len(given) == 2 and hasattr(given[0], "logits") and hasattr(given[0], "value")
-    part.require(pair, method, told(given), "a pair of a PolicyOutput and a memory")
-    output, after = given
+def _check_output(part: Part, method: str, pair: Any, carry: Any, num_actions: int, lead: tuple[int, ...]) -> None:
+    is_pair = isinstance(pair, tuple) and len(pair) == 2 and hasattr(pair[0], "logits") and hasattr(pair[0], "value")
+    part.require(is_pair, method, described(pair), "a pair of a PolicyOutput and a memory")
+    output, after = pair
     part.require_floats(f"{method}, logits,", output.logits, (*lead, num_actions))
     part.require_floats(f"{method}, value,", output.value, lead)
     part.require_like(f"{method}, memory,", after, carry, "initial_carry")

@@ -81,18 +81,18 @@ class Windows:
         """The window of each step, and the last observations to remember; no window looks past a reset."""
         steps = observations.shape[0]
         line = jnp.concatenate([past[::-1], observations.astype(past.dtype)])
-        places = [line[CONVOLUTION_WIDTH - 1 - back :][:steps] for back in range(CONVOLUTION_WIDTH)]
+        digits = [line[CONVOLUTION_WIDTH - 1 - back :][:steps] for back in range(CONVOLUTION_WIDTH)]
         if resets is not None:
             sequence = jnp.cumsum(jnp.pad(resets, (CONVOLUTION_WIDTH - 1, 0)))
             here = sequence[CONVOLUTION_WIDTH - 1 :]
-            places = [
-                jnp.where(sequence[CONVOLUTION_WIDTH - 1 - back :][:steps] == here, place, self.vocabulary)
-                for back, place in enumerate(places)
+            digits = [
+                jnp.where(sequence[CONVOLUTION_WIDTH - 1 - back :][:steps] == here, digit, self.vocabulary)
+                for back, digit in enumerate(digits)
             ]
-        key = places[0]
-        for place in places[1:]:
-            key = key * (self.vocabulary + 1) + place
-        remembered = jnp.stack([place[-1] for place in places[:-1]])
+        key = digits[0]
+        for digit in digits[1:]:
+            key = key * (self.vocabulary + 1) + digit
+        remembered = jnp.stack([digit[-1] for digit in digits[:-1]])
         return jnp.asarray(self.number)[key], remembered
 
 

@@ -12,9 +12,11 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from command_line import Command, Result
+from checkpointed import copied, saved_twice
+from command_line import TINY, Command, Result
 
 from coalactl.cli import main
+from coalactl.runs.directory import RunDirectory
 
 
 @pytest.fixture(scope="session")
@@ -54,10 +56,30 @@ def coalactl(capsys: pytest.CaptureFixture[str]) -> Command:
 _engines: dict[str, Any] = {}
 
 
+@pytest.fixture(scope="module")
+def two_checkpoints(tmp_path_factory: pytest.TempPathFactory) -> RunDirectory:
+    """A run with checkpoints at 10 and 20, for the tests of a module."""
+    return saved_twice(tmp_path_factory.mktemp("saved") / "run")
+
+
+@pytest.fixture
+def saved(two_checkpoints: RunDirectory, tmp_path: Path) -> RunDirectory:
+    """Its copy, for a test to do with as it likes."""
+    return copied(two_checkpoints, tmp_path)
+
+
 @pytest.fixture
 def train(coalactl: Command, kept_engines: None) -> Command:
     """``coalactl train`` with engines that are kept."""
     return lambda *arguments: coalactl("train", *arguments)
+
+
+@pytest.fixture
+def whole(train: Command) -> dict[str, object]:
+    """An uninterrupted run of five iterations."""
+    result = train(*TINY, "--iterations", "5", "--out", "whole", "--json")
+    assert result.code == 0, result.err
+    return result.json
 
 
 @pytest.fixture
@@ -70,7 +92,7 @@ def sweep(coalactl: Command, kept_engines: None) -> Command:
 def kept_engines(monkeypatch: pytest.MonkeyPatch) -> None:
     """Engines are kept from test to test, since tracing and compiling is nearly all the time."""
     from coalactl import engines
-    from coalactl_core.compute import with_chosen_compute
+    from coalactl_core.layout.compute import with_chosen_compute
 
     build = engines.sequence_engine_for
 

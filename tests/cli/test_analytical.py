@@ -12,6 +12,7 @@ import numpy as np
 import pandas as pd
 import pytest
 from command_line import Command, assert_one_line
+from grammar import assert_read_as_written
 from processes import assert_same_rows, leftovers, rows_of, start
 
 from coalactl.runs.checkpoints import steps
@@ -66,6 +67,7 @@ def test_rows_name_iteration_seed_and_agent(train: Command) -> None:
     assert measures[evaluated].notna().all(axis=None)
     assert measures[~evaluated].isna().all(axis=None)
     assert metrics["grad_norm"].notna().all()
+    assert_read_as_written(metrics.columns, episodes["metric"], kinds=["naive", "meta"])
     assert len(episodes) == 4 * 2 * 2 * 4 * 3  # evaluations, seeds, agents, measures, inner episodes
     assert set(episodes["opponent"]) == {"naive"}
     of_each = episodes[episodes["metric"] == "reward"].groupby(["iteration", "agent", "seed"])["value"]
@@ -181,6 +183,7 @@ def test_another_number_of_policies_is_refused(train: Command) -> None:
 # --- several devices ------------------------------------------------------------------------------------------------
 
 
+@pytest.mark.long
 def test_seeds_spread_over_devices_train_as_on_one(train: Command, monkeypatch: pytest.MonkeyPatch) -> None:
     assert train("tiny.toml", "--out", "one", "-q").code == 0
     monkeypatch.setenv("JAX_NUM_CPU_DEVICES", "2")

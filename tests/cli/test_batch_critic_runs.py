@@ -35,6 +35,7 @@ def state_of(run: str, step: int) -> Any:
     return restore(directory, engine.run_template, step)[1].meta
 
 
+@pytest.mark.long
 def test_a_killed_run_goes_on_bit_by_bit_and_another_begins_with_a_fresh_critic(train: Command) -> None:
     for name in ("whole", "cut"):
         result = train(*SETTINGS, "--iterations", "4", "--out", name, "-q")
@@ -47,7 +48,7 @@ def test_a_killed_run_goes_on_bit_by_bit_and_another_begins_with_a_fresh_critic(
     assert steps(run) == [2, 4]
     half, whole = state_of("whole", 2), state_of("whole", 4)
     jax.tree.map(np.testing.assert_array_equal, state_of("cut", 4), whole)
-    for now, before in zip(whole.state, half.state, strict=True):
+    for now, before in zip(whole.states[0], half.states[0], strict=True):
         assert np.all(np.any(now != 0, (1, 2)))
         assert not np.array_equal(now, before)
     told = read_metrics(RunDirectory("whole"))["batch_critic_explained_variance"]
@@ -56,7 +57,7 @@ def test_a_killed_run_goes_on_bit_by_bit_and_another_begins_with_a_fresh_critic(
     assert train(*SETTINGS, "--iterations", "1", "--init-from", "whole", "--out", "next", "-q").code == 0
     start = state_of("next", 0)
     np.testing.assert_array_equal(start.params, whole.params)
-    assert all(np.all(leaf == 0) for leaf in start.state)
+    assert all(np.all(leaf == 0) for leaf in start.states[0])
 
 
 @pytest.mark.parametrize(

@@ -16,11 +16,12 @@ from command_line import Command
 from support import recurrent_policy
 
 from coalactl.bench import child
-from coalactl.bench.measure import Parts, measure
+from coalactl.bench.measure import measure
 from coalactl.bench.sizes import SIZES, experiment_of
 from coalactl.errors import ExitCode, UserError
-from coalactl_core.config import SequenceExperiment
-from coalactl_core.training import Engine, build_engine
+from coalactl_core.configuration.experiment import SequenceExperiment
+from coalactl_core.training.engine import SequenceEngine, build_engine
+from coalactl_core.training.parts import Parts
 
 ROOT = Path(__file__).parents[2]
 MACHINE = {
@@ -56,7 +57,7 @@ class Measured(NamedTuple):
     """What one measurement gave, and the compiled programs that it measured."""
 
     result: dict[str, Any]
-    engine: Engine
+    engine: SequenceEngine
     parts: Parts
 
 
@@ -66,10 +67,10 @@ def measured() -> Iterator[Measured]:
     engine, said = build_engine(TINY), []
     unoptimized = jax.config.read("jax_disable_most_optimizations")
     jax.config.update("jax_disable_most_optimizations", True)
-    parts = Parts.of(engine, engine.init([0]))
+    parts = engine.parts(engine.init([0]))
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr("coalactl.bench.measure.sequence_engine_for", lambda experiment: engine)
-        patch.setattr(Parts, "of", lambda engine, state: parts)
+        patch.setattr(SequenceEngine, "parts", lambda engine, state: parts)
         result = measure(TINY, repeats=3, seconds=0.01, tell=said.append)
     assert said == ["compiling", "compiling the parts", *(f"repeat {number} of 3" for number in (1, 2, 3))]
     yield Measured({"size": "ipd-16", **result, **MACHINE}, engine, parts)
@@ -81,13 +82,14 @@ def result(measured: Measured) -> dict[str, Any]:
     return measured.result
 
 
+@pytest.mark.long
 def test_the_parts_together_are_a_training_iteration(measured: Measured) -> None:
     learners, _ = measured.parts.learn()
     engine = measured.engine
     state, metrics = engine.advance(engine.init([0]), 1)
     # Compiled apart, sums may be rounded otherwise.
     np.testing.assert_allclose(learners.params, state.meta.params, rtol=1e-5, atol=1e-6)
-    outcomes = measured.parts.play_and_teach().episodes.outcomes["reward"]
+    outcomes = measured.parts.play_and_teach().played[0].outcomes["reward"]
     np.testing.assert_allclose(
         np.mean(outcomes[0, 0, :, :, 0]), metrics.scalars["reward_vs_naive"][0, 0, 0], rtol=1e-5, atol=1e-6
     )
@@ -95,9 +97,9 @@ def test_the_parts_together_are_a_training_iteration(measured: Measured) -> None
 
 def test_without_their_updates_co_players_play_on_as_they_began(measured: Measured) -> None:
     parts = measured.parts
-    still, taught = parts.play().episodes.trajectory, parts.play_and_teach().episodes.trajectory
-    first = slice(0, TINY.rollout.inner_episode_length)
-    assert (still.actions[:, :, :, first] == taught.actions[:, :, :, first]).all()
+    still, taught = parts.play().played[0].kept, parts.play_and_teach().played[0].kept
+    # The first inner episode of each meta-episode.
+    assert (still.actions[:, :, :, 0] == taught.actions[:, :, :, 0]).all()
     assert not (still.rewards == taught.rewards).all()
 
 

@@ -23,6 +23,8 @@ MEASURES = {
     *("pollution_level", "apple_level", "cleaning_discrepancy"),
 }
 
+pytestmark = pytest.mark.long
+
 
 @pytest.fixture
 def run(train: Command) -> Path:

@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 
 from coalactl import completion
+from coalactl.environment import CACHE_VARIABLE
 from coalactl.presets import shipped_presets
 
 
@@ -52,6 +53,7 @@ def test_names() -> None:
     assert names(completion.figures("fig12")) == ["fig12"]
     assert {"analytical", "all", "ls"} <= set(names(completion.figures("")))
     assert names(completion.pools("mi")) == ["mixed"]
+    assert {"ipd", "coin", "a2c", "tit-for-tat"} <= set(names(completion.entrants("")))
 
 
 def test_keys_are_of_both_kinds_and_of_every_game() -> None:
@@ -88,11 +90,27 @@ def test_files_where_one_is_begun(tmp_path: Path, monkeypatch: pytest.MonkeyPatc
     assert names(completion.sweeps("nowhere/")) == []
 
 
-def test_it_is_quick() -> None:
-    """By what it loads: neither JAX nor, but for keys, the configuration's models."""
+def test_it_is_quick(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """By what it loads: neither JAX nor, but for keys at the first time, the configuration's models."""
+    monkeypatch.setenv(CACHE_VARIABLE, str(tmp_path))
     code = "import sys, coalactl.cli; from coalactl import completion as c; "
     for_names = "c.presets(''), c.sweeps(''), c.figures(''), c.runs(''); "
     told = "print([name for name in ('jax', 'pydantic', 'pandas', 'rich') if name in sys.modules])"
-    for what, expected in ((for_names, "[]"), ("c.keys(''); ", "['pydantic']")):
+    for what, expected in ((for_names, "[]"), ("c.keys(''); ", "['pydantic']"), ("c.keys(''); ", "[]")):
         ran = subprocess.run([sys.executable, "-c", code + what + told], capture_output=True, text=True, check=True)
         assert ran.stdout.strip() == expected
+
+
+def test_keys_are_kept_until_the_models_change(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv(CACHE_VARIABLE, str(tmp_path / "cache"))
+    known = completion.keys("")
+    kept = tmp_path / "cache/keys.txt"
+    head, *lines = kept.read_text().splitlines()
+    assert [f"{line}=" for line in lines] == names(known)
+    kept.write_text(f"{head}\nmine.own")
+    assert names(completion.keys("")) == ["mine.own="]
+    kept.write_text(f"{head} and a file more\nmine.own")
+    assert completion.keys("") == known
+    kept.write_text(f"{head}\nmine.own")
+    monkeypatch.setenv(CACHE_VARIABLE, "/proc/nowhere")
+    assert completion.keys("") == known

@@ -7,17 +7,13 @@ import random
 import shutil
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
 
-import jax
-import jax.numpy as jnp
 import pytest
-from command_line import Command, Result
+from command_line import Command
+from damaged import assert_refused, assert_whole, go_on, rewrite
 from processes import SMALL, assert_same_rows, leftovers
 
-from coalactl.errors import ExitCode, UserError
-from coalactl.runs import manifests
-from coalactl.runs.checkpoints import restore, save, steps
+from coalactl.runs.checkpoints import steps
 from coalactl.runs.directory import RunDirectory
 from coalactl.runs.manifests import DamagedCheckpointError, check_files, read_manifest
 
@@ -41,32 +37,10 @@ def made(train: Command, tmp_path_factory: pytest.TempPathFactory) -> Callable[.
     return copy
 
 
-def go_on(train: Command, path: str = "cut") -> Result:
-    return train("--resume", path, "--iterations", "8", "--json")
-
-
-def assert_whole(result: Result, made: Callable[..., str], train: Command, path: str = "cut", *more: str) -> None:
-    assert result.code == 0, result.err
-    again = train("--resume", made("whole", *more), "--json", "-q").json
-    for one, other in zip(result.json.get("runs", [result.json]), again.get("runs", [again]), strict=True):
-        assert one["parameters_digest"] == other["parameters_digest"]
-        run_dir = other["run_dir"].replace("whole", path, 1)
-        assert_same_rows(run_dir, other["run_dir"])
-        assert leftovers(run_dir) == []
-
-
-def assert_refused(result: Result, code: int, *words: str) -> None:
-    assert result.code == code, result.err
-    lines = [line for line in result.err.splitlines() if line.startswith("coalactl: ")]
-    assert len(lines) == 1, result.err
-    for word in words:
-        assert word in lines[0], lines[0]
-    assert "Traceback" not in result.err
-
-
 # --- checkpoints ----------------------------------------------------------------------------------------------------
 
 
+@pytest.mark.long
 def test_each_of_many_flipped_bits_in_each_file_of_a_real_checkpoint_is_found(made: Callable[..., str]) -> None:
     run = RunDirectory.open(made("cut"))
     manifest = read_manifest(run, 6)
@@ -118,50 +92,23 @@ def test_with_none_left_the_code_is_4_and_nothing_is_deleted(made: Callable[...,
     assert sorted(run.path.rglob("*")) == before
 
 
-def rewrite(run: RunDirectory, step: int, change: Callable[[dict[str, Any]], None]) -> None:
-    """A manifest that says something else and is whole in itself."""
-    path = manifests.manifest_file(run, step)
-    content = json.loads(path.read_text())
-    content.pop("sha256")
-    change(content)
-    path.write_text(json.dumps({**content, "sha256": manifests._digest(content)}))
-
-
-def test_another_dtype_is_found_in_the_manifest_and_in_the_arrays(tmp_path: Path) -> None:
-    run = RunDirectory.create(tmp_path / "run", {}, {})
-    state = {"weights": jnp.arange(6, dtype=jnp.float32), "key": jax.random.key(1)}
-    half = {**state, "weights": state["weights"].astype(jnp.float16)}
-
-    def declare(dtype: str) -> None:
-        rewrite(run, 1, lambda content: content["arrays"]["weights"].update(dtype=dtype))
-
-    save(run, 1, half)
-    with pytest.raises(UserError, match=r"weights is float16\[6\] in it, float32\[6\] here") as refused:
-        restore(run, state)
-    assert refused.value.code == ExitCode.DAMAGED
-    declare("float32")  # Orbax alone would cast without a word
-    with pytest.raises(UserError, match="Orbax gives another weights than was saved") as refused:
-        restore(run, state, on_damage=lambda line: None)
-    assert refused.value.code == ExitCode.DAMAGED
-
-
 @pytest.mark.parametrize("kind", ["manifest", "run directory"])
 def test_another_format_is_refused_with_both_versions_and_the_way_out(
     made: Callable[..., str], train: Command, coalactl: Command, kind: str
 ) -> None:
     run = RunDirectory(made("cut"))
     if kind == "manifest":
-        rewrite(run, 6, lambda content: content.update(format=2))
-        words = ["6.json has format 2"]
+        rewrite(run, 6, lambda content: content.update(format=99))
+        words = ["6.json has format 99"]
     else:
         provenance = run.read_provenance()
-        assert provenance["format"] == 1
+        assert provenance["format"] == 2
         provenance["attempts"][-1]["packages"]["coalactl"] = "7.0.0"
-        run.write_provenance({**provenance, "format": 2})
+        run.write_provenance({**provenance, "format": 99})
         run.write_config({**run.read_config(), "future": {"key": 1}})
-        words = ["cut has format 2", "coalactl 7.0.0"]
+        words = ["cut has format 99", "coalactl 7.0.0"]
         assert_refused(coalactl("runs", "show", "cut"), 4, *words)
-    assert_refused(go_on(train), 4, *words, "reads format 1", "go on with it by", "start a new run")
+    assert_refused(go_on(train), 4, *words, "reads formats 1 and 2", "go on with it by", "start a new run")
 
 
 # --- metric parts ---------------------------------------------------------------------------------------------------

@@ -60,7 +60,9 @@ def assert_goes_on_as_if_nothing_had_happened(train: Command) -> None:
 
 
 # A checkpoint's largest file has some 17 kB, a metric part 13 kB, a part of the episodes 4 kB, a manifest 11 kB.
-@pytest.mark.parametrize(("size", "word"), [(15_500, "checkpoints/6"), (8_000, "metrics"), (2_000, "")])
+@pytest.mark.parametrize(
+    ("size", "word"), [pytest.param(15_500, "checkpoints/6", marks=pytest.mark.long), (8_000, "metrics"), (2_000, "")]
+)
 def test_a_full_disk(train: Command, cut: RunDirectory, size: int, word: str) -> None:
     with largest_file(size):
         result = train("--resume", "cut", "--iterations", "8")

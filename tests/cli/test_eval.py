@@ -13,14 +13,16 @@ import pandas as pd
 import pyarrow.parquet as pq
 import pytest
 from command_line import TINY, Command
-from hypothesis import given
-from hypothesis import strategies as st
 from processes import start
+from spoilt_runs import spoilt
 
-from coalactl.evaluation.lineups import meta_episodes
+from coalactl.errors import UserError
+from coalactl.evaluation.contestants import contestants_of, enter
 from coalactl.evaluation.pools import NAMES
 from coalactl.runs.directory import RunDirectory
-from coalactl_core.memory_one import MEMORY_ONE
+from coalactl.trained import load
+from coalactl_core.configuration.memory_one import MEMORY_ONE
+from coalactl_core.measures import PLAYERS, is_of_policy, parse_metric
 
 # Agents that learn nothing: their read-outs stay zero, and they play each action with probability 1/2.
 UNIFORM = [*TINY, "--set", "meta.learning_rate=0", "--set", "run.checkpoint_every=1", "--iterations", "2", "--quiet"]
@@ -102,6 +104,18 @@ def test_the_result_has_its_shape_and_the_run_is_left_alone(coalactl: Command, p
     assert json.loads(pq.read_schema(pack / "seed-0/eval/mixed.parquet").metadata[b"coalactl"]) == about
 
 
+def test_an_agent_that_is_loaded_is_the_one_that_evaluations_play(wide: Path) -> None:
+    for step in (1, None):
+        (contestant,) = contestants_of(enter([wide], step), step)
+        for number, played in enumerate(contestant.agents):
+            agent = load(wide, number, step)
+            assert (agent.number, agent.rollout) == (number, played.rollout)
+            np.testing.assert_array_equal(agent.params, played.params)
+    assert not np.array_equal(contestant.agents[0].params, contestant.agents[1].params)
+    with pytest.raises(UserError, match=r"agent 2 given; .* has agents 0 to 1"):
+        load(wide, 2)
+
+
 def test_the_table_is_of_the_rows(coalactl: Command, pack: Path) -> None:
     result = coalactl(*EVAL, pack, "--pool", "classic", "--json").json
     (line,) = (line for line in result["table"] if line["opponent"] == "always-cooperate")
@@ -121,6 +135,12 @@ def test_the_table_is_of_the_rows(coalactl: Command, pack: Path) -> None:
     for outcome in ("start", "cc", "dc"):
         assert behaviour[f"cooperation_{outcome}"]["mean"] == pytest.approx(0.5, abs=1e-6)
     assert "cooperation_cd" not in behaviour  # It cannot occur.
+    told = set(rows_in(pack / "seed-0", "classic")["metric"])
+    measures = {parse_metric(metric) for metric in told if not is_of_policy(metric)}
+    assert {measure.column for measure in measures} == {metric for metric in told if not is_of_policy(metric)}
+    assert {(measure.name, measure.whose) for measure in measures} == {
+        (name, whose) for name in ("reward", "defection") for whose in PLAYERS
+    }
 
 
 def test_the_same_seed_gives_the_same_numbers(coalactl: Command, pack: Path) -> None:
@@ -259,7 +279,7 @@ BAD_POOLS = {
     ],
 )
 def test_mistakes_end_in_one_line(coalactl: Command, pack: Path, arguments: list, words: list, code: int) -> None:
-    _spoilt(pack, arguments[0])
+    spoilt(pack, arguments[0])
     before = contents(Path())
     result = coalactl("eval", *arguments)
     assert (result.code, result.out) == (code, "")
@@ -278,63 +298,3 @@ def test_mistakes_in_a_pool_file(coalactl: Command, pack: Path, text: str, words
     assert words in result.err
     assert "mine" in result.err or "cross" in result.err
     assert not (pack / "seed-0/eval").exists()
-
-
-def _spoilt(pack: Path, name: str) -> None:
-    """A run that cannot be evaluated, under the name of what is wrong with it."""
-    if name == "empty":
-        Path(name).mkdir()
-    elif name in _SPOILT:
-        _SPOILT[name](Path(shutil.copytree(pack / "seed-0", name)))
-
-
-def _with_config(old: str, new: str) -> Callable[[Path], object]:
-    def spoil(run: Path) -> None:
-        text = (run / "config.toml").read_text()
-        assert old in text
-        (run / "config.toml").write_text(text.replace(old, new) if old else new)
-
-    return spoil
-
-
-def _of_a_later_version(run: Path) -> None:
-    provenance = json.loads((run / "provenance.json").read_text())
-    attempts = [{**provenance, "packages": {"coalactl": "9.9"}}]
-    (run / "provenance.json").write_text(json.dumps({**provenance, "format": 99, "attempts": attempts}))
-
-
-def _damage(run: Path) -> None:
-    for file in (run / "checkpoints").rglob("*"):
-        if file.is_file():
-            file.write_bytes(b"no")
-
-
-def _link(run: Path) -> None:
-    Path("elsewhere").mkdir()
-    (run / "eval").symlink_to(Path("elsewhere").absolute())
-
-
-_SPOILT: dict[str, Callable[[Path], object]] = {
-    "unfinished": lambda run: shutil.rmtree(run / "manifests"),
-    "longer": _with_config("inner_episode_length = 2", "inner_episode_length = 3"),
-    "plugin": _with_config('name = "matrix-game"', 'name = "module:Other"'),
-    "later": _of_a_later_version,
-    "damaged": _damage,
-    "linked": _link,
-    "analytical": _with_config("", 'kind = "analytical"\n'),
-}
-
-
-# --- how many meta-episodes each opponent gets ----------------------------------------------------------------------
-
-
-@given(st.lists(st.floats(0.01, 1), min_size=1, max_size=30), st.integers(0, 1000))
-def test_meta_episodes_are_shared_by_weight(weights: list[float], more: int) -> None:
-    shares = [weight / sum(weights) for weight in weights]
-    episodes = len(shares) + more
-    counts = meta_episodes(shares, episodes)
-    assert sum(counts) == episodes
-    assert min(counts) >= 1
-    if all(share * episodes >= 1 for share in shares):
-        # Rounded cumulative shares: each count is within one of its own.
-        assert max(abs(count - share * episodes) for count, share in zip(counts, shares, strict=True)) <= 1 + 1e-6

@@ -13,7 +13,7 @@ from pathlib import Path
 
 import pytest
 from command_line import Command, assert_one_line
-from processes import SMALL, start
+from processes import SMALL, free_address, group_of, start
 from sweeps import write_sweep
 
 from coalactl.runs.checkpoints import steps
@@ -36,16 +36,20 @@ EIGHT = ["train", *SMALL, "--iterations", "8", "--set", "run.checkpoint_every=4"
 
 
 @pytest.mark.skipif(sys.platform != "linux" or shutil.which("cc") is None, reason="needs the C compiler of a Linux")
+@pytest.mark.parametrize("processes", [1, pytest.param(2, marks=pytest.mark.slow)])
+@pytest.mark.long
 def test_where_folders_cannot_be_synchronised_a_training_does_without(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, processes: int
 ) -> None:
     (tmp_path / "shim.c").write_text(SHIM)
     library = tmp_path / "shim.so"
     subprocess.run(["cc", "-shared", "-fPIC", "-o", library, tmp_path / "shim.c", "-ldl"], check=True)
     monkeypatch.setenv("LD_PRELOAD", str(library))
-    process = start(*EIGHT)
-    _, err = process.communicate(timeout=120)
-    assert (process.returncode, err) == (0, "")
+    many = ["--set", "rollout.meta_batch_size=4", *group_of(free_address(), processes)] if processes > 1 else []
+    started = [start(*EIGHT, *many, *([str(index)] if many else [])) for index in range(processes)]
+    for process in started:
+        _, err = process.communicate(timeout=240)
+        assert (process.returncode, err) == (0, "")
     assert steps(RunDirectory("run")) == [4, 8]
 
 
@@ -69,6 +73,12 @@ def test_where_there_are_no_locks_the_remedy_is_named(
 
     monkeypatch.setattr(fcntl, "flock", refuse)
     assert_one_line(train(*EIGHT[1:]), "run is on a file system without locks", "mounted with them")
-    assert not Path("run/config.toml").exists()
+    assert not Path("run").exists()
+    assert_one_line(train(*EIGHT[1:], "--seeds", "2"), "run is on a file system without locks")
+    assert not Path("run").exists()
+    Path("run").mkdir()
+    Path("run/log.txt").write_text("of a start that was killed")
+    assert_one_line(train(*EIGHT[1:]), "run is on a file system without locks")
+    assert Path("run/log.txt").exists()
     refused = sweep(write_sweep(), "--out", "swept", "--quiet")
     assert_one_line(refused, "swept/claims is on a file system without locks", "mounted with them")

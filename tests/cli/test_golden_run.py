@@ -30,7 +30,7 @@ def golden() -> RunDirectory:
 
 
 def test_it_is_small_and_comes_back_bit_by_bit(golden: RunDirectory) -> None:
-    from coalactl_core.training import build_engine
+    from coalactl_core.training.engine import build_engine
 
     assert sum(path.stat().st_size for path in golden.path.rglob("*") if path.is_file()) < 100_000
     step, state = restore(golden, build_engine(validate(golden.read_config())).run_template)
@@ -51,6 +51,24 @@ def test_it_goes_on(golden: RunDirectory, train: Command, coalactl: Command) -> 
     assert [attempt.get("from_iteration") for attempt in golden.read_provenance()["attempts"]] == [None, 4]
 
 
+def test_of_the_first_version_its_metrics_are_read_and_its_checkpoints_refused(
+    golden: RunDirectory, train: Command, coalactl: Command
+) -> None:
+    """It knew no formats and ordered parameters otherwise, in vectors of the same length."""
+    provenance = golden.read_provenance()
+    del provenance["format"]
+    golden.write_provenance(provenance)
+    evaluated = coalactl("eval", "golden", "--episodes", "1")
+    for result in (train("--resume", "golden", "--iterations", "7"), train("--init-from", "golden"), evaluated):
+        line = [line for line in result.err.splitlines() if line.startswith("coalactl: ")]
+        assert (result.code, len(line)) == (4, 1), result.err
+        assert "0.1.0 of 2026-11-22" in line[0]
+        assert "coalactl train golden/config.toml" in line[0]
+    assert coalactl("runs", "show", "golden").code == 0
+    assert steps(golden) == [4]
+    assert train("golden/config.toml", "--dry-run").code == 0
+
+
 def test_of_a_later_format_it_is_refused_with_the_way_out(
     golden: RunDirectory, train: Command, coalactl: Command
 ) -> None:
@@ -60,5 +78,10 @@ def test_of_a_later_format_it_is_refused_with_the_way_out(
     for result in (train("--resume", "golden"), train("--init-from", "golden"), coalactl("runs", "show", "golden")):
         line = [line for line in result.err.splitlines() if line.startswith("coalactl: ")]
         assert (result.code, len(line)) == (4, 1)
-        for words in ("golden has format 99", "coalactl 3.2.1", "reads format 1", "start a new run with this one"):
+        for words in (
+            "golden has format 99",
+            "coalactl 3.2.1",
+            "reads formats 1 and 2",
+            "start a new run with this one",
+        ):
             assert words in line[0]

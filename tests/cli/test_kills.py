@@ -19,7 +19,7 @@ from coalactl.runs.directory import RunDirectory
 KILLED = -signal.SIGKILL
 
 # Each is killed inside its second checkpoint, whatever is written first in it.
-FORCED = ["metric part", "orbax", "commit", "manifest"]
+FORCED = ["commit", "metric part", "orbax", "manifest"]
 MORE_FORCED = ["episode part", "pruning", "merging", "status"]
 NTH = {"status": 2, "pruning": 1, "merging": 1}
 
@@ -64,7 +64,7 @@ def kill_at(place: str, *arguments: str, nth: int = 2) -> None:
     assert process.returncode == KILLED, err
 
 
-@pytest.mark.parametrize("place", FORCED)
+@pytest.mark.parametrize("place", [FORCED[0], *(pytest.param(place, marks=pytest.mark.long) for place in FORCED[1:])])
 def test_killed_inside_of_a_save_and_resumed(whole: Any, train: Command, place: str) -> None:
     kill_at(place, "train", *SMALL, "--iterations", "8", "--out", "cut", "--set", "run.checkpoint_every=2")
     assert steps(RunDirectory("cut")) == [2]
@@ -170,6 +170,7 @@ def newest(path: str) -> int:
         pytest.param(6, ["--seeds", "3"], marks=pytest.mark.slow),
     ],
 )
+@pytest.mark.long
 def test_killed_at_random_moments_and_resumed(whole: Any, train: Command, kills: int, more: list[str]) -> None:
     assert survive(kills, kills, *more) > 0
     assert newest("cut") > 0

@@ -8,10 +8,10 @@ import numpy as np
 import pandas as pd
 import pytest
 from command_line import TINY, Command
+from papers import change_parts
 from processes import assert_same_rows
 from sweeps import SIZES, write_network
 
-from coalactl.reproduction import figures
 from coalactl.runs.directory import RunDirectory
 from coalactl.runs.metric_files import read_metrics
 
@@ -39,9 +39,11 @@ def test_it_is_the_reference_of_figure_5a(coalactl: Command, monkeypatch: pytest
     """From nothing: its runs beside those of the other methods, its claim judged by both, its line in the figure."""
     write_network()
     settings = {**SIZES, "run.iterations": 2, "run.checkpoint_every": 2}
-    for part in figures.FIGURES["fig5a"].parts(figures.Scale.QUICK):
-        smaller = part._replace(settings={**part.settings, **settings}, seeds=(7, 8))
-        monkeypatch.setitem(figures.PARTS, part.name, smaller)
+    change_parts(
+        monkeypatch,
+        "fig5a",
+        change=lambda part: part._replace(settings={**part.settings, **settings}, seeds=(7, 8)),
+    )
     claims = coalactl("reproduce", "fig5a", "--out", "out", "--json").json["claims"]
     of_lola = next(claim for claim in claims if "LOLA" in claim["claim"])
     assert all(check["values"].keys() == {"7", "8"} for check in of_lola["checks"])

@@ -119,6 +119,7 @@ def test_check_takes_presets_of_either_kind(coalactl: Command) -> None:
     assert_one_line(coalactl("check", "no-such"), "'no-such' does not exist")
 
 
+@pytest.mark.long
 def test_what_a_game_prints_is_no_part_of_the_output(coalactl: Command) -> None:
     write(step="print('a word'); jax.debug.print('another')")
     result = coalactl("train", *SMALL, *SETTING, "--iterations", "1", "--out", "run", "--json")

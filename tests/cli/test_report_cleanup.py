@@ -7,15 +7,14 @@ from pathlib import Path
 
 import pytest
 from command_line import Command
-from report_runs import INNER_EPISODES, ITERATIONS, sequence_pack
+from report_runs import INNER_EPISODES, ITERATIONS, build, figures_of, sequence_pack
 
 from coalactl.agents import agents_of
-from coalactl.report.building import build
-from coalactl.report.choices import TABLE_4, TABLE_7
-from coalactl.report.claims import Judgement
+from coalactl.papers.coala_pg.printed import TABLE_4, TABLE_7
 from coalactl.report.configurations import in_words, own_keys
-from coalactl.report.figures import Figure, render
-from coalactl.report.paper_figures import figures_of
+from coalactl.report.drawing import render
+from coalactl.report.figures import Figure
+from coalactl.report.judging import Judgement
 from coalactl.report.settings import shipped_run
 
 METHODS = ("coala-pg", "m-fos", "batch-unaware")
@@ -53,7 +52,7 @@ def write_runs(folder: str = "runs", **changed: tuple[float, float]) -> Path:
 
 
 def judged(folder: Path) -> dict[str, Judgement]:
-    return {one.claim.figure: one for one in build([folder]).judgements if one.claim.figure in FIGURES}
+    return {one.exhibit.label: one for one in build([folder]).judgements if one.exhibit.label in FIGURES}
 
 
 def verdicts(folder: Path) -> dict[str, list[str]]:
@@ -122,7 +121,7 @@ def test_measures_of_cleanup_have_a_table_of_their_own(coalactl: Command) -> Non
 
 
 def figures() -> dict[str, Figure]:
-    return {figure.name.split("-")[1]: figure for figure in figures_of(build([write_runs()]).judgements)}
+    return {figure.name.split("-")[1]: figure for figure in figures_of(build([write_runs()]))}
 
 
 def test_every_method_is_in_every_panel_once() -> None:
@@ -141,7 +140,7 @@ def test_more_than_three_panels_stand_in_two_rows() -> None:
     figure = figures()["7"]
 
     def height(count: int) -> float:
-        drawn = render(figure._replace(panels=figure.panels[:count]), ("svg",))["svg"].decode()
+        drawn = render(figure._replace(panels=figure.panels[:count]), ("svg",)).images["svg"].decode()
         return float(drawn.partition('viewBox="0 0 ')[2].split()[1].rstrip('"'))
 
     assert height(4) == height(6) > 1.7 * height(3)

@@ -10,13 +10,14 @@ from typing import Any
 
 import pytest
 from command_line import Command
-from report_runs import sequence_pack
+from report_runs import build, figures_of, sequence_pack
 
-from coalactl.report import choices, settings
-from coalactl.report.building import Report, build
-from coalactl.report.claims import Judgement
-from coalactl.report.figures import LOOKS, Figure, render
-from coalactl.report.paper_figures import figures_of
+from coalactl.papers.coala_pg.printed import PRINTED
+from coalactl.report import settings
+from coalactl.report.building import Report
+from coalactl.report.drawing import render
+from coalactl.report.figures import LOOKS, Figure
+from coalactl.report.judging import Judgement
 from coalactl.report.tables import Table
 
 WITH = "coala-pg, batch critic"
@@ -63,7 +64,7 @@ def preset_has(critic: str, patch: pytest.MonkeyPatch) -> None:
 
 
 def claim(report: Report, figure: str) -> Judgement:
-    return next(one for one in report.judgements if one.claim.figure == figure)
+    return next(one for one in report.judgements if one.exhibit.label == figure)
 
 
 def table(report: Report, name: str) -> Table:
@@ -71,7 +72,7 @@ def table(report: Report, name: str) -> Table:
 
 
 def drawn(report: Report) -> Mapping[str, Figure]:
-    return {figure.name.split("-")[1]: figure for figure in figures_of(report.judgements)}
+    return {figure.name.split("-")[1]: figure for figure in figures_of(report)}
 
 
 def test_a_method_with_and_without_a_critic_are_two_rows_of_one_setting(runs: Path) -> None:
@@ -98,7 +99,7 @@ def test_they_are_two_lines_of_one_figure_that_nobody_mistakes(runs: Path, figur
             *(WITH, "coala-pg", "batch-unaware", "m-fos, batch critic", "m-fos")
         ]
         assert len({line.colour for line in panel.lines}) == len({line.label for line in panel.lines})
-    assert render(found, ("png",))["png"]
+    assert render(found, ("png",)).images["png"]
 
 
 def test_every_look_is_one_of_its_own_in_colour_and_in_grey() -> None:
@@ -166,7 +167,8 @@ def test_a_report_says_on_which_runs_a_claim_was_judged(
     preset_has("play", monkeypatch)
     result = coalactl("report", runs, "--format", "md", "--format", "csv")
     assert (
-        "5A   reproduced      ipd-shaping-quick, iterations 20; COALA-PG with batch critic" in result.out.splitlines()
+        "5A   reproduced             ipd-shaping-quick, iterations 20; COALA-PG with batch critic"
+        in result.out.splitlines()
     )
     overview, sections = Path("report/claims.md").read_text().split("\n## 5A: reproduced", maxsplit=1)
     section = sections.split("\n## ")[0]
@@ -202,7 +204,7 @@ def test_what_is_ours_is_listed_beside_the_papers(runs: Path) -> None:
     assert taken["meta.batch_critic", "play"] == f"{setting.name} ({with_critic})"
     assert taken["meta.batch_critic", "none"] == f"{setting.name} (batch-unaware; coala-pg; m-fos)"
     assert taken["meta.value_clip", "inf"] == setting.name
-    assert all("our addition" in row[2] for row in table(made, "open-choices").rows if row[0] in choices.OURS)
+    assert all("our addition" in row[2] for row in table(made, "open-choices").rows if row[0] in PRINTED.ours)
 
 
 POOL = [{"method": "coala-pg", "settings": {"batch_critic": "play"}}, {"method": "m-fos"}]
@@ -219,7 +221,7 @@ def test_each_of_a_pools_agents_has_its_own(coalactl: Command) -> None:
     assert [line.label for line in drawn(made)["h3"].panels[0].lines] == [WITH, "m-fos"]
     assert claim(made, "H.3").judged_on == "COALA-PG with batch critic"
     row = coalactl("runs", "ls", "--json").json[0]
-    assert row["setting"] == "ipd-mixed-quick coala-pg, batch critic + m-fos seed 0"
+    assert row["setting"] == "ipd-mixed-quick coala-pg, batch critic + m-fos 1 seed"
     assert set(coalactl("runs", "show", "runs/both/seed-0", "--json").json["by_method"]) == {WITH, "m-fos"}
 
 

@@ -6,10 +6,10 @@ from pathlib import Path
 
 import pandas as pd
 import pytest
-from report_runs import ITERATIONS, analytical_run, sequence_pack
+from report_runs import ITERATIONS, analytical_run, build, sequence_pack
 
-from coalactl.report.building import Report, build
-from coalactl.report.figures import render
+from coalactl.report.building import Report
+from coalactl.report.drawing import render
 from coalactl.report.tables import Table, to_markdown
 
 KINDS = ("naive", "meta", "fixed")
@@ -55,7 +55,8 @@ def table(made: Report, name: str) -> Table:
 def test_every_pool_that_was_met_has_learning_curves(made: Report) -> None:
     found = {figure.name: figure for figure in made.figures}
     own = [f"fig-curves-{kind}-bargain-quick" for kind in KINDS]
-    assert set(found) == {*own, f"fig-curves-fixed-ipd-mixed-quick-iterations-{ITERATIONS}", "fig-curves-meta-stag"}
+    (fixed,) = set(found) - {*own, "fig-curves-meta-stag"}
+    assert fixed.startswith("fig-curves-fixed-ipd-mixed-quick-")
     for kind, name in zip(KINDS, own, strict=True):
         titles = [panel.title for panel in found[name].panels]
         assert titles == [f"reward vs {kind}", f"{kind}'s reward", f"demand vs {kind}"]
@@ -63,7 +64,7 @@ def test_every_pool_that_was_met_has_learning_curves(made: Report) -> None:
             assert [line.label for line in panel.lines] == ["coala-pg", "m-fos"]
     # The mean of 20 iterations whose last two are 0.8, smoothed by nothing.
     assert found[own[0]].panels[0].lines[0].estimate == pytest.approx([9.0] * 18 + [0.8] * 2)
-    assert render(found[own[0]], ("png",))["png"]
+    assert render(found[own[0]], ("png",)).images["png"]
 
 
 def test_what_a_figure_of_the_paper_shows_is_not_drawn_again(tmp_path: Path) -> None:

@@ -8,14 +8,16 @@ from pathlib import Path
 import pandas as pd
 import pytest
 from command_line import Command
-from report_runs import ITERATIONS, sequence_pack
+from report_runs import ITERATIONS, build, sequence_pack
 from sweeps import SIZES, write_network
 
 from coalactl.agents import Agents, agents_of, meta_agents, method_of
+from coalactl.papers.coala_pg.app_h3 import EXHIBIT
+from coalactl.papers.coala_pg.roles import ROLE
 from coalactl.report import choices
-from coalactl.report.building import build
 from coalactl.report.checks import Source, mean
-from coalactl.report.claims import Claim, judge
+from coalactl.report.claims import Claim
+from coalactl.report.judging import judge
 from coalactl.report.roles import Case
 from coalactl.report.settings import Setting
 from coalactl.runs.directory import RunDirectory
@@ -72,7 +74,8 @@ def test_curves_and_claims_take_a_methods_own_agents() -> None:
         curve = setting.groups[method].curve("reward_vs_meta")
         assert curve.loc[ITERATIONS - 1].tolist() == pytest.approx([0.80 + offset, 0.81 + offset, 0.82 + offset])
     check = mean(source, lambda group: group.values("reward_vs_meta"), "reward", above=0.85)
-    judged = judge(Claim("H.3", "both cooperate", ("ipd-mixed",), (check,)), Case("H.3", {"ipd-mixed": setting}))
+    roles = (ROLE["ipd-mixed"],)
+    judged = judge(EXHIBIT, Claim("one", "both cooperate", roles, (check,)), Case(roles, {"ipd-mixed": setting}))
     assert judged.outcomes[0].quantity is not None
     assert judged.outcomes[0].quantity.values == pytest.approx({0: 0.90, 1: 0.91, 2: 0.92})
     assert judged.verdict == "reproduced"
@@ -80,7 +83,7 @@ def test_curves_and_claims_take_a_methods_own_agents() -> None:
 
 def test_a_mixed_pool_is_no_part_of_comparisons_between_pools() -> None:
     made = build([mixed_pack("runs/mixed", POOL)])
-    others = [judgement for judgement in made.judgements if judgement.claim.figure != "H.3"]
+    others = [judgement for judgement in made.judgements if judgement.exhibit.label != "H.3"]
     assert {judgement.verdict for judgement in others} == {"not tested"}
 
 
@@ -91,7 +94,7 @@ def test_both_methods_in_one_pool_are_judged_beside_m_fos_alone(coalactl: Comman
     mixed_pack("runs/both", POOL, near)
     pack = sequence_pack(Path("runs/alone"), "m-fos", alone, "ipd-mixed-quick", **{"population.meta": 2})
     sequence_pack(Path("runs/others"), "m-fos", near, "ipd-mixed-quick", **{"population.meta": 2, "naive.entropy": 0.1})
-    (found,) = [judgement for judgement in build([Path("runs")]).judgements if judgement.claim.figure == "H.3"]
+    (found,) = [judgement for judgement in build([Path("runs")]).judgements if judgement.exhibit.label == "H.3"]
     # COALA-PG's agents earn 0.70, which is cooperation but not near 0.85; M-FOS's 0.90.
     near_printed = ("not reproduced", "reproduced")
     verdicts = tuple(outcome.verdict for outcome in found.outcomes)
@@ -99,11 +102,7 @@ def test_both_methods_in_one_pool_are_judged_beside_m_fos_alone(coalactl: Comman
     quantities = [outcome.quantity for outcome in found.outcomes]
     assert [quantity.runs[0].split("/")[0] for quantity in quantities if quantity] == [*["both"] * 4, pack.name]
     assert coalactl("report", "runs").code == 0
-    with (
-        Path("report/figures")
-        .joinpath("fig-h3-ipd-mixed-quick-meta-1-coala-pg-1-m-fos-iterations-20.csv")
-        .open(encoding="utf-8") as file
-    ):
+    with next(Path("report/figures").glob("fig-h3-ipd-mixed-quick-*.csv")).open(encoding="utf-8") as file:
         lines = {(row["panel"], row["line"]) for row in csv.DictReader(file)}
     assert lines == {
         *(("among meta agents", line) for line in ("coala-pg", "m-fos", "m-fos, alone in its pool")),

@@ -12,9 +12,8 @@ import pandas as pd
 import pyarrow.parquet as pq
 import pytest
 from command_line import Command
-from report_runs import ITERATIONS, analytical_run, sequence_pack
+from report_runs import ITERATIONS, analytical_run, build, sequence_pack
 
-from coalactl.report.building import build
 from coalactl.report.figures import thinned
 from coalactl.report.finished import Run
 from coalactl.runs.directory import RunDirectory

@@ -6,109 +6,43 @@ import json
 import shutil
 from contextlib import nullcontext
 from pathlib import Path
+from typing import Any
 
 import pandas as pd
 import pytest
 from command_line import Command
+from papers import change_parts, part_named
 from sweeps import SIZES, write_network
 
-from coalactl.configuration import plain
 from coalactl.errors import ExitCode, UserError
-from coalactl.report import building
-from coalactl.report.claims import judge
-from coalactl.report.paper_claims import CLAIMS
-from coalactl.report.roles import ROLES, Case
-from coalactl.report.verdicts import command
-from coalactl.reproduction import figures, launch
-from coalactl.reproduction.figures import FIGURES, PARTS, Scale, named, parts_of
+from coalactl.papers.coala_pg import fig_5a
+from coalactl.papers.table import named, names
+from coalactl.papers.trains import TrainingPart, each_once
+from coalactl.reproduction import launch
 from coalactl.reproduction.sweeps import folder_of, sweep_of
-from coalactl.runs.directory import find_runs
+from coalactl.runs.finding import find_runs
 from coalactl.runs.metric_files import read_metrics
 from coalactl.sweep.plan import plan
 
 RUNS = 6
+SHAPING = "ipd-shaping-quick"
 
 
 @pytest.fixture
 def small(monkeypatch: pytest.MonkeyPatch) -> None:
     """Figures 5A and 5B of runs that end in a moment: the methods that compile soon, two seeds, three iterations."""
     write_network()
-    for name in ("fig5a", "fig5b"):
-        monkeypatch.setitem(FIGURES, name, FIGURES[name]._replace(quick=("ipd-shaping-quick",)))
     settings = {**SIZES, "run.iterations": 3, "run.checkpoint_every": 1}
-    part = PARTS["ipd-shaping-quick"]._replace(settings=settings, seeds=(7, 8))
-    monkeypatch.setitem(figures.PARTS, part.name, part)
+
+    def smaller(part: TrainingPart) -> TrainingPart | None:
+        return part._replace(settings=settings, seeds=(7, 8)) if part.name == SHAPING else None
+
+    change_parts(monkeypatch, "fig5a", "fig5b", change=smaller)
 
 
-@pytest.mark.parametrize("scale", list(Scale))
-@pytest.mark.parametrize("name", FIGURES)
-def test_a_figure_has_the_runs_that_its_claims_are_about(name: str, scale: Scale) -> None:
-    figure = FIGURES[name]
-    roles = {role for claim in CLAIMS if claim.figure == figure.number for role in claim.roles}
-    sweeps = [sweep_of(part, Path("out")) for part in figure.parts(scale)]
-    trials = [(sweep.preset, trial) for sweep in sweeps for trial in plan(sweep)]
-    configs = [{**plain(trial.experiment), "preset": preset} for preset, trial in trials]
-    for role in roles:
-        assert any(ROLES[role].fits(config) for config in configs), role
-    for config in configs:
-        assert any(ROLES[role].fits(config) for role in roles), config["preset"]
-
-
-def test_every_claim_has_its_figure() -> None:
-    assert {claim.figure for claim in CLAIMS} == {figure.number for figure in FIGURES.values()}
-
-
-def test_groups_are_of_figures_each_part_once() -> None:
-    assert named(["all", "fig5a"]) == tuple(FIGURES.values())
-    assert {figure.name for figure in FIGURES.values()} - {figure.name for figure in named(["analytical"])} == {
-        *("fig5a", "fig5b", "fig5c", "fig6", "fig7", "fig12", "fig13", "fig14", "h3")
-    }
-    assert [part.name for part in parts_of(named(["fig5b", "fig5a"]), Scale.QUICK)] == [
-        "ipd-shaping-quick",
-        *(f"ipd-shaping-quick-{other}" for other in ("as-printed", "m-fos-critic", "lola")),
-    ]
-
-
-@pytest.mark.parametrize("scale", list(Scale))
-@pytest.mark.parametrize("name", ["fig5a", "fig5b", "fig5c", "fig6", "fig7", "fig13", "fig14"])
-def test_lola_dice_is_trained_beside_the_other_methods_and_meets_whom_they_meet(name: str, scale: Scale) -> None:
-    parts = {
-        part.name: part
-        for part in FIGURES[name].parts(scale)
-        if not part.name.startswith("ipd-meta-only") and "meta.batch_critic" not in part.settings
-    }
-    of_lola = {part.name.removesuffix("-lola"): part for part in parts.values() if part.methods == ("lola-dice",)}
-    others = {part.name: part for part in parts.values() if part not in of_lola.values()}
-    assert {setting: (part.preset, part.naive_from) for setting, part in of_lola.items()} == {
-        setting: (part.preset or part.sweep, part.naive_from) for setting, part in others.items()
-    }
-    for setting, part in of_lola.items():
-        fewer = scale is Scale.QUICK and setting.startswith("cleanup")
-        assert part.seeds == others[setting].seeds[: 3 if fewer else 5], setting
-
-
-@pytest.mark.parametrize(
-    ("name", "beside"),
-    [
-        *((name, {("coala-pg", "none"), ("m-fos", "play")}) for name in ("fig5a", "fig5b")),
-        ("fig5c", {("coala-pg", "none")}),
-    ],
-)
-def test_with_and_without_a_critic_of_the_batch_methods_have_the_same_seeds(
-    name: str, beside: set[tuple[str, str]]
-) -> None:
-    """Beside what the preset has: COALA-PG as printed, and M-FOS with COALA-PG's critic."""
-    preset, *others = (part for part in FIGURES[name].parts(Scale.QUICK) if "lola" not in part.name)
-    found = set()
-    for part in others:
-        if "population.p_naive" not in part.settings:
-            (trial,) = plan(sweep_of(part, Path("out")))
-            assert (part.preset, part.seeds) == (preset.preset, preset.seeds)
-            found.add((trial.method, trial.experiment.meta.batch_critic))
-    assert found == beside
-    assert preset.seeds == tuple(range(100, 110))
-    baselines = [trial for trial in plan(sweep_of(preset, Path("out"))) if trial.method != "coala-pg"]
-    assert {trial.experiment.meta.batch_critic for trial in baselines} == {"none"}
+def change_shaping(patch: pytest.MonkeyPatch, **values: Any) -> None:
+    """What Fig. 5A trains of the methods of the paper."""
+    change_parts(patch, "fig5a", change=lambda part: part._replace(**values) if part.name == SHAPING else part)
 
 
 @pytest.mark.usefixtures("small")
@@ -144,16 +78,14 @@ def test_the_figures_of_cleanup_from_nothing(coalactl: Command, monkeypatch: pyt
         "run.iterations": 2,
         "population.stratified": True,
     }
-    for name in (
-        "cleanup-shaping-quick",
-        "cleanup-mixed-quick",
-        "cleanup-shaping-quick-lola",
-        "cleanup-mixed-quick-lola",
-    ):
-        settings = {**sizes, "rollout.meta_batch_size": 4}
-        part = PARTS[name]._replace(settings=settings, seeds=(7, 8), naive_from="")
-        monkeypatch.setitem(figures.PARTS, name, part)
-    told = coalactl("reproduce", "fig6", "fig7", "fig13", "fig14", "--out", "out", "--json").json
+    settings = {**sizes, "rollout.meta_batch_size": 4}
+    of_cleanup = ("fig6", "fig7", "fig13", "fig14")
+    change_parts(
+        monkeypatch,
+        *of_cleanup,
+        change=lambda part: part._replace(settings=settings, seeds=(7, 8), naive_from=None),
+    )
+    told = coalactl("reproduce", *of_cleanup, "--out", "out", "--json").json
     assert {claim["figure"] for claim in told["claims"]} == {"6", "7", "13", "14"}
     tested = [claim for claim in told["claims"] if "LOLA" not in claim["claim"]]
     assert all(check["verdict"] != "not tested" for claim in tested for check in claim["checks"])
@@ -167,8 +99,11 @@ def test_both_methods_in_one_pool_from_nothing(coalactl: Command, monkeypatch: p
     write_network()
     # Fixed numbers of each kind, so that all kinds are met.
     settings = {**SIZES, "rollout.meta_batch_size": 4, "run.iterations": 2, "run.checkpoint_every": 1}
-    for name, methods in (("ipd-coala-vs-mfos-quick", ()), ("ipd-mixed-quick", ("m-fos",))):
-        monkeypatch.setitem(figures.PARTS, name, PARTS[name]._replace(settings=settings, seeds=(7, 8), methods=methods))
+
+    def smaller(part: TrainingPart) -> TrainingPart:
+        return part._replace(settings=settings, seeds=(7, 8), methods=("m-fos",) if part.methods else ())
+
+    change_parts(monkeypatch, "h3", change=smaller)
     told = coalactl("reproduce", "h3", "--out", "out", "--json").json
     (claim,) = told["claims"]
     assert claim["figure"] == "H.3"
@@ -186,9 +121,11 @@ def test_gradient_balance_from_nothing(coalactl: Command, monkeypatch: pytest.Mo
     write_network()
     sizes = {**SIZES, "rollout.meta_batch_size": 4, "run.iterations": 3, "run.checkpoint_every": 1}
     measuring = {"diagnostics.gradient_balance_every": 2, "diagnostics.gradient_balance_meta_batch": 8}
-    for name in FIGURES["fig12"].quick:
-        settings = {**sizes, **measuring, "rollout.batch_size": int(name.rpartition("-")[2])}
-        monkeypatch.setitem(figures.PARTS, name, PARTS[name]._replace(settings=settings, seeds=(7, 8)))
+    change_parts(
+        monkeypatch,
+        "fig12",
+        change=lambda part: part._replace(settings={**sizes, **measuring, **part.settings}, seeds=(7, 8)),
+    )
     told = coalactl("reproduce", "fig12", "--out", "out", "--json").json
     (claim,) = told["claims"]
     assert all(check["verdict"] != "not tested" for check in claim["checks"])
@@ -207,15 +144,13 @@ def test_gradient_balance_from_nothing(coalactl: Command, monkeypatch: pytest.Mo
 @pytest.fixture
 def from_another(small: None, monkeypatch: pytest.MonkeyPatch) -> None:
     """Figure 5A with the meta agents of another part's run as its naive agents."""
-    part = figures.PARTS["ipd-shaping-quick"]
-    before = part._replace(name="before", methods=("coala-pg",), seeds=(3,))
-    monkeypatch.setitem(figures.PARTS, "before", before)
-    monkeypatch.setitem(figures.PARTS, part.name, part._replace(naive_from="before", methods=("m-fos",)))
+    before = part_named(SHAPING)._replace(name="before", methods=("coala-pg",), seeds=(3,))
+    change_shaping(monkeypatch, naive_from=before, methods=("m-fos",))
 
 
 @pytest.mark.usefixtures("from_another")
 def test_naive_agents_come_from_a_run_that_is_trained_before() -> None:
-    before, part = parts_of([FIGURES["fig5a"]], Scale.QUICK)
+    before, part = each_once(named(["fig5a"])[0].trains.quick)
     assert (before.name, part.name) == ("before", "ipd-shaping-quick")
     (trial,) = plan(sweep_of(before, Path("out")))
     assert sweep_of(part, Path("out")).settings["population.naive_from"] == f"out/before/trials/{trial.id}/seed-3"
@@ -224,9 +159,9 @@ def test_naive_agents_come_from_a_run_that_is_trained_before() -> None:
 @pytest.mark.slow
 @pytest.mark.usefixtures("from_another")
 def test_without_the_run_before_the_others_are_not_trained(coalactl: Command, monkeypatch: pytest.MonkeyPatch) -> None:
-    before = figures.PARTS["before"]
+    before = part_named(SHAPING).naive_from
     broken = {**before.settings, "meta.learning_rate": 1e30, "meta.max_grad_norm": 1e30}
-    monkeypatch.setitem(figures.PARTS, "before", before._replace(settings=broken))
+    change_shaping(monkeypatch, naive_from=before._replace(settings=broken))
     result = coalactl("reproduce", "fig5a", "--out", "out", "-q")
     assert result.code == ExitCode.FAILED
     assert result.err.startswith("coalactl: 1 failed: coala-pg")
@@ -234,11 +169,12 @@ def test_without_the_run_before_the_others_are_not_trained(coalactl: Command, mo
 
 
 @pytest.mark.usefixtures("small")
+@pytest.mark.long
 def test_what_did_not_reproduce_is_said_with_exit_1(coalactl: Command, monkeypatch: pytest.MonkeyPatch) -> None:
     """No reward is larger than 2."""
-    claim = next(claim for claim in CLAIMS if claim.figure == "5A")
+    claim = fig_5a.EXHIBIT.claims[0]
     impossible = claim._replace(checks=tuple(check._replace(above=5.0) for check in claim.checks))
-    monkeypatch.setattr(building, "CLAIMS", (impossible,))
+    monkeypatch.setattr(fig_5a, "EXHIBIT", fig_5a.EXHIBIT._replace(claims=(impossible,)))
     result = coalactl("reproduce", "fig5a", "--out", "out")
     assert result.code == ExitCode.FAILED
     assert "not reproduced: 5A" in result.err.splitlines()[-1]
@@ -279,9 +215,8 @@ def test_stopped_by_a_signal_it_says_how_to_go_on(coalactl: Command, monkeypatch
 @pytest.mark.slow
 @pytest.mark.usefixtures("small")
 def test_failed_runs_are_named_and_the_rest_is_reported(coalactl: Command, monkeypatch: pytest.MonkeyPatch) -> None:
-    part = figures.PARTS["ipd-shaping-quick"]
-    broken = {**part.settings, "meta.learning_rate": 1e30, "meta.max_grad_norm": 1e30}
-    monkeypatch.setitem(figures.PARTS, part.name, part._replace(settings=broken, methods=("coala-pg",)))
+    broken = {**part_named(SHAPING).settings, "meta.learning_rate": 1e30, "meta.max_grad_norm": 1e30}
+    change_shaping(monkeypatch, settings=broken, methods=("coala-pg",))
     result = coalactl("reproduce", "fig5a", "--out", "out")
     assert result.code == ExitCode.FAILED
     assert "coala-pg" in result.err
@@ -289,11 +224,10 @@ def test_failed_runs_are_named_and_the_rest_is_reported(coalactl: Command, monke
 
 
 @pytest.mark.usefixtures("small")
+@pytest.mark.long
 def test_runs_with_other_values_are_not_taken_for_ours(coalactl: Command, monkeypatch: pytest.MonkeyPatch) -> None:
     coalactl("reproduce", "fig5a", "--out", "out", "-q")
-    part = figures.PARTS["ipd-shaping-quick"]
-    other = part._replace(settings={**part.settings, "meta.learning_rate": 0.5})
-    monkeypatch.setitem(figures.PARTS, part.name, other)
+    change_shaping(monkeypatch, settings={**part_named(SHAPING).settings, "meta.learning_rate": 0.5})
     result = coalactl("reproduce", "fig5a", "--out", "out")
     assert result.code == ExitCode.RUN_CONFLICT
     assert result.err.startswith("coalactl: out/ipd-shaping-quick holds runs with other values")
@@ -307,7 +241,7 @@ def test_runs_with_other_values_are_not_taken_for_ours(coalactl: Command, monkey
 def test_runs_are_ours_where_a_preset_has_changed_for_other_methods_alone(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, method: str, *, refused: bool
 ) -> None:
-    part = figures.PARTS["ipd-shaping-quick"]
+    part = part_named(SHAPING)
     wanted = sweep_of(part, tmp_path)
     tables = {**wanted.tables, "for": {**wanted.tables["for"], method: {"meta": {"learning_rate": 0.5}}}}
     with monkeypatch.context() as before:
@@ -319,7 +253,7 @@ def test_runs_are_ours_where_a_preset_has_changed_for_other_methods_alone(
 
 def test_a_folder_with_runs_of_another_version_is_not_ours(tmp_path: Path) -> None:
     """Its sweep.toml is the same: what differs are keys that the version did not have, and so the trials' names."""
-    part = figures.PARTS["ipd-shaping-quick"]
+    part = part_named(SHAPING)
     folder = folder_of(part, tmp_path)
     (folder.trials_dir / plan(sweep_of(part, tmp_path))[0].id).mkdir(parents=True)
     folder_of(part, tmp_path)
@@ -360,13 +294,6 @@ def test_ls_tells_what_each_figure_takes(coalactl: Command) -> None:
     assert rows["fig5a", "quick"]["steps"] == 120 * 16 * 16 * 20 * 10 * 55
     assert rows["fig4a", "both"]["steps"] is None
     shown = coalactl("reproduce", "ls").out
-    assert all(name in shown for name in FIGURES)
+    assert all(name in shown for name in names())
     assert json.dumps(list(rows.values()))
     assert list(Path().iterdir()) == []
-
-
-def test_the_command_that_a_report_names_for_missing_runs_is_one() -> None:
-    for claim in CLAIMS:
-        words = command(judge(claim, Case(claim.figure, {}))).split()
-        assert words[:2] == ["coalactl", "reproduce"]
-        assert FIGURES[words[2]].number == claim.figure

@@ -1,4 +1,4 @@
-"""Lists of runs, narrowed; and two runs or packs side by side."""
+"""Two runs or packs side by side."""
 
 from __future__ import annotations
 
@@ -38,18 +38,3 @@ def test_a_run_beside_itself(coalactl: Command, packs: tuple[Path, Path]) -> Non
     assert coalactl("runs", "compare", run, run, "--json").json["differences"] == {}
     assert "no value differs" in coalactl("runs", "compare", run, run).out
     assert_one_line(coalactl("runs", "compare", run, "nowhere"), "nowhere")
-
-
-def test_lists_are_narrowed(coalactl: Command, packs: tuple[Path, Path], monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.chdir(packs[0].parent.parent)
-
-    def listed(*options: str) -> list[str]:
-        return [Path(row["run_dir"]).name for row in coalactl("runs", "ls", *options, "--json").json]
-
-    assert sorted(listed()) == ["seed-0", "seed-1", "seed-7"]
-    assert len(listed("--limit", "2")) == 2
-    assert listed("--setting", "m-fos") == ["seed-7"]
-    assert listed("--status", "failed") == []
-    assert len(listed("--status", "finished")) == 3
-    assert coalactl("runs", "ls", "--status", "failed").out == "no such runs below runs\n"
-    assert len(coalactl("runs").out.splitlines()) == 4

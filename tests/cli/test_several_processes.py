@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import os
 import signal
-import socket
 import subprocess
 import time
 from pathlib import Path
@@ -13,7 +12,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 from command_line import Command, assert_one_line
-from processes import SMALL, assert_same_rows, leftovers, rows_of, start, wait_for
+from processes import SMALL, assert_same_rows, free_address, group_of, leftovers, rows_of, start, wait_for
 
 from coalactl.processes import LOST
 from coalactl.runs.checkpoints import steps
@@ -28,17 +27,6 @@ def start_all(*arguments: str, count: int = 2) -> list[subprocess.Popen[str]]:
     """The processes of one training on this machine, each with one device."""
     group = group_of(free_address(), count)
     return [start("train", *arguments, *group, str(index)) for index in range(count)]
-
-
-def free_address() -> str:
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        return f"127.0.0.1:{free.getsockname()[1]}"
-
-
-def group_of(address: str, count: int) -> list[str]:
-    """The options of a process but for its own number, which comes last."""
-    return ["--coordinator", address, "--processes", str(count), "--process-id"]
 
 
 def end_all(processes: list[subprocess.Popen[str]]) -> list[tuple[int, str, str]]:

@@ -24,7 +24,11 @@ LONG = ["train", *SMALL, "--iterations", "1000000", "--out", "run", "--set", "ru
 
 @pytest.mark.parametrize(
     ("signum", "code", "state"),
-    [(signal.SIGTERM, 75, "preempted"), (signal.SIGINT, 130, "interrupted"), (signal.SIGHUP, 75, "preempted")],
+    [
+        (signal.SIGINT, 130, "interrupted"),
+        pytest.param(signal.SIGTERM, 75, "preempted", marks=pytest.mark.long),
+        pytest.param(signal.SIGHUP, 75, "preempted", marks=pytest.mark.long),
+    ],
 )
 def test_the_first_signal_saves_and_tells_how_to_go_on(signum: signal.Signals, code: int, state: str) -> None:
     process = start(*LONG)
@@ -69,6 +73,7 @@ def _hangups_as_usual() -> Iterator[None]:
     signal.signal(signal.SIGHUP, before)
 
 
+@pytest.mark.long
 def test_a_second_hangup_is_no_second_signal(train: Command) -> None:
     process = start(*TEN, "run", dying_at="long save", nth=2)
     wait_for(process, "lingering")
@@ -80,6 +85,7 @@ def test_a_second_hangup_is_no_second_signal(train: Command) -> None:
     assert_goes_on_as_if_nothing_had_happened(train)
 
 
+@pytest.mark.long
 def test_under_nohup_a_hangup_is_ignored() -> None:
     signal.signal(signal.SIGHUP, signal.SIG_IGN)
     process = start(*TEN, "run", dying_at="long save", nth=2)
@@ -184,6 +190,7 @@ def test_a_second_signal_leaves_at_once_and_the_last_checkpoint_stands(
 @pytest.mark.parametrize(
     "stream", ["full", *(pytest.param(name, marks=pytest.mark.slow) for name in ("closed", "gone"))]
 )
+@pytest.mark.long
 def test_a_training_that_nobody_can_read_goes_on(stream: str) -> None:
     command = [sys.executable, "-m", "coalactl", *TEN, "run"]
     if stream == "closed":

@@ -12,10 +12,11 @@ import pytest
 import tomli_w
 from command_line import Command
 from processes import rows_of
-from sweeps import ITERATIONS, assert_every_trial_is_done_once, packs_of, same_rows, write_sweep
+from sweeps import ITERATIONS, assert_every_trial_is_done_once, packs_of, plan_small, same_rows, write_sweep
 
 from coalactl.errors import ExitCode, UserError
-from coalactl.runs.directory import RunDirectory, find_runs
+from coalactl.runs.directory import RunDirectory
+from coalactl.runs.finding import find_runs
 from coalactl.runs.metric_files import read_metrics
 from coalactl.sweep import packing, selection
 from coalactl.sweep.folder import SweepFolder
@@ -126,6 +127,7 @@ def test_a_sweep_can_be_moved_and_extended_by_hand(sweep: Command, train: Comman
     assert train("--resume", next(Path("moved/trials").iterdir()), "-q").code == 0
 
 
+@pytest.mark.long
 def test_runs_that_diverge_are_named_and_the_others_go_on(sweep: Command) -> None:
     file = write_sweep(meta__learning_rate=[1e-3, 1e38, 1e-2], meta__max_grad_norm=[float("inf")])
     result = sweep(file, "--out", "out", *SMALLER)
@@ -163,6 +165,7 @@ def failing(monkeypatch: pytest.MonkeyPatch, *, at: set[int], error: Exception) 
     return tried
 
 
+@pytest.mark.long
 def test_a_batch_that_fails_is_halved_until_the_failing_trial_is_alone(
     sweep: Command, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -227,6 +230,7 @@ def test_a_trial_without_the_metric_is_named(sweep: Command, monkeypatch: pytest
     assert "reward_vs_naive has no value in the last tenth of its iterations" in result.err
 
 
+@pytest.mark.long
 def test_a_full_disk_ends_the_sweep_at_once(sweep: Command, monkeypatch: pytest.MonkeyPatch) -> None:
     at = {0}
     failing(monkeypatch, at=at, error=UserError("writing failed", ExitCode.WRITE_FAILED))
@@ -250,10 +254,7 @@ def results(*means: tuple[int, list[float | None]]) -> list[Result]:
 
 @pytest.fixture
 def _planned() -> None:
-    from coalactl.presets import Preset
-    from coalactl.sweep.definition import read_sweep
-
-    SweepFolder.create("plan", read_sweep(Preset("small", Path(write_sweep()), shipped=False), {}))
+    plan_small()
 
 
 @pytest.mark.usefixtures("_planned")
@@ -274,6 +275,7 @@ def test_the_first_of_equals_is_chosen_and_none_that_lacks_a_seed() -> None:
     assert choose(given, "max") == {"batch-unaware": given[1]}
 
 
+@pytest.mark.long
 def test_without_final_runs_a_sweep_ends_with_its_trials(sweep: Command, coalactl: Command) -> None:
     told = coalactl("sweep", write_sweep(final=False), "--dry-run", "--json").json
     assert (told["selection_runs"], told["final_runs"]) == (8, 0)
@@ -286,65 +288,3 @@ def test_without_final_runs_a_sweep_ends_with_its_trials(sweep: Command, coalact
     assert "each seed" in shown
     assert "final" not in shown
     assert len(find_runs("out")) == 8
-
-
-# --- what is refused --------------------------------------------------------------------------------------------------
-
-REFUSED = [
-    (["no-such-sweep"], 2, "sweep 'no-such-sweep' does not exist"),
-    (["missing.toml"], 2, "missing.toml: no such file"),
-    (["small.toml", "--set", "meta.learningrate=1"], 2, "there is no such key; did you mean 'meta.learning_rate'?"),
-    (["small.toml", "--set", "selection.metric=reward_vs_meta"], 2, "there is no 'reward_vs_meta'"),
-    (["small.toml", "--set", "axes.meta.clip=[]"], 2, "axes.meta.clip: an empty range"),
-    (["small.toml", "--set", "final.seeds=[1]"], 2, "seed 1 is among the seeds of the selection"),
-    (["--resume", "nowhere"], 2, "--resume nowhere: no such directory"),
-    (["--resume", "."], 2, "not a sweep: there is no sweep.toml in it"),
-    (["--resume", "small.toml"], 2, "not a directory"),
-    (["small.toml", "--resume", "plan"], 2, "SWEEP: it does not go with --resume"),
-    (["--resume", "plan", "--out", "x"], 2, "--out: it does not go with --resume"),
-    (["--resume", "plan", "--set", "meta.clip=0.1"], 2, "--set: it does not go with --resume"),
-    (["--resume", "plan", "--dry-run"], 2, "--dry-run: it does not go with --resume"),
-    (["small.toml", "--out", "small.toml"], 2, "it is a file"),
-    (["small.toml", "--out", "plan"], 3, "go on with it by `coalactl sweep --resume plan`"),
-    (["small.toml", "--out", "full"], 2, "full is not empty (it holds thing)"),
-    (["small.toml", "--jobs", "2", "--executor", "packed"], 2, "--jobs 2: the packed executor is one process"),
-    (["small.toml", "--executor", "magic"], 2, "'magic' is not one of 'packed', 'process', 'ray'"),
-    (["small.toml", "--jobs", "0"], 2, "--jobs"),
-    (["small.toml", "--emit-slurm", "small.toml"], 2, "it exists already"),
-    (["small.toml", "--emit-slurm", "no/where.sh"], 2, "its directory does not exist"),
-    (["small.toml", "--emit-slurm", "x.sh", "--dry-run"], 2, "--dry-run: it does not go with --emit-slurm"),
-]
-
-
-@pytest.mark.usefixtures("_planned")
-@pytest.mark.parametrize(("arguments", "code", "words"), REFUSED, ids=[words[:40] for *_, words in REFUSED])
-def test_a_mistake_is_one_line_and_nothing_is_written(
-    coalactl: Command, arguments: list[str], code: int, words: str
-) -> None:
-    Path("full").mkdir()
-    Path("full/thing").touch()
-    before = sorted(Path().rglob("*"))
-    result = coalactl("sweep", *arguments)
-    assert (result.code, result.out) == (code, "")
-    assert words in result.err
-    assert result.err.count("\n") == 1
-    assert sorted(Path().rglob("*")) == before
-
-
-@pytest.mark.usefixtures("_planned")
-def test_a_damaged_sweep_file_is_told(coalactl: Command) -> None:
-    Path("plan/sweep.toml").write_text("name = ")
-    result = coalactl("sweep", "--resume", "plan")
-    assert (result.code, result.err.count("\n")) == (ExitCode.DAMAGED, 1)
-
-
-def test_a_dry_run_lists_the_trials_and_writes_nothing(coalactl: Command) -> None:
-    result = coalactl("sweep", "--dry-run")
-    assert result.code == 0
-    assert "27 runs on seeds 0, 1, 2" in result.out
-    assert "15 runs on seeds 100, 101, 102, 103, 104" in result.out
-    told = coalactl("sweep", "ipd-mixed", "--dry-run", "--json").json
-    assert (told["trials"], told["selection_runs"], told["final_runs"]) == (72, 216, 15)
-    # Table 2: four agents, 128 meta-episodes of 16 games and 200 steps, 3000 iterations.
-    assert told["steps"] == (216 + 15) * 4 * 128 * 16 * 200 * 3000
-    assert list(Path().iterdir()) == []

@@ -14,10 +14,9 @@ from hypothesis import strategies as st
 
 from coalactl.configuration import plain, validate
 from coalactl.errors import UserError
-from coalactl.presets import Preset, preset_directory
+from coalactl.presets import Preset
 from coalactl.sweep.definition import Sweep, find_sweep, from_tables, read_sweep, to_tables
 from coalactl.sweep.plan import Trial, final_trial, identity, plan, with_seed
-from coalactl.tables import flatten
 
 VALUES = {
     "meta.method": st.sampled_from(["coala-pg", "m-fos", "batch-unaware"]),
@@ -132,49 +131,6 @@ def test_the_written_sweep_gives_the_same_trials_without_preset_and_file(
     assert plan(again) == plan(sweep)
 
 
-@pytest.mark.parametrize("name", sorted(path.stem for path in (preset_directory() / "sweeps").glob("*.toml")))
-def test_every_shipped_sweep_can_be_planned(name: str) -> None:
-    sweep = read_sweep(find_sweep(name), {})
-    trials = plan(sweep)
-    assert len({trial.id for trial in trials}) == len(trials) > 1
-    assert not {*sweep.selection.seeds} & {*sweep.final_seeds}
-
-
-@pytest.mark.parametrize(
-    ("name", "trials", "runs"), [("ipd-shaping", 72, 216), ("ipd-mixed", 72, 216), ("ipd-shaping-quick", 9, 27)]
-)
-def test_the_shipped_sweeps_are_those_of_the_paper(name: str, trials: int, runs: int) -> None:
-    sweep = read_sweep(find_sweep(name), {})
-    planned = plan(sweep)
-    assert (len(planned), sum(len(trial.seeds) for trial in planned)) == (trials, runs)
-    assert (len(sweep.selection.seeds), len(sweep.final_seeds)) == (3, 5)  # App. B.4
-    assert sweep.axes["meta.learning_rate"] == (3e-3, 1e-3, 3e-4)  # Table 3
-    if name != "ipd-shaping-quick":
-        assert sweep.axes["meta.normalize_advantages"] == (False, True)
-        assert sweep.axes["meta.discount"] == (0.999, 1.0)
-        assert sweep.axes["meta.gae_lambda"] == (0.98, 1.0)
-
-
-@pytest.mark.parametrize(
-    ("name", "discounts", "rates", "optimizer"),
-    [
-        ("cleanup-shaping", (0.999, 1.0), (3e-3, 1e-3, 3e-4), "adam"),
-        ("cleanup-mixed", (1.0,), (0.03, 0.01, 0.5, 1.0), "sgd"),
-    ],
-)
-def test_the_sweeps_of_cleanup_are_table_6(
-    name: str, discounts: tuple[float, ...], rates: tuple[float, ...], optimizer: str
-) -> None:
-    sweep = read_sweep(find_sweep(name), {})
-    found = [trial.experiment.meta for trial in plan(sweep)]
-    values = {(meta.method, meta.normalize_advantages, meta.discount, meta.learning_rate) for meta in found}
-    methods = ("coala-pg", "m-fos", "batch-unaware")
-    assert values == set(itertools.product(methods, (False, True), discounts, rates))
-    assert len(found) == len(values)
-    assert {meta.optimizer for meta in found} == {optimizer}
-    assert (len(sweep.selection.seeds), len(sweep.final_seeds)) == (3, 5)  # App. B.4
-
-
 def test_values_of_the_command_line_replace_those_of_the_file(tmp_path: Path) -> None:
     sweep = sweep_of(
         tables(), tmp_path, meta__learning_rate=0.1, meta__clip=0.3, final__seeds=[9], axes__meta__discount=[0.5, 1.0]
@@ -221,19 +177,6 @@ def test_without_variants_a_written_sweep_is_as_before(tmp_path: Path) -> None:
     assert "variants" not in to_tables(sweep_of(tables(), tmp_path))
 
 
-def test_the_open_choices_are_one_change_each() -> None:
-    ours, *others = plan(read_sweep(find_sweep("open-choices"), {}))
-    assert ours.values == {"variant": "ours"}
-    base = flatten(plain(ours.experiment))
-    changed = {
-        trial.values["variant"]: {key for key, value in flatten(plain(trial.experiment)).items() if value != base[key]}
-        for trial in others
-    }
-    assert changed.pop("m-fos-on-returns") == {"meta.method", "meta.credit"}
-    assert all(len(keys) == 1 for keys in changed.values()), changed
-    assert ours.seeds == (100, 101, 102, 103, 104)
-
-
 def without(table: str, key: str) -> dict[str, Any]:
     content = tables()
     content[table] = {name: value for name, value in content[table].items() if name != key}
@@ -254,7 +197,7 @@ MISTAKES = [
     (tables(axes={"meta.clip": ["much"]}), "meta.clip: 'much' given; use a number or a schedule"),
     (
         tables(axes={"meta.method": ["pg"]}),
-        "meta.method: 'pg' given; use 'coala-pg', 'm-fos', 'batch-unaware' or 'lola-dice'",
+        "meta.method: 'pg' given; use 'coala-pg', 'batch-unaware', 'm-fos', 'lola-dice' or 'advantage-alignment'",
     ),
     (tables(axes={"meta.minibatches": [3]}), "meta.minibatches: 3 does not divide rollout.meta_batch_size 16"),
     (tables(axes={"run.seed": [1, 2]}), "run.seed: it cannot be swept or set; seeds stand in [selection] and [final]"),
@@ -301,6 +244,23 @@ def test_a_mistake_is_one_line(content: dict[str, Any], words: str, tmp_path: Pa
 def test_the_metric_may_be_any_that_the_pool_has(tmp_path: Path) -> None:
     for metric in ("reward_vs_meta", "reward_in_pool", "coplayer_reward_vs_naive", "defection_last_vs_naive"):
         assert trials_of(tables(**MIXED, selection={**SELECTION, "metric": metric}), tmp_path)
+
+
+def test_a_game_has_its_own_metrics(tmp_path: Path) -> None:
+    dilemma, clean = "ipd-shaping-quick", "cleanup-shaping-quick"
+
+    def planned(metric: str, preset: str) -> tuple[Trial, ...]:
+        return trials_of(tables(preset=preset, selection={**SELECTION, "metric": metric}), tmp_path)
+
+    for metric in ("cleaning_vs_naive", "zapped_last_vs_naive", "cleaning_discrepancy_in_pool", "reward_vs_naive"):
+        assert planned(metric, clean)
+    for metric, preset in (
+        ("defection_vs_naive", clean),
+        ("cleaning_vs_naive", dilemma),
+        ("reward_last_vs_naive", clean),
+    ):
+        with pytest.raises(UserError, match=rf"selection\.metric: there is no '{metric}'"):
+            planned(metric, preset)
 
 
 def test_a_sweep_that_there_is_not_is_told_with_the_nearest() -> None:

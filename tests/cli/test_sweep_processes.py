@@ -16,7 +16,7 @@ from sweeps import LONG, RATES, assert_every_trial_is_done_once, same_rows, save
 
 from coalactl.environment import python_running
 from coalactl.errors import ExitCode
-from coalactl.runs.directory import find_runs
+from coalactl.runs.finding import find_runs
 from coalactl.sweep.claims import live_claims
 from coalactl.sweep.folder import SweepFolder
 
@@ -105,6 +105,7 @@ def test_a_file_of_the_user_hides_no_module_of_python(module: str) -> None:
     assert "of the user" not in done.stderr
 
 
+@pytest.mark.long
 def test_two_tasks_of_a_slurm_array_share_a_sweep(coalactl: Command) -> None:
     file = write_sweep(**RATES)  # and a module beside it, which is found
     Path("random.py").write_text("raise ImportError('not the one of Python')")

@@ -22,7 +22,7 @@ from processes import start, wait_until
 from sweeps import LONG, assert_every_trial_is_done_once, same_rows, saved, write_sweep
 
 from coalactl.errors import ExitCode, UserError
-from coalactl.runs.directory import find_runs
+from coalactl.runs.finding import find_runs
 from coalactl.sweep.claims import live_claims
 from coalactl.sweep.executor_ray import Share, default_jobs, share_of
 from coalactl.sweep.folder import SweepFolder

@@ -8,7 +8,10 @@ import subprocess
 import sys
 import time
 from contextlib import suppress
+from pathlib import Path
 
+import pytest
+from command_line import Command
 from processes import SMALL, command
 
 from coalactl.runs.checkpoints import steps
@@ -91,6 +94,35 @@ def test_while_compiling() -> None:
     assert_left_as_it_was(terminal, "coalactl: interrupted; nothing to save")
 
 
+@pytest.mark.parametrize("command", [("eval", "--episodes", "10"), ("watch",)], ids=["eval", "watch"])
+@pytest.mark.long
+def test_while_what_is_played_compiles(train: Command, command: tuple[str, ...]) -> None:
+    """A program is compiled in one call, during which Python answers no signal."""
+    assert train(*TEN[1:], "--iterations", "1", "--quiet").code == 0
+    place = {"eval": "long evaluation", "watch": "long watching"}[command[0]]
+    terminal = Terminal(*command, "run", dying_at=place)
+    terminal.wait_for("lingering")
+    terminal.wait_for("0:0")  # the time beside what is being done
+    time.sleep(1)  # The call has begun.
+    terminal.press(CTRL_C)
+    began = time.monotonic()
+    assert terminal.end() == 130
+    assert time.monotonic() - began < 5
+    assert_left_as_it_was(terminal, "coalactl: interrupted; nothing to save")
+
+
+@pytest.mark.long
+def test_of_a_league_what_was_played_is_kept() -> None:
+    words = ("league", "tit-for-tat", "always-defect", "--out", "mine")
+    terminal = Terminal(*words, dying_at="long meeting", nth=2)
+    terminal.wait_for("lingering")
+    terminal.press(CTRL_C)
+    assert terminal.end() == 130
+    told = f"coalactl: interrupted; meetings that were played are kept; go on with: coalactl {' '.join(words)}"
+    assert_left_as_it_was(terminal, told)
+    assert len(list(Path("mine/meetings").glob("*.parquet"))) == 1
+
+
 def test_after_one_ctrl_c_and_after_a_second() -> None:
     terminal = Terminal(*TEN, dying_at="long save", nth=2)
     terminal.wait_for("lingering")
@@ -131,6 +163,7 @@ def test_an_output_that_takes_no_more_keeps_no_process_from_ending() -> None:
     os.close(writing)
 
 
+@pytest.mark.long
 def test_a_terminal_that_goes_away_has_the_training_saved() -> None:
     terminal = Terminal(*TEN, dying_at="long save", nth=2)
     terminal.wait_for("lingering")

@@ -5,9 +5,7 @@ from __future__ import annotations
 import json
 import shlex
 import shutil
-import signal
 import sys
-import threading
 import tomllib
 from collections.abc import Mapping
 from pathlib import Path
@@ -17,6 +15,8 @@ import numpy as np
 import pandas as pd
 import pytest
 from command_line import TINY, Command, assert_one_line
+from grammar import assert_read_as_written
+from processes import assert_same_rows, rows_of
 
 from coalactl.configuration import resolve, validate
 from coalactl.engines import engine_for
@@ -30,24 +30,6 @@ JSON_KEYS = {
     *("run_dir", "iterations", "steps", "seconds", "reward_vs_naive", "coplayer_reward_vs_naive", "reward_vs_meta"),
     *("defection_first", "defection_last", "parameters_digest"),
 }
-
-
-def rows_of(path: str | Path) -> tuple[pd.DataFrame, pd.DataFrame]:
-    run = RunDirectory(path)
-    return read_metrics(run).drop(columns="seconds"), read_episodes(run)
-
-
-def assert_same_rows(one: str | Path, other: str | Path) -> None:
-    for left, right in zip(rows_of(one), rows_of(other), strict=True):
-        pd.testing.assert_frame_equal(left, right, check_exact=True)
-
-
-@pytest.fixture
-def whole(train: Command) -> dict[str, object]:
-    """An uninterrupted run of five iterations."""
-    result = train(*TINY, "--iterations", "5", "--out", "whole", "--json")
-    assert result.code == 0, result.err
-    return result.json
 
 
 def test_a_run_leaves_a_complete_directory_and_one_json_object(whole: dict[str, object], train: Command) -> None:
@@ -67,88 +49,11 @@ def test_a_run_leaves_a_complete_directory_and_one_json_object(whole: dict[str, 
     assert metrics["iteration"].tolist() == [0, 1, 2, 3, 4]
     assert metrics["steps"].tolist() == [32, 64, 96, 128, 160]
     assert metrics["seconds"].is_monotonic_increasing
+    assert_read_as_written(metrics.columns, episodes["metric"], kinds=["naive"])
     assert set(episodes.columns) == {"iteration", "agent", "opponent", "inner_episode", "metric", "value"}
     reward = episodes.query("metric == 'reward' and opponent == 'naive'").groupby("iteration")["value"].mean()
     np.testing.assert_allclose(reward, metrics["reward_vs_naive"], rtol=1e-6)  # float32, another order of summation
     assert run.read_config()["run"]["iterations"] == 5
-
-
-def test_resume_is_bit_identical_with_any_checkpoint_and_logging_intervals(
-    whole: dict[str, object], train: Command
-) -> None:
-    assert train(*TINY, "--iterations", "2", "--out", "cut", "--set", "run.checkpoint_every=1", "-q").code == 0
-    resumed = train("--resume", "cut", "--iterations", "5", "--set", "run.checkpoint_every=2", "--json")
-    assert resumed.code == 0, resumed.err
-    assert resumed.json["parameters_digest"] == whole["parameters_digest"]
-    assert_same_rows("cut", "whole")
-    assert RunDirectory("cut").read_config()["run"]["checkpoint_every"] == 2
-    assert len(RunDirectory("cut").read_provenance()["attempts"]) == 2
-    assert "resumed at iteration 2" in RunDirectory("cut").log_file.read_text()
-
-
-def test_a_stop_signal_saves_and_the_resumed_run_is_bit_identical(
-    whole: dict[str, object], train: Command, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    from coalactl.training.session import Session
-
-    take = Session._take
-
-    def stopping(self: Session, *arguments: object) -> None:
-        take(self, *arguments)  # type: ignore[arg-type]
-        signal.raise_signal(signal.SIGTERM)
-        for _ in range(100):
-            if self._stop.code is None:
-                threading.Event().wait(0.01)
-
-    with monkeypatch.context() as patch:
-        patch.setattr(Session, "_take", stopping)
-        stopped = train(*TINY, "--iterations", "5", "--out", "cut")
-    assert (stopped.code, RunDirectory("cut").read_status().state) == (75, "preempted")
-    assert "--resume cut" in stopped.err
-    assert steps(RunDirectory("cut")) == [1]
-    assert train("--resume", "cut", "--json").json["parameters_digest"] == whole["parameters_digest"]
-    assert_same_rows("cut", "whole")
-
-
-def test_rows_behind_the_checkpoint_are_dropped_and_none_is_doubled(whole: dict[str, object], train: Command) -> None:
-    assert train(*TINY, "--iterations", "4", "--out", "cut", "--set", "run.checkpoint_every=2", "-q").code == 0
-    run = RunDirectory("cut")
-    for path in (run.manifests_dir / "4.json",):  # as if killed between the checkpoint's commit and its manifest
-        path.unlink()
-    run.write_status(run.read_status()._replace(state="running", iteration=3))
-    resumed = train("--resume", "cut", "--iterations", "5", "--json")
-    assert resumed.code == 0, resumed.err
-    assert resumed.json["parameters_digest"] == whole["parameters_digest"]
-    assert_same_rows("cut", "whole")
-
-
-def test_without_a_checkpoint_a_resume_starts_at_iteration_0(whole: dict[str, object], train: Command) -> None:
-    assert train(*TINY, "--iterations", "5", "--out", "cut", "-q").code == 0
-    run = RunDirectory("cut")
-    for path in run.manifests_dir.iterdir():
-        path.unlink()
-    run.write_status(run.read_status()._replace(state="running", iteration=0))
-    assert train("--resume", "cut", "--json").json["parameters_digest"] == whole["parameters_digest"]
-    assert_same_rows("cut", "whole")
-
-
-def test_a_damaged_checkpoint_is_named_and_the_one_before_used(whole: dict[str, object], train: Command) -> None:
-    assert train(*TINY, "--iterations", "4", "--out", "cut", "--set", "run.checkpoint_every=2", "-q").code == 0
-    for path in Path("cut/checkpoints/4").rglob("*"):
-        if path.is_file() and path.stat().st_size > 100:
-            content = bytearray(path.read_bytes())
-            content[len(content) // 2] ^= 1
-            path.write_bytes(content)
-    resumed = train("--resume", "cut", "--iterations", "5", "--json")
-    assert "damaged" in resumed.err
-    assert resumed.json["parameters_digest"] == whole["parameters_digest"]
-
-
-def test_with_no_whole_checkpoint_left_the_exit_code_is_4(train: Command) -> None:
-    assert train(*TINY, "--iterations", "1", "--out", "cut", "-q").code == 0
-    next(path for path in Path("cut/checkpoints/1").rglob("*") if path.is_file() and path.stat().st_size > 50).unlink()
-    result = train("--resume", "cut", "--iterations", "2")
-    assert (result.code, "damaged" in result.err) == (4, True)
 
 
 def test_log_every_thins_the_rows(whole: dict[str, object], train: Command) -> None:
@@ -158,40 +63,7 @@ def test_log_every_thins_the_rows(whole: dict[str, object], train: Command) -> N
     pd.testing.assert_frame_equal(thin, all_rows[all_rows["iteration"] % 3 == 0].reset_index(drop=True))
 
 
-def test_a_finished_run_prints_its_summary_again(whole: dict[str, object], train: Command, coalactl: Command) -> None:
-    again = train("--resume", "whole")
-    assert (again.code, "reward a step" in again.out, "finished already" in again.err) == (0, True, True)
-    assert train("--resume", "whole", "--json").json == whole
-    shown = coalactl("runs", "show", "whole")
-    assert (shown.code, "reward a step" in shown.out) == (0, True)
-    listed = coalactl("runs", "ls", ".", "--json").json
-    assert [(row["run_dir"], row["status"], row["progress"]) for row in listed] == [("whole", "finished", "5/5")]
-    assert "5/5" in coalactl("runs", "ls", ".").out
-    assert coalactl("runs", "show", "whole", "--json").json["steps"] == whole["steps"]
-
-
-def test_a_run_that_exists_or_differs_is_refused_with_3(whole: dict[str, object], train: Command) -> None:
-    exists = train(*TINY, "--out", "whole")
-    assert (exists.code, "--resume" in exists.err) == (3, True)
-    other = train("--resume", "whole", "--method", "m-fos", "--set", "meta.clip=0.1")
-    assert other.code == 3
-    assert "meta.method" in other.err
-    assert "meta.clip" in other.err
-    assert len(other.err.splitlines()) == 1
-    assert train("--resume", "whole", "--seed", "4").code == 3
-    assert train("ipd-mixed", "--resume", "whole").code == 3
-    assert train("ipd-shaping-quick", *TINY, "--resume", "whole", "-q").code == 0
-    with RunDirectory("whole").lock():
-        held = train("--resume", "whole", "--iterations", "6")
-    assert held.code == 3
-
-
-def test_fewer_iterations_than_done_are_refused(whole: dict[str, object], train: Command) -> None:
-    result = train("--resume", "whole", "--iterations", "3")
-    assert (result.code, "run.iterations" in result.err) == (2, True)
-    assert RunDirectory("whole").read_config()["run"]["iterations"] == 5
-
-
+@pytest.mark.long
 def test_a_pack_trains_each_seed_and_resumes(train: Command, coalactl: Command) -> None:
     arguments = [*TINY, "--seeds", "2", "--seed", "3"]
     packed = train(*arguments, "--iterations", "3", "--out", "pack", "--json")
@@ -210,21 +82,6 @@ def test_a_pack_trains_each_seed_and_resumes(train: Command, coalactl: Command) 
     assert train("--resume", "pack", "--seeds", "5").code == 3
 
 
-def test_a_pack_goes_on_from_the_newest_common_checkpoint(train: Command) -> None:
-    arguments = [*TINY, "--seeds", "2", "--set", "run.checkpoint_every=1"]
-    packed = train(*arguments, "--iterations", "3", "--out", "pack", "--json").json
-    run = RunDirectory("pack/seed-1")
-    (run.manifests_dir / "3.json").unlink()  # as if killed while saving the second run
-    for seed in (0, 1):
-        each = RunDirectory(f"pack/seed-{seed}")
-        each.write_status(each.read_status()._replace(state="running"))
-    assert (
-        train("--resume", "pack", "--json").json["runs"][1]["parameters_digest"]
-        == (packed["runs"][1]["parameters_digest"])
-    )
-    assert "resumed at iteration 2" in RunDirectory("pack/seed-0").log_file.read_text()
-
-
 def test_divergence_stops_with_5_and_names_where(train: Command) -> None:
     arguments = ["--set", "meta.learning_rate=1e38", "--set", "run.checkpoint_every=1"]
     result = train(*TINY, *arguments, "--iterations", "6", "--out", "run")
@@ -240,7 +97,7 @@ def test_in_a_pack_the_others_go_on_past_a_divergence(train: Command, monkeypatc
     from coalactl.training import session
 
     monkeypatch.setattr(
-        session, "non_finite", lambda metrics, place, count, seeds: "value_loss is bad" if place == 0 else None
+        session, "non_finite", lambda metrics, place, *others, **named: "value_loss is bad" if place == 0 else None
     )
     result = train(*TINY, "--seeds", "2", "--iterations", "2", "--out", "pack")
     assert result.code == 5
@@ -283,8 +140,8 @@ def test_an_agent_of_the_run_is_every_naive_agent(whole: dict[str, object], trai
         run = RunDirectory(name)
         engine = engine_for(validate(run.read_config()))
         parts.append(restore(run, engine.run_template, step)[1])
-    whole_state, taken_state = parts
-    assert np.array_equal(taken_state.naive, np.repeat(whole_state.meta.params, len(taken_state.naive), axis=0))
+    whole_state, naive = parts[0], parts[1].naive.params
+    assert np.array_equal(naive, np.repeat(whole_state.meta.params, len(naive), axis=0))
 
 
 def test_a_run_that_cannot_fit_says_what_would_before_anything_is_written(train: Command) -> None:
@@ -313,7 +170,7 @@ def test_dry_run_shows_sources_and_writes_nothing(train: Command) -> None:
     lines = {line.split(" = ")[0]: line for line in result.out.splitlines() if " = " in line}
     assert lines["iterations"].endswith("# --iterations")
     assert lines["batch_size"].endswith("# --set")
-    assert lines["clip"].endswith("# preset ipd-shaping-quick")
+    assert lines["minibatches"].endswith("# preset ipd-shaping-quick")
     assert lines["rematerialize"].endswith("# default")
     for word in ("parameters:", "steps:", "memory:", "disk:"):
         assert f"# {word}" in result.out
@@ -346,15 +203,6 @@ def test_exceptions_of_callbacks_go_to_the_log(train: Command, capsys: pytest.Ca
     sys.unraisablehook(SimpleNamespace(exc_type=RuntimeError, exc_value=error, exc_traceback=None))
     assert capsys.readouterr().err == ""
     assert "a callback after the end" in Path("run/log.txt").read_text()
-
-
-def test_an_unfinished_run_goes_on_to_the_end_that_it_was_given(train: Command, coalactl: Command) -> None:
-    assert train(*TINY, "--iterations", "1", "--out", "part", "-q").code == 0
-    assert "train on:    coalactl train --resume part --iterations 2\n" in coalactl("runs", "show", "part").out
-    config = RunDirectory("part").read_config()
-    config["run"]["iterations"] = 9
-    RunDirectory("part").write_config(config)
-    assert "train on:    coalactl train --resume part\n" in coalactl("runs", "show", "part").out
 
 
 def test_a_failed_write_ends_with_6_and_the_last_checkpoint_stands(

@@ -17,6 +17,7 @@ from coalactl.runs.pack import Pack
 
 
 @pytest.mark.parametrize("more", [[], pytest.param(["--seeds", "2"], marks=pytest.mark.slow)])
+@pytest.mark.long
 def test_a_second_writer_a_reader_and_a_dead_holder(train: Command, coalactl: Command, more: list[str]) -> None:
     endless = [*SMALL, *more, "--iterations", "1000000", "--set", "run.checkpoint_every=50", "--out", "run"]
     process = start("train", *endless)
@@ -29,11 +30,11 @@ def test_a_second_writer_a_reader_and_a_dead_holder(train: Command, coalactl: Co
             assert len(refused.err.splitlines()) == 1
         assert train(*endless, "-q").code == 3
         assert coalactl("runs", "show", "run").code == 0
-        assert {row["status"] for row in coalactl("runs", "ls", ".", "--json").json} == {"running"}
+        assert {state for row in coalactl("runs", "ls", ".", "--json").json for state in row["statuses"]} == {"running"}
     finally:
         process.send_signal(signal.SIGKILL)
         process.communicate()
-    assert {row["status"] for row in coalactl("runs", "ls", ".", "--json").json} == {"stopped"}
+    assert {state for row in coalactl("runs", "ls", ".", "--json").json for state in row["statuses"]} == {"stopped"}
     run = RunDirectory("run/seed-1" if more else "run")
     assert str(process.pid) in run.lock_file.read_text()
     done = max([int(path.stem) for path in run.manifests_dir.iterdir()], default=0)

@@ -37,6 +37,15 @@ def test_what_jax_cannot_do_is_told_with_the_variable(variable: str, value: str,
         assert word in line
 
 
+@pytest.mark.parametrize("command", [["train", "-q"], ["sweep", "--dry-run"]])
+def test_commands_name_it_before_they_import_jax(command: list[str], tmp_path: Path) -> None:
+    given = {**os.environ, "JAX_NUM_CPU_DEVICES": "junk"}
+    words = [sys.executable, "-m", "coalactl", *command]
+    done = subprocess.run(words, env=given, capture_output=True, text=True, check=False, cwd=tmp_path)
+    assert done.returncode == 2
+    assert "JAX_NUM_CPU_DEVICES=junk: use a whole number" in done.stderr
+
+
 @pytest.mark.parametrize("count", ["0", "junk", "-2", "1.5", ""])
 def test_a_count_of_devices_is_a_whole_number(coalactl: Command, monkeypatch: pytest.MonkeyPatch, count: str) -> None:
     monkeypatch.setenv("JAX_NUM_CPU_DEVICES", count)
@@ -93,6 +102,7 @@ assert os.environ["MPLBACKEND"] == "module://of_a_notebook.backend"
     assert done.returncode == 0, done.stderr
 
 
+@pytest.mark.long
 def test_a_run_goes_on_only_with_the_numbers_that_it_began_with(train: Command) -> None:
     assert train(*SMALL, "-q", "--iterations", "1", "--out", "run").code == 0
     file = Path("run/provenance.json")

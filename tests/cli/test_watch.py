@@ -20,10 +20,10 @@ from coalactl.terminal import OurConsole
 from coalactl.watching import cleanup, launch, matrix
 from coalactl.watching.drawing import AMBER, BLUE, GREEN, ORANGE, PINK, SKY
 from coalactl.watching.scenes import Scenes
-from coalactl_core import evaluation
 from coalactl_core.envs.cleanup_lite import NOOP, RIGHT, ZAP, CleanUpEvents, CleanUpLite, CleanUpState
 from coalactl_core.envs.matrix_game import MatrixGame
-from coalactl_core.rollout import Record
+from coalactl_core.play import evaluation
+from coalactl_core.play.rollout import Record
 from coalactl_core.types import META, NAIVE
 
 EPISODES, LENGTH = 3, 8
@@ -203,9 +203,9 @@ def test_who_plays(coalactl: Command, train: Command, shelf: Path, monkeypatch: 
     played: list[tuple[np.ndarray, np.ndarray]] = []
     play = evaluation.watch
 
-    def noted(key: Any, agent: Any, opponents: Any, hyper: Any, *, game: Any) -> Any:
-        played.append((ravel_pytree(agent)[0], ravel_pytree(opponents.params)[0]))
-        return play(key, agent, opponents, hyper, game=game)
+    def noted(key: Any, agent: Any, opponents: Any, hyper: Any, *, rollout: Any) -> Any:
+        played.append((ravel_pytree(agent)[0], ravel_pytree(opponents.learner.params)[0]))
+        return play(key, agent, opponents, hyper, rollout=rollout)
 
     monkeypatch.setattr(evaluation, "watch", noted)
     assert "A is agent 0, B is agent 1" in coalactl("watch", several).err
@@ -219,9 +219,9 @@ def test_naive_learners_learn_and_others_do_not(coalactl: Command, ipd: Path, mo
     played: list[tuple[list[int], bool]] = []
     play = evaluation.watch
 
-    def noted(key: Any, agent: Any, opponents: Any, hyper: Any, *, game: Any) -> Any:
-        played.append((opponents.kind.tolist(), game.learns))
-        return play(key, agent, opponents, hyper, game=game)
+    def noted(key: Any, agent: Any, opponents: Any, hyper: Any, *, rollout: Any) -> Any:
+        played.append((opponents.kind.tolist(), rollout.learns))
+        return play(key, agent, opponents, hyper, rollout=rollout)
 
     monkeypatch.setattr(evaluation, "watch", noted)
     for kind in ("naive", "meta"):
@@ -289,4 +289,4 @@ def test_a_run_without_a_checkpoint_and_a_game_without_a_viewer_are_told(
     assert train("other.toml", *SIZES, "--iterations", "1", "--quiet", "--out", "other").code == 0
     result = coalactl("watch", "other")
     assert (result.code, len(result.err.splitlines())) == (2, 1)
-    assert f"no viewer for environment {name!r}; watch shows cleanup-lite and matrix games" in result.err
+    assert f"no viewer for environment {name!r}; watch shows cleanup-lite, coin-game, matrix-game" in result.err

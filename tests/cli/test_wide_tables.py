@@ -8,8 +8,8 @@ import re
 import pytest
 from rich.console import Console
 
-from coalactl.console import pack_table
 from coalactl.summary import Means
+from coalactl.training.tables import pack_table
 from coalactl.wide_tables import print_table
 
 SEEDS = 40

@@ -12,9 +12,9 @@ import pytest
 from reference import algorithm1, batch_critic
 from support import meta_hyper, opponents_like
 
-from coalactl_core.batch_credit import batch_critic_advantages
-from coalactl_core.batch_critic import Predictions
-from coalactl_core.learners import learning_targets
+from coalactl_core.credit.batch_credit import batch_critic_advantages
+from coalactl_core.credit.batch_critic import Predictions
+from coalactl_core.rules.score_function import learning_targets
 from coalactl_core.types import FIXED, META, NAIVE, CriticHyperparameters, MetaEpisode, Targets, Trajectory
 
 pytestmark = pytest.mark.usefixtures("float64")

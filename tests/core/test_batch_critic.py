@@ -11,8 +11,8 @@ import numpy as np
 import pytest
 from reference import batch_critic
 
-from coalactl_core import batch_critic as critics
-from coalactl_core.batch_critic import (
+from coalactl_core.credit import batch_critic as critics
+from coalactl_core.credit.batch_critic import (
     MEMORY,
     PRIOR_ROWS,
     CriticState,

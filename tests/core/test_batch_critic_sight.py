@@ -10,11 +10,10 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 from reference import batch_critic
-from support import game_of, meta_hyper, naive_hyper, opponents_like, reactive_policy, score_function_updater
+from support import meta_hyper, naive_hyper, opponents_like, reactive_policy, rollout_of, score_function_updater
 
-from coalactl_core import batch_critic as critics
-from coalactl_core import learners
-from coalactl_core.batch_critic import (
+from coalactl_core.credit import batch_critic as critics
+from coalactl_core.credit.batch_critic import (
     CRITICS,
     RANDOM_FEATURES,
     Predictions,
@@ -22,10 +21,12 @@ from coalactl_core.batch_critic import (
     fresh_state,
     returns_from_starts,
 )
-from coalactl_core.chunks import agent_map
 from coalactl_core.envs.cleanup_lite import CleanUpLite
 from coalactl_core.envs.matrix_game import MatrixGame
-from coalactl_core.rollout import play_meta_episodes
+from coalactl_core.learning.update import LearningBatch, Losses
+from coalactl_core.play.trajectories import play_meta_trajectories
+from coalactl_core.rules import score_function as learners
+from coalactl_core.rules.seam import Met, Numbers
 from coalactl_core.types import (
     FIXED,
     META,
@@ -36,9 +37,8 @@ from coalactl_core.types import (
     MetaEpisode,
     Opponents,
     PopulationHyperparameters,
-    TrainState,
+    Trajectory,
 )
-from coalactl_core.update import LearningBatch, Losses
 
 pytestmark = pytest.mark.usefixtures("float64")
 
@@ -59,9 +59,9 @@ def opponents() -> Opponents:
 
 @jax.jit
 def _played(key: jax.Array) -> MetaEpisode:
-    rollout = game_of(GAME, POLICY, BATCH, EPISODES)
+    rollout = rollout_of(GAME, POLICY, BATCH, EPISODES)
     hyper = naive_hyper(learning_rate=2.0)
-    return play_meta_episodes(key, POLICY.init(jax.random.key(0)), opponents(), hyper, rollout)
+    return play_meta_trajectories(key, POLICY.init(jax.random.key(0)), opponents(), hyper, rollout)
 
 
 @pytest.fixture(scope="module")
@@ -182,9 +182,9 @@ ENVIRONMENTS = {
 
 def features_of(critic: critics.BatchCritic, environment: Any) -> int:
     """How many it sees of what is played; traced, not played."""
-    rollout = game_of(environment, POLICY, BATCH, EPISODES)
+    rollout = rollout_of(environment, POLICY, BATCH, EPISODES)
     episodes = jax.eval_shape(
-        partial(play_meta_episodes, game=rollout),
+        partial(play_meta_trajectories, rollout=rollout),
         jax.random.key(0),
         POLICY.init(jax.random.key(0)),
         opponents_like(POLICY.init(jax.random.key(1)), [NAIVE, META]),
@@ -221,7 +221,10 @@ def hypers(episode_lambda: float) -> Hyperparameters:
     rows = [meta_hyper(method, critic=critic, discount=DISCOUNT, reward_scale=0.5) for method in METHODS]
     population = PopulationHyperparameters(p_naive=jnp.ones(()), fixed_weights=jnp.zeros(0))
     return Hyperparameters(
-        meta=jax.tree.map(lambda *leaves: jnp.stack(leaves), *rows), naive=naive_hyper(), population=population
+        meta=jax.tree.map(lambda *leaves: jnp.stack(leaves), *rows),
+        naive=naive_hyper(),
+        population=population,
+        rules={},
     )
 
 
@@ -237,18 +240,21 @@ def learn_once(
 
     monkeypatch.setattr(learners, "update_agent", hand_over)
     updater = score_function_updater(POLICY, GAME, len(KINDS))
-    rule = learners.score_function_learner(updater, (NAIVE, META, FIXED), agent_map(2), critic)
-
-    def both(tree: Any) -> Any:
-        return jax.tree.map(lambda leaf: jnp.stack([leaf, leaf]), tree)
+    rule = learners.score_function_rule(updater, (NAIVE, META, FIXED), critic)
+    apart = Trajectory(
+        *(jnp.asarray(leaf).reshape(len(KINDS), EPISODES, LENGTH, *leaf.shape[2:]) for leaf in episodes.trajectory)
+    )
 
     @jax.jit
-    def update(learner: Learner, episodes: MetaEpisode) -> tuple[Learner, dict[str, jax.Array]]:
-        hyper = hypers(episode_lambda)
-        state = TrainState(key=jax.random.key(0), step=jnp.int32(0), hyperparameters=hyper, meta=learner, naive=())
-        return rule.update(jax.random.key(1), state, both(episodes), both(opponents()), hyper)
+    def update(learner: Learner) -> tuple[Learner, dict[str, jax.Array]]:
+        met, hyper = Met(apart, episodes.outcomes, opponents()), hypers(episode_lambda)
 
-    found, report = update(learner, episodes)
+        def of_agent(learner: Learner, own: Any) -> Any:
+            return rule.update(jax.random.key(1), learner, met, Numbers(own, hyper.naive, {}))
+
+        return jax.vmap(of_agent)(learner, hyper.meta)
+
+    found, report = update(learner)
     return found, np.asarray(found.params), report
 
 

@@ -11,8 +11,11 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from coalactl_core.config import ComputeConfig, ConfigurationError, SequenceExperiment
-from coalactl_core.training import Engine, build_engine
+from coalactl_core.configuration.compute import ComputeConfig
+from coalactl_core.configuration.experiment import SequenceExperiment
+from coalactl_core.errors import ConfigurationError
+from coalactl_core.training.engine import SequenceEngine, build_engine
+from coalactl_core.training.warm_start import with_parameters
 from coalactl_core.types import Metrics, TrainState
 
 CRITIC, OTHER = "play", "measures"
@@ -50,18 +53,18 @@ def experiment(coala_pg: str = CRITIC, m_fos: str = "none", **meta: Any) -> Sequ
 
 
 @pytest.fixture(scope="module")
-def engine() -> Engine:
+def engine() -> SequenceEngine:
     return build_engine(experiment())
 
 
 @pytest.fixture(scope="module")
-def fresh(engine: Engine) -> TrainState:
+def fresh(engine: SequenceEngine) -> TrainState:
     """Runs at their start, one for each seed."""
     return engine.init(SEEDS, [experiment()] * len(SEEDS))
 
 
 def run(
-    engine: Engine, fresh: TrainState, *counts: int, seeds: tuple[int, ...] = (0,), settings: Any = ()
+    engine: SequenceEngine, fresh: TrainState, *counts: int, seeds: tuple[int, ...] = (0,), settings: Any = ()
 ) -> tuple[TrainState, Metrics]:
     """The state after calls of these many iterations, and the metrics of the last one."""
     rows = jnp.asarray([SEEDS.index(seed) for seed in seeds])
@@ -74,7 +77,7 @@ def run(
 
 
 def learned(state: TrainState) -> Any:
-    return jax.tree.map(np.asarray, (state.meta.params, state.meta.state))
+    return jax.tree.map(np.asarray, (state.meta.params, state.meta.states))
 
 
 def test_lambdas_and_who_uses_the_critic_are_data_to_one_program(engine, fresh) -> None:
@@ -112,8 +115,8 @@ def test_the_critic_goes_along_from_call_to_call_and_explains_more_than_nothing(
     at_once, _ = run(engine, fresh, 3)
     in_turn, metrics = run(engine, fresh, 1, 2)
     jax.tree.map(np.testing.assert_array_equal, learned(at_once), learned(in_turn))
-    assert all(np.all(np.any(leaf != 0, (2, 3))) for leaf in in_turn.meta.state)
-    assert not np.array_equal(in_turn.meta.state.products[0, 0], in_turn.meta.state.products[0, 1])
+    assert all(np.all(np.any(leaf != 0, (2, 3))) for leaf in in_turn.meta.states[0])
+    assert not np.array_equal(in_turn.meta.states[0].products[0, 0], in_turn.meta.states[0].products[0, 1])
     told = metrics.scalars["batch_critic_explained_variance"][0]
     # Of the agent that uses one.
     assert np.isfinite(told[:, 0]).all()
@@ -122,12 +125,13 @@ def test_the_critic_goes_along_from_call_to_call_and_explains_more_than_nothing(
 
 def test_other_parameters_start_with_a_fresh_critic(engine, fresh) -> None:
     trained, _ = run(engine, fresh, 2)
-    state = engine.with_parameters(fresh, jax.tree.map(lambda leaf: leaf[:1], engine.summary(trained).parameters))
+    state = with_parameters(engine, fresh, jax.tree.map(lambda leaf: leaf[:1], engine.summary(trained).parameters))
     np.testing.assert_array_equal(state.meta.params[0], trained.meta.params[0])
-    jax.tree.map(np.testing.assert_array_equal, state.meta.state, fresh.meta.state)
-    assert all(np.all(leaf == 0) for leaf in fresh.meta.state)
+    jax.tree.map(np.testing.assert_array_equal, state.meta.states, fresh.meta.states)
+    assert all(np.all(leaf == 0) for leaf in jax.tree.leaves(fresh.meta.states))
 
 
+@pytest.mark.long
 def test_packed_runs_are_runs_alone(engine, fresh) -> None:
     """Two iterations, so that the second has what the first taught the critic."""
     settings = [experiment(), experiment("none", CRITIC, episode_lambda=0.5)]

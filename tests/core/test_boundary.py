@@ -1,21 +1,26 @@
 """What is seen at the boundary of inner episodes, where the environment recalls how the one before ended."""
 
+from functools import partial
 from typing import Any
 
 import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
-from support import game_of, lola_of, naive_hyper, opponents_like, reactive_policy
+from support import keep_start, lola_of, naive_hyper, opponents_like, reactive_policy, rollout_of
 
-from coalactl_core.config import ConfigurationError, SequenceExperiment
+from coalactl_core.configuration.experiment import SequenceExperiment
 from coalactl_core.envs.matrix_game import MatrixGame
 from coalactl_core.envs.registry import build_environment
-from coalactl_core.lola import Situation, look_ahead
-from coalactl_core.naive import naive_update
+from coalactl_core.errors import ConfigurationError
+from coalactl_core.learning.optimizers import fresh_learner, sgd
 from coalactl_core.nets.policy import Policy, PolicyOutput
-from coalactl_core.optimizers import fresh_learner, sgd
-from coalactl_core.rollout import Game, Seat, play_meta_episodes
+from coalactl_core.opponents.a2c import naive_update
+from coalactl_core.opponents.population import opponents_of
+from coalactl_core.play.meta_episodes import play_meta_episodes
+from coalactl_core.play.rollout import Rollout, Seat
+from coalactl_core.play.trajectories import play_meta_trajectories
+from coalactl_core.rules.lola import Situation, look_ahead
 from coalactl_core.types import FIXED, META, NAIVE, Experience, Opponents, Pairing, Trajectory
 
 pytestmark = pytest.mark.usefixtures("float64")
@@ -29,7 +34,8 @@ ROWS = 9  # of a table over what may be seen: s0, four joint actions, s0 after e
 TAUGHT = np.asarray([0, 1, 0, 1, 1, 1, 0, 1, 1])
 
 OBSERVE = jax.vmap(RECALLING.observe, in_axes=(0, None))
-played = jax.jit(play_meta_episodes, static_argnames="game")
+played = jax.jit(play_meta_trajectories, static_argnames="rollout")
+played_starts = jax.jit(partial(play_meta_episodes, keep=keep_start), static_argnames="rollout")
 
 
 def table_policy() -> Policy:
@@ -66,12 +72,12 @@ def players() -> tuple[Any, Any]:
     return POLICY.init(jax.random.key(1)), POLICY.init(jax.random.key(2))
 
 
-def game(**changes: Any) -> Game:
-    return game_of(RECALLING, POLICY, BATCH, EPISODES)._replace(**changes)
+def rollout(**changes: Any) -> Rollout:
+    return rollout_of(RECALLING, POLICY, BATCH, EPISODES)._replace(**changes)
 
 
-def play(rules: Game, opponents: Opponents, **hyper: Any) -> Any:
-    episodes = played(jax.random.key(0), players()[0], opponents, naive_hyper(**hyper), game=rules)
+def play(rules: Rollout, opponents: Opponents, **hyper: Any) -> Any:
+    episodes = played(jax.random.key(0), players()[0], opponents, naive_hyper(**hyper), rollout=rules)
     return jax.tree.map(np.asarray, episodes)
 
 
@@ -104,7 +110,7 @@ def seen_rows(both: np.ndarray, player: int, *, remembers: bool) -> np.ndarray:
 def test_the_ego_agent_acts_on_the_last_joint_action_of_its_own_trajectory() -> None:
     ego, other = players()
     opponents = opponents_like(other, [NAIVE, META, FIXED], jnp.full((3, 5, 2), 0.5))
-    trajectory = play(game(), opponents, learning_rate=0.3).trajectory
+    trajectory = play(rollout(), opponents, learning_rate=0.3).trajectory
     both = both_actions(trajectory)
     rows = seen_rows(both, 0, remembers=True)
     assert set(rows[:, 1:, 0].ravel()) == {5, 6, 7, 8}
@@ -120,7 +126,7 @@ def test_the_ego_agent_acts_on_the_last_joint_action_of_its_own_trajectory() -> 
 def test_meta_co_players_see_it_from_their_side_and_those_who_know_the_inner_episode_alone_see_s0() -> None:
     opponents = opponents_like(certain(TAUGHT), [NAIVE, META, FIXED])
     opponents = opponents._replace(tables=jnp.broadcast_to(jnp.eye(2)[TAUGHT[:5]], (3, 5, 2)))
-    both = both_actions(play(game(), opponents, learning_rate=0.0).trajectory)
+    both = both_actions(play(rollout(), opponents, learning_rate=0.0).trajectory)
     known, hidden = (TAUGHT[seen_rows(both, 1, remembers=remembers)] for remembers in (True, False))
     assert (known != hidden).any()
     for place, expected in enumerate((hidden, known, hidden)):
@@ -130,8 +136,12 @@ def test_meta_co_players_see_it_from_their_side_and_those_who_know_the_inner_epi
 def test_naive_co_players_learn_from_what_they_saw() -> None:
     """Their tables after each update are those of updates on the independent replay's observations."""
     other, hyper = players()[1], naive_hyper(learning_rate=2.0)
-    episodes = play(game(keeps_starts=True), opponents_like(other, [NAIVE, NAIVE]), learning_rate=2.0)
-    both, params = both_actions(episodes.trajectory), episodes.starts.learner.params["logits"]
+    opponents = opponents_like(other, [NAIVE, NAIVE])
+    both = both_actions(play(rollout(), opponents, learning_rate=2.0).trajectory)
+    starts = played_starts(
+        jax.random.key(0), players()[0], opponents, naive_hyper(learning_rate=2.0), rollout=rollout()
+    )
+    params = np.asarray(starts.kept.learner.params["logits"])
     rows = seen_rows(both, 1, remembers=False)
     update = jax.jit(naive_update, static_argnames=("policy", "optimizer"))
     for opponent in range(2):
@@ -150,12 +160,13 @@ def test_naive_co_players_learn_from_what_they_saw() -> None:
     assert (moved[5:] == 0).all()
 
 
+@pytest.mark.long
 def test_where_nobody_remembers_it_the_game_is_the_one_that_hides_it() -> None:
     hiding = RECALLING._replace(recalls=False)
     opponents = opponents_like(players()[1], [NAIVE, META])
-    forgetful = game(forgets=True, coplayer=Seat(observe=RECALLING.observe, policy=POLICY, forgets=True))
+    forgetful = rollout(forgets=True, coplayer=Seat(observe=RECALLING.observe, policy=POLICY, forgets=True))
     recalling = play(forgetful, opponents, learning_rate=0.3)
-    plain = play(game(environment=hiding, observe=hiding.observe), opponents, learning_rate=0.3)
+    plain = play(rollout(environment=hiding, observe=hiding.observe), opponents, learning_rate=0.3)
     assert (recalling.trajectory.states > 4).any()
     for name in ("actions", "rewards", "log_probs"):
         np.testing.assert_array_equal(getattr(recalling.trajectory, name), getattr(plain.trajectory, name))
@@ -164,8 +175,8 @@ def test_where_nobody_remembers_it_the_game_is_the_one_that_hides_it() -> None:
 @pytest.mark.parametrize("kind", [NAIVE, META])
 def test_look_aheads_move_what_the_co_player_acted_on(kind: int) -> None:
     """They start where the inner episode before has ended; of the starts a co-player learns about those that it saw."""
-    rules, (ego, other) = game(inner_episodes=2), players()
-    opponent = Opponents(kind=jnp.asarray(kind), number=jnp.asarray(0), params=(), tables=None)
+    rules, (ego, other) = rollout(inner_episodes=2), players()
+    opponent = opponents_of(jnp.asarray(kind), jnp.asarray(0), ())
     carry = jnp.zeros(BATCH, int)
     last = jnp.asarray([1, 3] * (BATCH // 2), jnp.int8)  # CC and DC to the ego agent, CC and CD to its co-player
     start = Pairing(learner=fresh_learner(sgd, other), ego_carry=carry, coplayer_carry=carry, last=last)

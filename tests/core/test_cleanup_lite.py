@@ -1,4 +1,4 @@
-"""CleanUp-lite: equal to a plain simulator, frequencies of what is drawn, conservation, symmetry, frozen players."""
+"""CleanUp-lite: equal to a plain simulator, conservation, symmetry, frozen players."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
+from cleanup_worlds import advance, count, draws_like, state_like
 from reference.cleanup_lite import Player, Rules, World
 
 from coalactl_core.envs.base import DerivesMeasures, Environment, FewObservations
@@ -29,7 +30,6 @@ VARIANTS = {
 }
 variants = pytest.mark.parametrize("keys", VARIANTS.values(), ids=VARIANTS)
 WORLDS, STEPS = 400, 8
-MANY = 40_000
 
 
 def random_states(env: CleanUpLite, count: int, seed: int = 0) -> CleanUpState:
@@ -52,27 +52,6 @@ def random_states(env: CleanUpLite, count: int, seed: int = 0) -> CleanUpState:
     return jax.tree.map(lambda leaf, kind: jnp.asarray(leaf, kind.dtype), given, kinds)
 
 
-def state_like(env: CleanUpLite, **changes: Any) -> CleanUpState:
-    """Players in opposite corners of the middle columns, nothing lying around; anything by keyword."""
-    plain = env.reset(jax.random.key(0))._replace(
-        rows=[0, env.rows - 1], columns=[1, env.columns - 2], dirt=0, apples=0, frozen=[0, 0]
-    )
-    kinds = env.reset(jax.random.key(0))
-    return jax.tree.map(
-        lambda given, kind: jnp.asarray(given, kind.dtype),
-        plain._replace(**changes),
-        kinds,
-        is_leaf=lambda leaf: isinstance(leaf, list),
-    )
-
-
-def draws_like(**changes: Any) -> Draws:
-    """Nothing happens but zaps, which hit; anything by keyword."""
-    plain = Draws(pollution=1.0, dirt_place=0, apple=1.0, apple_place=0, zaps=[0.0, 0.0], first=0)
-    given = plain._replace(**changes)
-    return Draws(*(jnp.asarray(value) for value in given))
-
-
 @jax.jit(static_argnames="env")
 def play(env: CleanUpLite, state: CleanUpState, key: jax.Array, weights: jax.Array) -> Any:
     """States before and after, actions, draws, rewards, events and both players' observations, step by step."""
@@ -88,7 +67,6 @@ def play(env: CleanUpLite, state: CleanUpState, key: jax.Array, weights: jax.Arr
     return jax.lax.scan(step, state, jax.random.split(key, STEPS))[1]
 
 
-advance = jax.jit(lambda env, *given: env.advance(*given), static_argnums=0)
 advance_all = jax.jit(lambda env, *given: jax.vmap(jax.vmap(env.advance))(*given), static_argnums=0)
 
 
@@ -111,16 +89,6 @@ def swapped(tree: Any) -> Any:
     """What has an entry for each player the other way round; the favourite is the other one."""
     turned = jax.tree.map(lambda leaf: leaf[..., ::-1] if leaf.shape[-1:] == (2,) else leaf, tree)
     return turned._replace(first=1 - tree.first) if isinstance(tree, Draws) else turned
-
-
-def count(bits: Any) -> np.ndarray:
-    return np.asarray(jax.lax.population_count(jnp.asarray(bits))).astype(int)
-
-
-def assert_frequency(found: np.ndarray, expected: float) -> None:
-    """Within four standard errors of a share of independent draws."""
-    error = np.sqrt(expected * (1 - expected) / found.shape[0])
-    assert np.all(np.abs(found.mean(0) - expected) <= 4 * error)
 
 
 @variants
@@ -217,35 +185,6 @@ def test_no_apple_appears_at_three_or_more_patches() -> None:
     np.testing.assert_array_equal(count(grow(dirt).apples), count(dirt) < 3)
 
 
-@pytest.mark.parametrize("patches", range(6))
-def test_apples_and_dirt_appear_as_often_as_they_should_and_everywhere(patches: int) -> None:
-    env = CleanUpLite()
-    state = state_like(env, dirt=2**patches - 1, apples=0b01010)
-    after = jax.vmap(lambda key: env.step(key, state, jnp.asarray([NOOP, NOOP]))[0])(many_keys(patches))
-    new_dirt, new_apple = (
-        cells(bits, env.rows) & ~cells(old, env.rows) for bits, old in zip(after[2:4], state[2:4], strict=True)
-    )
-    clean = env.rows - patches
-    if clean:
-        assert_frequency(new_dirt[:, patches:], env.p_pollution / clean)
-    assert not new_dirt[:, :patches].any()
-    for more in (0, 1):
-        where = new_dirt.any(-1) == more
-        if where.any():
-            chance = 1 - min(1, (patches + more) / 3)
-            assert_frequency(new_apple[where][:, [0, 2, 4]], chance / 3)
-    assert not new_apple[:, [1, 3]].any()
-
-
-@pytest.mark.parametrize(("rows", "columns"), [([2, 2], [1, 1]), ([2, 2], [0, 2]), ([1, 2], [1, 2])])
-def test_zaps_hit_as_often_as_they_should(rows: list[int], columns: list[int]) -> None:
-    env = CleanUpLite()
-    state = state_like(env, rows=rows, columns=columns)
-    hits = jax.vmap(lambda key: env.step(key, state, jnp.asarray([ZAP, ZAP]))[2].zapped)(many_keys(0))
-    assert_frequency(np.asarray(hits), env.p_zap)
-    assert_frequency(np.asarray(hits).all(-1), env.p_zap**2)
-
-
 @pytest.mark.parametrize(("metric", "pairs"), [("manhattan", 174), ("chebyshev", 266)])
 def test_the_number_of_positions_in_range(metric: str, pairs: int) -> None:
     """43.5% and 66.5% of the 400 pairs of cells on the paper's grid."""
@@ -260,35 +199,6 @@ def test_the_number_of_positions_in_range(metric: str, pairs: int) -> None:
         )[2].zapped[0]
     )(places)
     assert int(jnp.sum(near)) == pairs
-
-
-def test_either_player_gets_what_both_stand_on_half_of_the_time() -> None:
-    env = CleanUpLite()
-    state = state_like(env, rows=[1, 1], columns=[0, 0], apples=0b00010)
-    got = jax.vmap(lambda key: env.step(key, state, jnp.asarray([NOOP, NOOP]))[1])(many_keys(1))
-    np.testing.assert_array_equal(np.sum(got, -1), 1)
-    assert_frequency(np.asarray(got), 0.5)
-
-
-@pytest.mark.parametrize("keys", [{}, {"rows": 3, "columns": 2, "initial_dirt": 1}])
-def test_starts_are_random(keys: dict[str, Any]) -> None:
-    env = CleanUpLite(**keys)
-    starts = jax.vmap(env.reset)(many_keys(2))
-    places = np.asarray(starts.rows).astype(int) * env.columns + np.asarray(starts.columns)
-    assert_frequency(places[..., None] == np.arange(env.rows * env.columns), 1 / (env.rows * env.columns))
-    np.testing.assert_array_equal(count(starts.dirt), env.initial_dirt)
-    assert_frequency(cells(starts.dirt, env.rows), env.initial_dirt / env.rows)
-    assert not np.any(starts.apples)
-    assert not np.any(starts.frozen)
-
-
-def test_impossible_and_certain_events() -> None:
-    env = CleanUpLite(p_pollution=0.0, p_zap=1.0)
-    state = state_like(env, rows=[2, 2], columns=[1, 1])
-    after, _, events = jax.vmap(lambda key: env.step(key, state, jnp.asarray([ZAP, ZAP])))(many_keys(3))
-    assert not np.any(after.dirt)
-    assert np.all(count(after.apples) == 1)
-    assert np.all(events.zapped)
 
 
 def test_measures_of_a_step() -> None:
@@ -319,12 +229,3 @@ def test_sizes_and_types() -> None:
     assert sum(leaf.nbytes for leaf in state) == 8
     after = env.step(jax.random.key(1), state, jnp.zeros(2, jnp.int8))[0]
     assert jax.tree.map(lambda leaf: leaf.dtype, after) == jax.tree.map(lambda leaf: leaf.dtype, state)
-
-
-def many_keys(seed: int) -> jax.Array:
-    return jax.random.split(jax.random.key(seed), MANY)
-
-
-def cells(bits: Any, rows: int) -> np.ndarray:
-    """Which of the cells have their bit."""
-    return (np.asarray(bits)[..., None] >> np.arange(rows)) & 1 == 1

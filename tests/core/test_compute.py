@@ -11,11 +11,11 @@ import pytest
 
 from coalactl.configuration import resolve
 from coalactl.presets import find_preset, read_preset
-from coalactl_core import compute
-from coalactl_core.config import SequenceExperiment
+from coalactl_core.configuration.experiment import SequenceExperiment
 from coalactl_core.envs.matrix_game import MatrixGame
-from coalactl_core.loops import scan_steps
-from coalactl_core.nets.policy import build_policy
+from coalactl_core.layout import compute
+from coalactl_core.loops.steps import scan_steps
+from coalactl_core.nets.registry import build_policy
 
 
 def experiment(**compute: object) -> SequenceExperiment:

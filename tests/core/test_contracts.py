@@ -8,15 +8,18 @@ import jax
 import jax.numpy as jnp
 import pytest
 
-from coalactl_core.config import ConfigurationError, SequenceExperiment
+from coalactl_core.configuration.experiment import SequenceExperiment
 from coalactl_core.contracts import Part
 from coalactl_core.envs.cleanup_lite import CleanUpLite
 from coalactl_core.envs.contract import check_environment
 from coalactl_core.envs.matrix_game import MatrixGame
 from coalactl_core.envs.registry import build_environment
+from coalactl_core.errors import ConfigurationError
 from coalactl_core.nets.contract import check_policy
-from coalactl_core.nets.policy import Policy, PolicyOutput, build_policy, hawk_policy
-from coalactl_core.strategies import find_strategy
+from coalactl_core.nets.hawk_policy import hawk_policy
+from coalactl_core.nets.policy import Policy, PolicyOutput
+from coalactl_core.nets.registry import build_policy
+from coalactl_core.opponents.strategies import find_strategy
 
 
 class Game(NamedTuple):

@@ -9,7 +9,7 @@ import pytest
 from reference import algorithm1
 from support import meta_hyper
 
-from coalactl_core.estimators import ESTIMATORS, centre_by_kind, credit_against, targets_of_meta_episode
+from coalactl_core.credit.estimators import ESTIMATORS, centre_by_kind, credit_against, targets_of_meta_episode
 from coalactl_core.types import FIXED, META, NAIVE, Targets
 
 pytestmark = pytest.mark.usefixtures("float64")

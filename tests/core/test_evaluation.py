@@ -6,15 +6,16 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
-from support import game_of, naive_hyper, reactive_policy
+from support import a2c_with, naive_hyper, reactive_policy, rollout_of
 
-from coalactl_core.analytical.zero_determinant import extortion_policy, largest_phi
-from coalactl_core.envs.matrix_game import PRISONERS_DILEMMA, MatrixGame
-from coalactl_core.evaluation import Encounters, Lineup, evaluate, extortion_of, strategy_tables
-from coalactl_core.memory_one import MEMORY_ONE, Payoffs, classic
-from coalactl_core.optimizers import adam
-from coalactl_core.rollout import Game
-from coalactl_core.strategies import STRATEGIES, always
+from coalactl_core.configuration.memory_one import MEMORY_ONE, Payoffs, classic
+from coalactl_core.envs.matrix_game import MatrixGame
+from coalactl_core.fits.zero_determinant import extortion_of, extortion_policy, largest_phi
+from coalactl_core.games import PRISONERS_DILEMMA
+from coalactl_core.learning.optimizers import adam
+from coalactl_core.opponents.strategies import STRATEGIES, always
+from coalactl_core.play.evaluation import Encounters, Lineup, evaluate, strategy_tables
+from coalactl_core.play.rollout import Rollout
 from coalactl_core.types import FIXED, META, NAIVE
 
 pytestmark = pytest.mark.usefixtures("float64")
@@ -27,7 +28,7 @@ CERTAIN = 1e3
 AXELROD = ((3.0, 0.0), (5.0, 1.0))
 STAG_HUNT = ((4.0, 0.0), (3.0, 2.0))
 
-GAME = game_of(ENVIRONMENT, POLICY, BATCH, EPISODES, naive_optimizer=adam, learns=False)
+GAME = rollout_of(ENVIRONMENT, POLICY, BATCH, EPISODES, naive=a2c_with(adam, POLICY), learns=False)
 
 
 def playing(name: str) -> Any:
@@ -40,11 +41,11 @@ def bank_of(*members: Any) -> Any:
     return jax.tree.map(lambda *leaves: jnp.stack(leaves), *members)
 
 
-def play(agent: Any, bank: Any, kind: list, rules: Game = GAME, tables: Any = None, seed: int = 0) -> Encounters:
+def play(agent: Any, bank: Any, kind: list, rules: Rollout = GAME, tables: Any = None, seed: int = 0) -> Encounters:
     """Leaves of ``kind`` and ``tables`` lead with (chunks, meta_batch); member 0 of the bank plays everywhere."""
     lineup = Lineup(kind=jnp.asarray(kind), member=jnp.zeros_like(jnp.asarray(kind)), tables=tables)
     hyper = naive_hyper(learning_rate=0.5)
-    encounters = evaluate(jax.random.key(seed), agent, bank, lineup, hyper, game=rules)
+    encounters = evaluate(jax.random.key(seed), agent, bank, lineup, hyper, rollout=rules)
     return jax.tree.map(np.asarray, encounters)
 
 
@@ -113,7 +114,7 @@ def test_the_lineup_names_members_of_the_bank() -> None:
     bank = bank_of(playing("always-defect"), playing("always-cooperate"))
     lineup = Lineup(kind=jnp.full((1, 4), META), member=jnp.asarray([[0, 1, 1, 0]]), tables=None)
     agent = playing("always-cooperate")
-    found = evaluate(jax.random.key(0), agent, bank, lineup, naive_hyper(), game=GAME)
+    found = evaluate(jax.random.key(0), agent, bank, lineup, naive_hyper(), rollout=GAME)
     np.testing.assert_array_equal(found.outcomes["defection"][:, 0, 1], [1, 0, 0, 1])
 
 

@@ -7,9 +7,9 @@ import pytest
 
 from coalactl.configuration import resolve
 from coalactl.presets import find_preset, read_preset
-from coalactl_core import fitting
-from coalactl_core.config import SequenceExperiment
-from coalactl_core.pieces import build_pieces
+from coalactl_core.configuration.experiment import SequenceExperiment
+from coalactl_core.training import fitting
+from coalactl_core.training.pieces import build_pieces
 
 GIGABYTE = 10**9
 
@@ -27,11 +27,11 @@ def settings(name: str = "cleanup-shaping", **given: object) -> SequenceExperime
 
 
 def needed(experiment: SequenceExperiment) -> int:
-    return fitting.memory_needed(experiment, build_pieces(experiment).game, 1)
+    return fitting.memory_needed(experiment, build_pieces(experiment), 1)
 
 
 def change(experiment: SequenceExperiment, limit: int) -> dict[str, int] | None:
-    return fitting.fitting_change(experiment, build_pieces(experiment).game, 1, limit)
+    return fitting.fitting_change(experiment, build_pieces(experiment), 1, limit)
 
 
 @pytest.mark.parametrize(("gigabytes", "least", "most"), [(141, 32, 128), (16, 1, 8)])
@@ -74,9 +74,9 @@ def test_chunks_are_lowered_before_the_meta_batch_is() -> None:
 
 
 def test_what_is_proposed_fits_a_minibatch_on_every_device() -> None:
-    game = build_pieces(settings()).game
+    pieces = build_pieces(settings())
     experiment = settings(**{"compute.devices": 8, "rollout.meta_batch_size": 48, "meta.minibatches": 2})
-    smaller = fitting.fitting_change(experiment, game, 1, 3 * GIGABYTE)
+    smaller = fitting.fitting_change(experiment, pieces, 1, 3 * GIGABYTE)
     assert smaller is not None
     assert smaller["rollout.meta_batch_size"] == 16  # one for each device in each of the two minibatches
 

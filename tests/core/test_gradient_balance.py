@@ -1,4 +1,4 @@
-"""Gradient balance (Fig. 12): parts that add up to the estimators' gradients, exact ratios, and what training sees."""
+"""Gradient balance (Fig. 12): parts that add up to the estimators' gradients, and exact ratios."""
 
 from __future__ import annotations
 
@@ -11,29 +11,29 @@ import numpy as np
 import pytest
 from statistical import two_step_game as game
 from support import (
+    a2c_with,
     as_data,
-    game_of,
     meta_hyper,
     naive_hyper,
     opponents_like,
     reactive_policy,
     recurrent_policy,
+    rollout_of,
     score_function_updater,
 )
 
-from coalactl_core.chunks import agent_map
-from coalactl_core.config import SequenceExperiment
+from coalactl_core.credit.estimators import ESTIMATORS
 from coalactl_core.envs.matrix_game import MatrixGame
-from coalactl_core.estimators import ESTIMATORS
-from coalactl_core.gradient_balance import Balance, Credit, credit_of, gradient_balance, gradient_parts, ratios
-from coalactl_core.learners import learning_targets
+from coalactl_core.learning.optimizers import Optimizer, adam, fresh_learner, sgd
+from coalactl_core.learning.update import LearningBatch, Updater, minibatch_gradient
+from coalactl_core.loops.chunks import agent_map
 from coalactl_core.nets.policy import Policy
-from coalactl_core.optimizers import Optimizer, adam, fresh_learner, sgd
-from coalactl_core.population import Population
-from coalactl_core.rollout import Game, play_meta_episodes
-from coalactl_core.training import build_engine
-from coalactl_core.types import NAIVE, Hyperparameters, TrainState
-from coalactl_core.update import LearningBatch, Updater, minibatch_gradient
+from coalactl_core.opponents.population import Population
+from coalactl_core.play.rollout import Rollout
+from coalactl_core.play.trajectories import play_meta_trajectories
+from coalactl_core.rules.score_function import learning_targets
+from coalactl_core.training.gradient_balance import Balance, Credit, credit_of, gradient_balance, gradient_parts, ratios
+from coalactl_core.types import NAIVE, Hyperparameters, Learner, MetaAgents, TrainState
 
 # Sums in float64 in another order; measured about 1e-15.
 EXACT = 1e-11
@@ -44,8 +44,8 @@ def updater(policy: Policy, length: int, chunk: int) -> Updater:
     return score_function_updater(policy, MatrixGame(episode_length=length), chunk)
 
 
-def rollout(policy: Policy, batch_size: int, episodes: int, length: int) -> Game:
-    return game_of(MatrixGame(episode_length=length), policy, batch_size, episodes)
+def rollout(policy: Policy, batch_size: int, episodes: int, length: int) -> Rollout:
+    return rollout_of(MatrixGame(episode_length=length), policy, batch_size, episodes)
 
 
 @pytest.mark.usefixtures("float64")
@@ -72,7 +72,7 @@ def test_the_two_parts_add_up_to_the_estimators_gradient(method: str, discount: 
     policy, count, batch = recurrent_policy(), 6, 3
     params, coplayer = policy.init(jax.random.key(0)), policy.init(jax.random.key(1))
     opponents = opponents_like(coplayer, [NAIVE] * count)
-    played = play_meta_episodes(
+    played = play_meta_trajectories(
         jax.random.key(2), params, opponents, naive_hyper(learning_rate=0.5), rollout(policy, batch, 3, 4)
     )
     hyper = meta_hyper(method, credit_from_returns=True, discount=discount)
@@ -169,9 +169,8 @@ def one_run(ego: Any, naive: Any, hyper: Hyperparameters, kept: Any = None) -> T
         key=jax.random.key(5),
         step=jnp.int32(0),
         hyperparameters=hyper,
-        meta=jax.vmap(partial(fresh_learner, sgd))(lead(ego)),
-        naive=lead(naive),
-        naive_optimizers=lead(kept),
+        meta=MetaAgents(lead(ego), opt_states=(), states=()),
+        naive=Learner(lead(naive), opt_state=lead(kept)),
     )
 
 
@@ -200,11 +199,12 @@ def measured(
         meta=jax.tree.map(lambda leaf: leaf[None], meta_hyper()),
         naive=naive_hyper(learning_rate=NAIVE_STEP),
         population=as_data(()),
+        rules={},
     )
     balance = Balance(
         every=1,
         portions=portions,
-        game=rollout(policy, batch, 2, 2)._replace(naive_optimizer=optimizer),
+        rollout=rollout(policy, batch, 2, 2)._replace(naive=a2c_with(optimizer, policy)),
         updater=updater(policy, 2, min(size, 64)),
         population=population,
         map_agents=agent_map(1),
@@ -243,6 +243,7 @@ def test_ratios_scale_with_the_batch_as_the_theory_says() -> None:
 
 
 @pytest.mark.usefixtures("float64")
+@pytest.mark.long
 def test_co_players_go_on_from_the_optimiser_states_that_are_kept() -> None:
     """A fresh state that is kept changes nothing; one of large squares all but stops Adam, and so the future part."""
     policy = reactive_policy()
@@ -252,68 +253,3 @@ def test_co_players_go_on_from_the_optimiser_states_that_are_kept() -> None:
     assert measure(kept=fresh) == measure()
     stopped = fresh._replace(count=fresh.count + 100, nu=jax.tree.map(lambda leaf: leaf + 1e20, fresh.nu))
     assert abs(measure(kept=stopped)["coala_pg"] / measure()["coala_pg"] - 1) > 0.1
-
-
-# --- in training ----------------------------------------------------------------------------------------------------
-
-
-def experiment(every: int, **population: Any) -> SequenceExperiment:
-    return SequenceExperiment.model_validate(
-        {
-            "network": {"width": 4, "heads": 2, "mlp_width": 4},
-            "population": {"meta": [{"method": "coala-pg"}, {"method": "m-fos"}], "naive": 2, "p_naive": 0.5}
-            | population,
-            "rollout": {"meta_batch_size": 4, "batch_size": 2, "inner_episodes": 2, "inner_episode_length": 3},
-            "meta": {"learning_rate": 1e-2, "reward_scale": 1.0},
-            "naive": {"learning_rate": 0.1},
-            "diagnostics": {"gradient_balance_every": every, "gradient_balance_meta_batch": 8},
-        }
-    )
-
-
-COLUMNS = [f"gradient_balance_{name}" for name in ("coala_pg", "m_fos", "batch_unaware")]
-
-
-@pytest.mark.slow
-def test_measuring_changes_no_bit_of_training_and_is_of_the_iteration_alone() -> None:
-    """The same rows and parameters with and without it, and however the iterations are cut into calls."""
-    plain, measuring = build_engine(experiment(0)), build_engine(experiment(2))
-    state, metrics = plain.advance(plain.init([0, 3]), 5)
-    found, at_once = measuring.advance(measuring.init([0, 3]), 5)
-    np.testing.assert_array_equal(found.meta.params, state.meta.params)
-    assert sorted(set(at_once.scalars) - set(metrics.scalars)) == sorted(COLUMNS)
-    for name, values in metrics.scalars.items():
-        np.testing.assert_array_equal(at_once.scalars[name], values)
-    ratios = np.stack([np.asarray(at_once.scalars[name])[:, :5] for name in COLUMNS])
-    assert np.isfinite(ratios[:, :, ::2]).all()
-    assert np.isnan(ratios[:, :, 1::2]).all()
-    assert len(np.unique(ratios[0, :, ::2])) == 12
-    np.testing.assert_allclose(ratios[1, :, ::2], ratios[0, :, ::2] / 2, rtol=1e-6)
-    cut, rows = measuring.init([0, 3]), []
-    for count in (1, 3, 1):
-        cut, part = measuring.advance(cut, count)
-        rows.append(np.stack([np.asarray(part.scalars[name])[:, :count] for name in COLUMNS]))
-    np.testing.assert_array_equal(np.concatenate(rows, 2), ratios)
-    assert measuring._compiled_advance._cache_size() == 1
-
-
-@pytest.mark.slow
-def test_it_is_measured_against_naive_learners_in_any_pool() -> None:
-    """Also where a pool has none, or fixed strategies beside them."""
-    engine = build_engine(
-        experiment(1, p_naive=0.0, fixed=[{"strategy": "tit-for-tat", "weight": 0.5}], dynamic_naive=True)
-    )
-    _, metrics = engine.advance(engine.init([0]), 1)
-    assert all(np.isfinite(metrics.scalars[name][0, 0]).all() for name in COLUMNS)
-
-
-def test_a_meta_batch_that_is_no_multiple_of_the_trainings_is_refused_where_it_is_used() -> None:
-    words = r"diagnostics\.gradient_balance_meta_batch: 10 is no multiple of rollout\.meta_batch_size 4; .* 8"
-    tree = experiment(0).model_dump()
-    for every in (0, 1):
-        tree["diagnostics"] = {"gradient_balance_every": every, "gradient_balance_meta_batch": 10}
-        if every:
-            with pytest.raises(ValueError, match=words):
-                SequenceExperiment.model_validate(tree)
-        else:
-            SequenceExperiment.model_validate(tree)

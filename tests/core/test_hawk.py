@@ -10,8 +10,9 @@ import numpy as np
 import optax
 import pytest
 
-from coalactl_core.config import NetworkConfig
-from coalactl_core.nets.policy import Policy, hawk_policy, packed
+from coalactl_core.configuration.sizes import NetworkConfig
+from coalactl_core.nets.hawk_policy import hawk_policy
+from coalactl_core.nets.policy import Policy, packed
 
 pytestmark = pytest.mark.usefixtures("float64")
 

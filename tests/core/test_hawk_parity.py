@@ -70,7 +70,7 @@ def blocks_of(case: str, kind: str) -> list[dict]:
 
 
 @pytest.mark.parametrize("scan", ["sequential", "associative"])
-@pytest.mark.parametrize("case", ["a", "b", "c", "d", "e", "f"])
+@pytest.mark.parametrize("case", ["a", "b", *(pytest.param(case, marks=pytest.mark.long) for case in "cdef")])
 def test_outputs_and_gradients_agree(case: str, scan: str) -> None:
     width, heads, mlp_width, depth = (
         int(FIXTURE[f"{case}/meta/{k}"]) for k in ("width", "heads", "mlp_width", "depth")

@@ -9,11 +9,14 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from coalactl_core.config import ConfigurationError, SequenceExperiment
+from coalactl_core.configuration.experiment import SequenceExperiment
 from coalactl_core.envs.base import Environment
 from coalactl_core.envs.cleanup_lite import CleanUpLite
+from coalactl_core.envs.coin_game import CELLS, PLACES, SIDE, CoinGame
+from coalactl_core.envs.coin_game import CoinState as OurCoins
 from coalactl_core.envs.matrix_game import MatrixGame
 from coalactl_core.envs.registry import build_environment
+from coalactl_core.errors import ConfigurationError
 
 jaxmarl = pytest.importorskip("jaxmarl")
 
@@ -99,6 +102,35 @@ def test_the_coin_game_keeps_eight_bytes_and_counts_coins() -> None:
     assert other.any()
 
 
+def test_our_coin_game_is_theirs_step_by_step() -> None:
+    """Given the same moves and the same places of new coins, over 10 games of 200 steps."""
+    ours, theirs = CoinGame(placing="anywhere", stay=True), jaxmarl.make("coin_game", num_inner_steps=10_000)
+
+    def as_ours(state: Any) -> OurCoins:
+        players, coins = (state.red_pos, state.blue_pos), (state.red_coin_pos, state.blue_coin_pos)
+        cells = [jnp.stack([cell[0] * SIDE + cell[1] for cell in pair]).astype(jnp.int8) for pair in (players, coins)]
+        return OurCoins(*cells)
+
+    def advance(there: Any, inputs: Any) -> Any:
+        key, joint = inputs
+        before = as_ours(there)
+        seen, there, paid, *_ = theirs.step(key, there, {"0": joint[0], "1": joint[1]})
+        after = as_ours(there)
+        # The place that our game scales to the cell where theirs has put a coin.
+        places = (after.coins.astype(int) * PLACES + CELLS - 1) // CELLS
+        mine, rewards, _ = ours.advance(before, joint, places)
+        # Theirs has the four planes last.
+        planes = jnp.stack([seen[agent].reshape(CELLS, 4).T.ravel() for agent in theirs.agents])
+        shown = jnp.stack([ours.observe(mine, player) for player in (0, 1)])
+        return there, ((mine, rewards, shown), (after, jnp.stack([paid["0"], paid["1"]]), planes))
+
+    for seed in range(10):
+        start, draws, actions = random_play(ours.num_actions, steps=200, seed=seed)
+        pairs = jax.jit(jax.lax.scan, static_argnums=0)(advance, theirs.reset(start)[1], (draws, actions))[1]
+        jax.tree.map(np.testing.assert_array_equal, *pairs)
+        assert set(np.unique(pairs[0][1])) >= {-2, -1, 0, 1}
+
+
 @pytest.mark.parametrize(("game", "clock"), [("coin_game", "num_inner_steps"), ("MPE_simple_spread_v3", "max_steps")])
 def test_no_game_begins_anew_within_an_episode(game: str, clock: str) -> None:
     two = {"num_agents": 2} if game.startswith("MPE") else {}
@@ -113,6 +145,7 @@ def test_no_game_begins_anew_within_an_episode(game: str, clock: str) -> None:
 
 OURS = {
     "cleanup-lite": CleanUpLite(episode_length=6, rows=2, columns=2, initial_dirt=0, p_pollution=0.2),
+    "coin game": CoinGame(episode_length=6),
     "prisoner's dilemma": MatrixGame(episode_length=6),
 }
 ours = pytest.mark.parametrize("game", OURS.values(), ids=OURS)

@@ -9,17 +9,20 @@ import numpy as np
 import pytest
 import support
 from jax.flatten_util import ravel_pytree
-from support import clock_policy, lola_of, meta_hyper, naive_hyper, opponents_like, reactive_policy
+from support import clock_policy, keep_start, lola_of, meta_hyper, naive_hyper, opponents_like, reactive_policy
 
-from coalactl_core.config import NetworkConfig
+from coalactl_core.configuration.sizes import NetworkConfig
 from coalactl_core.envs.matrix_game import MatrixGame
-from coalactl_core.lola import Situation, look_ahead, meta_gradient, situation_loss
-from coalactl_core.naive import naive_update
-from coalactl_core.nets.policy import build_policy, unroll_from
-from coalactl_core.objectives import log_probs_and_entropy
-from coalactl_core.optimizers import adam, clip_by_global_norm, differentiable_adam, fresh_learner, sgd
-from coalactl_core.rollout import Game, play_meta_episodes
-from coalactl_core.types import FIXED, META, NAIVE, Experience, Opponents, Pairing
+from coalactl_core.learning.objectives import log_probs_and_entropy
+from coalactl_core.learning.optimizers import adam, clip_by_global_norm, differentiable_adam, fresh_learner, sgd
+from coalactl_core.nets.policy import unroll_from
+from coalactl_core.nets.registry import build_policy
+from coalactl_core.opponents.a2c import naive_update
+from coalactl_core.opponents.population import opponents_of
+from coalactl_core.play.meta_episodes import play_meta_episodes
+from coalactl_core.play.rollout import Rollout
+from coalactl_core.rules.lola import Situation, look_ahead, meta_gradient, situation_loss
+from coalactl_core.types import FIXED, META, NAIVE, Experience, Pairing
 
 pytestmark = pytest.mark.usefixtures("float64")
 
@@ -27,15 +30,15 @@ LENGTH, BATCH = 3, 4
 ENVIRONMENT = MatrixGame(episode_length=LENGTH)
 
 
-def game_of(policy: Any, **changes: Any) -> Game:
-    return support.game_of(ENVIRONMENT, policy, BATCH, 3)._replace(**changes)
+def rollout_of(policy: Any, **changes: Any) -> Rollout:
+    return support.rollout_of(ENVIRONMENT, policy, BATCH, 3)._replace(**changes)
 
 
-def situation_of(game: Game, params: Any, *, kind: int = NAIVE, tables: Any = None) -> Situation:
-    carry = jax.tree.map(lambda leaf: jnp.broadcast_to(leaf, (BATCH, *leaf.shape)), game.policy.initial_carry())
+def situation_of(rollout: Rollout, params: Any, *, kind: int = NAIVE, tables: Any = None) -> Situation:
+    carry = jax.tree.map(lambda leaf: jnp.broadcast_to(leaf, (BATCH, *leaf.shape)), rollout.policy.initial_carry())
     return Situation(
         key=jax.random.key(3),
-        opponent=Opponents(kind=jnp.asarray(kind), number=jnp.asarray(0), params=(), tables=tables),
+        opponent=opponents_of(jnp.asarray(kind), jnp.asarray(0), (), tables=tables),
         start=Pairing(learner=fresh_learner(sgd, params), ego_carry=carry, coplayer_carry=carry),
     )
 
@@ -58,14 +61,14 @@ def hawk() -> tuple[Any, Any, Any]:
 def test_derivative_on_fixed_samples_agrees_with_finite_differences(optimizer) -> None:
     """What is sampled stays as it is, weighed by how likely the other policies make it; then the step is plain."""
     policy, ego, other = hawk()
-    game = game_of(policy)
-    lola = lola_of(game, look_ahead_optimizer=optimizer)
-    situation = situation_of(game, other)
+    rollout = rollout_of(policy)
+    lola = lola_of(rollout, look_ahead_optimizer=optimizer)
+    situation = situation_of(rollout, other)
     hyper = naive_hyper(
         learning_rate=0.5, discount=0.9, value_coefficient=0.5, entropy=0.1, adam_epsilon=0.1, gae_lambda=0.8
     )
     key = jax.random.split(situation.key, 1)[0]
-    record = lola.sample(policy.prepare(ego, 1), key, situation.opponent, situation.start)
+    record = lola.sample(policy.prepare(ego, 1), key, situation.opponent, situation.start, naive_hyper())
     seen = [jax.vmap(jax.vmap(partial(ENVIRONMENT.observe, player=player)))(record.state) for player in (0, 1)]
 
     def log_probs(params: Any, player: int) -> jax.Array:
@@ -107,14 +110,14 @@ def test_derivative_on_fixed_samples_agrees_with_finite_differences(optimizer) -
 
 def test_fixed_strategies_do_not_learn_and_meta_agents_count_by_their_weight() -> None:
     policy = reactive_policy()
-    game = game_of(policy)
-    lola = lola_of(game)
+    rollout = rollout_of(policy)
+    lola = lola_of(rollout)
     ego, other = (policy.init(key) for key in jax.random.split(jax.random.key(0)))
     tables = jnp.full((5, 2), 0.5)
     loss = jax.jit(jax.grad(situation_loss, has_aux=True), static_argnums=4)
 
     def gradient(kind: int, rate: float, weight: float = 1.0) -> tuple[Any, Any]:
-        situation = situation_of(game, other, kind=kind, tables=tables)
+        situation = situation_of(rollout, other, kind=kind, tables=tables)
         hyper = meta_hyper(meta_opponent_weight=weight)
         return loss(ego, situation, hyper, naive_hyper(learning_rate=rate), lola)
 
@@ -127,14 +130,15 @@ def test_fixed_strategies_do_not_learn_and_meta_agents_count_by_their_weight() -
     np.testing.assert_array_equal(gradient(NAIVE, 3.0, 2.5)[0]["logits"], meta["logits"])
 
 
+@pytest.mark.long
 def test_chunks_change_nothing() -> None:
     policy = reactive_policy()
-    game = game_of(policy)
+    rollout = rollout_of(policy)
     ego, *others = (policy.init(key) for key in jax.random.split(jax.random.key(0), 5))
-    each = [situation_of(game, other)._replace(key=jax.random.key(place)) for place, other in enumerate(others)]
+    each = [situation_of(rollout, other)._replace(key=jax.random.key(place)) for place, other in enumerate(others)]
     situations = jax.tree.map(lambda *leaves: jnp.stack(leaves), *each)
     gradient = jax.jit(meta_gradient, static_argnums=4)
-    lola = lola_of(game, look_aheads=2)
+    lola = lola_of(rollout, look_aheads=2)
     whole, parts = (
         gradient(ego, situations, meta_hyper(), naive_hyper(), lola._replace(chunk=chunk))[0] for chunk in (4, 3)
     )
@@ -143,9 +147,9 @@ def test_chunks_change_nothing() -> None:
 
 def test_optimiser_goes_on_from_the_naive_learners_moments() -> None:
     policy = reactive_policy()
-    game = game_of(policy)
+    rollout = rollout_of(policy)
     ego, other = (policy.init(key) for key in jax.random.split(jax.random.key(0)))
-    situation = situation_of(game, other)
+    situation = situation_of(rollout, other)
     moved = fresh_learner(adam, other)
     moments = jax.tree.map(lambda leaf: leaf + 1, moved.opt_state)
     start = situation.start._replace(learner=moved._replace(opt_state=moments))
@@ -154,7 +158,7 @@ def test_optimiser_goes_on_from_the_naive_learners_moments() -> None:
             ego,
             situation._replace(start=start),
             naive_hyper(),
-            lola_of(game, look_ahead_optimizer=differentiable_adam, continues=goes_on),
+            lola_of(rollout, look_ahead_optimizer=differentiable_adam, continues=goes_on),
         )
         for goes_on in (True, False)
     }
@@ -168,13 +172,12 @@ def test_starts_are_what_each_inner_episode_begins_with() -> None:
     policy = clock_policy(20)
     ego, other = (policy.init(key) for key in jax.random.split(jax.random.key(0)))
     opponents = opponents_like(other, [NAIVE, META])
-    play = jax.jit(play_meta_episodes, static_argnames="game")
+    play = jax.jit(partial(play_meta_episodes, keep=keep_start), static_argnames="rollout")
 
     def starts(*, forgets: bool) -> Pairing:
-        game = game_of(policy, forgets=forgets, keeps_starts=True)
-        episodes = play(jax.random.key(0), ego, opponents, naive_hyper(), game=game)
-        assert episodes.starts is not None
-        return episodes.starts
+        rollout = rollout_of(policy, forgets=forgets)
+        found: Pairing = play(jax.random.key(0), ego, opponents, naive_hyper(), rollout=rollout).kept
+        return found
 
     begun = starts(forgets=False)
     np.testing.assert_array_equal(begun.ego_carry[0, :, 0], [-1, LENGTH - 1, 2 * LENGTH - 1])

@@ -3,8 +3,9 @@
 import jax.numpy as jnp
 import numpy as np
 
-from coalactl_core.metrics import summarize
-from coalactl_core.types import FIXED, META, NAIVE, MetaEpisode, Opponents, Trajectory
+from coalactl_core.opponents.population import opponents_of
+from coalactl_core.training.metrics import summarize
+from coalactl_core.types import FIXED, META, NAIVE
 
 RNG = np.random.default_rng(0)
 # Two agents, four opponents each, three inner episodes, two players.
@@ -15,11 +16,10 @@ NUMBERS = np.array([[7, 1, 8, 1], [0, 0, 0, 0]])
 
 def metrics(kinds: tuple[int, ...] = (NAIVE, META, FIXED)):
     empty = jnp.zeros(0)
-    trajectory = Trajectory(states=empty, actions=empty, rewards=empty, log_probs=empty, values=empty)
     outcomes = {name: jnp.asarray(values) for name, values in OUTCOMES.items()}
-    opponents = Opponents(kind=jnp.asarray(KINDS), number=jnp.asarray(NUMBERS), params=empty, tables=None)
+    opponents = opponents_of(jnp.asarray(KINDS), jnp.asarray(NUMBERS), empty)
     losses = {"policy_loss": jnp.zeros(2)}
-    return summarize(jnp.int32(5), MetaEpisode(trajectory, outcomes), opponents, losses, kinds)
+    return summarize(jnp.int32(5), outcomes, opponents, losses, kinds)
 
 
 def test_means_are_over_the_opponents_of_each_kind() -> None:

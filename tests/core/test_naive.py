@@ -10,8 +10,8 @@ import pytest
 from reference import slow_losses
 from support import naive_hyper, reactive_policy, recurrent_policy
 
-from coalactl_core.naive import naive_update
-from coalactl_core.optimizers import adam, adamw, fresh_learner, sgd
+from coalactl_core.learning.optimizers import adam, adamw, fresh_learner, sgd
+from coalactl_core.opponents.a2c import naive_update
 from coalactl_core.types import Experience
 
 pytestmark = pytest.mark.usefixtures("float64")

@@ -5,7 +5,12 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from coalactl_core.objectives import a2c_policy_loss, clipped_value_loss, log_probs_and_entropy, ppo_policy_loss
+from coalactl_core.learning.objectives import (
+    a2c_policy_loss,
+    clipped_value_loss,
+    log_probs_and_entropy,
+    ppo_policy_loss,
+)
 
 pytestmark = pytest.mark.usefixtures("float64")
 

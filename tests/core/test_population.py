@@ -7,18 +7,18 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from coalactl_core.config import ConfigurationError
-from coalactl_core.config_population import PopulationConfig
+from coalactl_core.configuration.population import PopulationConfig
 from coalactl_core.envs.matrix_game import MatrixGame
-from coalactl_core.population import Population, build_population, naive_set, sample_opponents
-from coalactl_core.strategies import STRATEGIES
-from coalactl_core.types import FIXED, META, NAIVE, Opponents, PopulationHyperparameters
+from coalactl_core.errors import ConfigurationError
+from coalactl_core.opponents.population import Population, build_population, naive_set, sample_opponents
+from coalactl_core.opponents.strategies import STRATEGIES
+from coalactl_core.types import FIXED, META, NAIVE, Learner, Opponents, PopulationHyperparameters
 
 DRAWS = 20_000
 META_AGENTS, NAIVE_AGENTS = 4, 5
 # Parameters that name their owner.
 META_PARAMS = {"name": jnp.arange(META_AGENTS) + 100.0}
-NAIVE_PARAMS = {"name": jnp.arange(NAIVE_AGENTS) + 200.0}
+NAIVES = Learner({"name": jnp.arange(NAIVE_AGENTS) + 200.0})
 TWO_STRATEGIES = ({"strategy": "tit-for-tat", "weight": 0.2}, {"strategy": "always-defect", "weight": 0.1})
 
 sample = jax.jit(sample_opponents, static_argnames="population")
@@ -31,7 +31,7 @@ def pool(meta_batch_size: int = DRAWS, **config: Any) -> Population:
 
 def draw(population: Population, agent: int = 1, p_naive: float = 0.6, weights: tuple = (), seed: int = 0) -> Opponents:
     hyper = PopulationHyperparameters(jnp.float32(p_naive), jnp.asarray(weights, jnp.float32))
-    opponents = sample(jax.random.key(seed), jnp.int32(agent), META_PARAMS, NAIVE_PARAMS, hyper, population)
+    opponents = sample(jax.random.key(seed), jnp.int32(agent), META_PARAMS, NAIVES, hyper, population)
     return jax.tree.map(np.asarray, opponents)
 
 
@@ -65,7 +65,7 @@ def test_draws_are_independent_and_with_replacement() -> None:
 def test_parameters_belong_to_the_opponent_that_was_drawn() -> None:
     opponents = draw(pool())
     offset = np.where(opponents.kind == NAIVE, 200, 100)
-    np.testing.assert_array_equal(opponents.params["name"], offset + opponents.number)
+    np.testing.assert_array_equal(opponents.learner.params["name"], offset + opponents.number)
     assert opponents.tables is None
 
 
@@ -75,7 +75,7 @@ def test_pools_of_one_kind_hold_no_other(p_naive, kind) -> None:
     assert population.kinds == (kind,)
     opponents = draw(population, p_naive=p_naive)
     np.testing.assert_array_equal(opponents.kind, kind)
-    np.testing.assert_array_equal(opponents.params["name"] // 100, 2 if kind == NAIVE else 1)
+    np.testing.assert_array_equal(opponents.learner.params["name"] // 100, 2 if kind == NAIVE else 1)
 
 
 def test_fixed_strategies_come_with_their_weights_and_their_tables() -> None:
@@ -122,11 +122,11 @@ def test_stratified_meta_batches_hold_exact_numbers_of_each_kind(size, p_naive, 
 
 
 def test_static_naive_agents_stay_and_dynamic_ones_are_meta_agents_of_the_moment() -> None:
-    static = naive_set(jax.random.key(0), NAIVE_PARAMS, META_PARAMS, pool())
-    np.testing.assert_array_equal(static["name"], NAIVE_PARAMS["name"])
+    static = naive_set(jax.random.key(0), NAIVES, META_PARAMS, pool())
+    np.testing.assert_array_equal(static.params["name"], NAIVES.params["name"])
     dynamic = pool(dynamic_naive=True)
     keys = jax.random.split(jax.random.key(0), DRAWS // NAIVE_AGENTS)
-    chosen = np.asarray(jax.vmap(lambda key: naive_set(key, NAIVE_PARAMS, META_PARAMS, dynamic)["name"])(keys))
+    chosen = np.asarray(jax.vmap(lambda key: naive_set(key, NAIVES, META_PARAMS, dynamic).params["name"])(keys))
     for agent in range(META_AGENTS):
         assert_frequency(chosen == 100 + agent, 1 / META_AGENTS)
 

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from reference import algorithm1
 
-from coalactl_core.returns import batch_lambda_returns, td_errors, values_after
+from coalactl_core.credit.returns import batch_lambda_returns, td_errors, values_after
 
 pytestmark = pytest.mark.usefixtures("float64")
 

@@ -7,14 +7,16 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
-from support import clock_policy, game_of, naive_hyper, opponents_like, reactive_policy, recurrent_policy
+from support import a2c_with, clock_policy, naive_hyper, opponents_like, reactive_policy, recurrent_policy, rollout_of
 
 from coalactl_core.envs.matrix_game import MatrixGame
-from coalactl_core.naive import naive_update
-from coalactl_core.optimizers import adam, fresh_learner, sgd
-from coalactl_core.rollout import Game, Seat, play_meta_episodes, record_meta_episodes
-from coalactl_core.strategies import STRATEGIES
-from coalactl_core.types import FIXED, META, NAIVE, Experience, MetaEpisode, Trajectory
+from coalactl_core.learning.optimizers import adam, fresh_learner, sgd
+from coalactl_core.opponents.a2c import naive_update
+from coalactl_core.opponents.strategies import STRATEGIES
+from coalactl_core.play.meta_episodes import first_trajectory, play_meta_episodes
+from coalactl_core.play.rollout import Rollout, Seat
+from coalactl_core.play.trajectories import play_meta_trajectories
+from coalactl_core.types import FIXED, META, NAIVE, Experience, Learner, MetaEpisode, Trajectory
 
 pytestmark = pytest.mark.usefixtures("float64")
 
@@ -25,20 +27,20 @@ PAYOFFS = ((3.0, -1.5), (4.0, 0.25))
 CERTAIN = 1e3
 REACTIVE, RECURRENT = reactive_policy(), recurrent_policy()
 
-compiled = jax.jit(play_meta_episodes, static_argnames="game")
-recorded = jax.jit(record_meta_episodes, static_argnames="game")
+compiled = jax.jit(play_meta_trajectories, static_argnames="rollout")
+recorded = jax.jit(partial(play_meta_episodes, keep=first_trajectory), static_argnames="rollout")
 learn = jax.jit(naive_update, static_argnames=("policy", "optimizer"))
 
 
 ENVIRONMENT = MatrixGame(payoffs=PAYOFFS, episode_length=LENGTH)
 
 
-def game(policy: Any, **changes: Any) -> Game:
-    return game_of(ENVIRONMENT, policy, BATCH, EPISODES)._replace(**changes)
+def rollout(policy: Any, **changes: Any) -> Rollout:
+    return rollout_of(ENVIRONMENT, policy, BATCH, EPISODES)._replace(**changes)
 
 
-def play(rules: Game, ego: Any, opponents: Any, seed: int = 0, **hyper: Any) -> MetaEpisode:
-    episodes = compiled(jax.random.key(seed), ego, opponents, naive_hyper(**hyper), game=rules)
+def play(rules: Rollout, ego: Any, opponents: Any, seed: int = 0, **hyper: Any) -> MetaEpisode:
+    episodes = compiled(jax.random.key(seed), ego, opponents, naive_hyper(**hyper), rollout=rules)
     return jax.tree.map(np.asarray, episodes)
 
 
@@ -67,7 +69,7 @@ def test_every_opponent_and_trajectory_has_its_own_randomness() -> None:
     A peer's published code gave all opponents the same action noise, which makes these correlations 1.
     """
     policy = REACTIVE
-    rules = game(policy, inner_episodes=100, learns=False)
+    rules = rollout(policy, inner_episodes=100, learns=False)
     trajectory = play(rules, uniform(policy), opponents_like(uniform(policy), [META] * 3)).trajectory
     # 3 opponents x 3 trajectories x 2 players, each a stream of 500 coin flips.
     flips = np.stack([trajectory.actions, coplayer_actions(trajectory)], 1)
@@ -83,7 +85,7 @@ def test_every_opponent_and_trajectory_has_its_own_randomness() -> None:
 def test_actions_are_drawn_with_the_policys_probabilities() -> None:
     policy = REACTIVE
     ego, coplayer = policy.init(jax.random.key(1)), policy.init(jax.random.key(2))
-    rules = game(policy, batch_size=40, inner_episodes=10, learns=False)
+    rules = rollout(policy, batch_size=40, inner_episodes=10, learns=False)
     trajectory = play(rules, ego, opponents_like(coplayer, [META] * 10)).trajectory
     seen_by_coplayer = np.asarray([0, 1, 3, 2, 4])[trajectory.states]
     players = [(ego, trajectory.states, trajectory.actions), (coplayer, seen_by_coplayer, coplayer_actions(trajectory))]
@@ -100,10 +102,10 @@ def test_a_record_is_the_first_trajectory_with_both_players() -> None:
     """What is looked at is what is played: naive co-players have learnt from all B trajectories here as there."""
     policy = REACTIVE
     ego, coplayer = policy.init(jax.random.key(1)), policy.init(jax.random.key(2))
-    opponents, rules = opponents_like(coplayer, [NAIVE, META]), game(policy)
+    opponents, rules = opponents_like(coplayer, [NAIVE, META]), rollout(policy)
     played = play(rules, ego, opponents, learning_rate=3.0).trajectory
-    record = recorded(jax.random.key(0), ego, opponents, naive_hyper(learning_rate=3.0), game=rules)
-    record = jax.tree.map(np.asarray, record)
+    record = recorded(jax.random.key(0), ego, opponents, naive_hyper(learning_rate=3.0), rollout=rules)
+    record = jax.tree.map(np.asarray, record.kept)
     assert record.actions.shape == (2, EPISODES, LENGTH, 2)
     first = jax.tree.map(lambda leaf: by_episode(leaf)[..., 0], played)
     np.testing.assert_array_equal(record.state, first.states)
@@ -119,7 +121,7 @@ def test_a_record_is_the_first_trajectory_with_both_players() -> None:
 def test_recorded_log_probs_and_values_are_those_of_one_unroll_over_all_inner_episodes() -> None:
     policy = RECURRENT
     ego, coplayer = policy.init(jax.random.key(1)), policy.init(jax.random.key(2))
-    trajectory = play(game(policy), ego, opponents_like(coplayer, [NAIVE, META, NAIVE])).trajectory
+    trajectory = play(rollout(policy), ego, opponents_like(coplayer, [NAIVE, META, NAIVE])).trajectory
     unroll = jax.vmap(lambda states: policy.unroll(ego, jnp.eye(5)[states], policy.initial_carry(), None)[0])
     output = jax.jit(jax.vmap(unroll, in_axes=2, out_axes=2))(trajectory.states)
     log_probs = np.take_along_axis(jax.nn.log_softmax(output.logits), trajectory.actions[..., None].astype(int), -1)
@@ -130,7 +132,7 @@ def test_recorded_log_probs_and_values_are_those_of_one_unroll_over_all_inner_ep
 def test_naive_memory_is_reset_at_boundaries_and_every_other_memory_is_carried() -> None:
     policy = clock_policy(STEPS)
     own, other = np.random.default_rng(3).integers(0, 2, size=(2, STEPS))
-    rules = game(policy)
+    rules = rollout(policy)
     opponents = opponents_like(deterministic(other), [NAIVE, META])
     trajectory = play(rules, deterministic(own), opponents, learning_rate=0.0).trajectory
     np.testing.assert_array_equal(trajectory.actions, np.broadcast_to(own[:, None], (2, STEPS, BATCH)))
@@ -145,10 +147,11 @@ def test_naive_co_players_play_what_their_own_updates_made_of_them_and_others_st
     """With a huge step the learned tables are certain, so that every later action shows them."""
     policy = REACTIVE
     taught = np.asarray([0, 1, 1, 0, 1])
-    rules = game(policy, naive_optimizer=optimizer, batch_size=8)
+    rules = rollout(policy, naive=a2c_with(optimizer, policy), batch_size=8)
     opponents = opponents_like(uniform(policy), [NAIVE, META, NAIVE, FIXED])
+    params = jax.tree.map(lambda leaf, new: leaf.at[1].set(new), opponents.learner.params, deterministic(taught))
     opponents = opponents._replace(
-        params=jax.tree.map(lambda leaf, new: leaf.at[1].set(new), opponents.params, deterministic(taught)),
+        learner=Learner(params),
         tables=jnp.broadcast_to(jnp.eye(2)[1 - taught], (4, 5, 2)),
     )
     hyper = {"learning_rate": 1e5, "max_grad_norm": 1.0}
@@ -178,7 +181,7 @@ def test_naive_co_players_play_what_their_own_updates_made_of_them_and_others_st
 def test_a_naive_co_player_with_step_zero_is_a_fixed_one() -> None:
     policy = REACTIVE
     ego, coplayer = policy.init(jax.random.key(1)), policy.init(jax.random.key(2))
-    rules = game(policy)
+    rules = rollout(policy)
     naive = play(rules, ego, opponents_like(coplayer, [NAIVE] * 3), learning_rate=0.0)
     fixed = play(rules, ego, opponents_like(coplayer, [META] * 3), learning_rate=0.0)
     jax.tree.map(np.testing.assert_array_equal, naive, fixed)
@@ -190,7 +193,7 @@ def test_fixed_strategies_play_as_they_are_known(name) -> None:
     cooperation = STRATEGIES[name](jax.random.key(0))
     tables = jnp.broadcast_to(jnp.stack([cooperation, 1 - cooperation], -1), (2, 5, 2))
     opponents = opponents_like(deterministic(np.ones(5, int)), [FIXED, FIXED], tables)
-    trajectory = play(game(policy, learns=False), uniform(policy), opponents).trajectory
+    trajectory = play(rollout(policy, learns=False), uniform(policy), opponents).trajectory
     own, other = by_episode(trajectory.actions), by_episode(coplayer_actions(trajectory))
     first, last = other[:, :, 0], other[:, :, :-1]
     pleased = own[:, :, :-1] == 0
@@ -211,7 +214,7 @@ def test_the_co_player_may_play_by_another_network(kind) -> None:
     """The ego agent cooperates by a table of observations, the co-player goes by a clock, which naive ones set back."""
     pattern = np.arange(STEPS) % 3 == 0
     clock = clock_policy(STEPS)
-    rules = game(REACTIVE, coplayer=Seat(observe=ENVIRONMENT.observe, policy=clock), learns=kind == NAIVE)
+    rules = rollout(REACTIVE, coplayer=Seat(observe=ENVIRONMENT.observe, policy=clock), learns=kind == NAIVE)
     opponents = opponents_like(deterministic(pattern.astype(int)), [kind] * 2)
     trajectory = play(rules, deterministic(np.zeros(5, int)), opponents, learning_rate=0.0).trajectory
     assert (trajectory.actions == 0).all()
@@ -222,7 +225,7 @@ def test_the_co_player_may_play_by_another_network(kind) -> None:
 def test_both_players_are_paid_by_the_matrix_and_episodes_start_afresh() -> None:
     policy = RECURRENT
     ego, coplayer = policy.init(jax.random.key(1)), policy.init(jax.random.key(2))
-    episodes = play(game(policy), ego, opponents_like(coplayer, [NAIVE, META, NAIVE]))
+    episodes = play(rollout(policy), ego, opponents_like(coplayer, [NAIVE, META, NAIVE]))
     states = by_episode(episodes.trajectory.states)
     np.testing.assert_array_equal(states[:, :, 0], 0)
     # The state after a step tells both actions, whatever the rewards say.
@@ -242,8 +245,8 @@ def test_naive_updates_in_chunks_equal_the_whole() -> None:
     policy = RECURRENT
     ego, coplayer = policy.init(jax.random.key(1)), policy.init(jax.random.key(2))
     opponents = opponents_like(coplayer, [NAIVE, META, NAIVE])
-    whole = play(game(policy), ego, opponents, learning_rate=5.0)
-    chunked = play(game(policy, naive_chunk=2), ego, opponents, learning_rate=5.0)
+    whole = play(rollout(policy), ego, opponents, learning_rate=5.0)
+    chunked = play(rollout(policy, naive_chunk=2), ego, opponents, learning_rate=5.0)
     jax.tree.map(partial(np.testing.assert_allclose, atol=1e-12), chunked, whole)
 
 
@@ -255,6 +258,6 @@ def test_a_pool_without_naive_agents_computes_no_naive_update() -> None:
 
     policy = REACTIVE._replace(unroll=refuse)
     params = uniform(policy)
-    play(game(policy, learns=False), params, opponents_like(params, [META]))
+    play(rollout(policy, learns=False), params, opponents_like(params, [META]))
     with pytest.raises(AssertionError, match="unrolled"):
-        play(game(policy, learns=True), params, opponents_like(params, [META]))
+        play(rollout(policy, learns=True), params, opponents_like(params, [META]))

@@ -8,9 +8,10 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from coalactl_core.config import NetworkConfig
+from coalactl_core.configuration.sizes import NetworkConfig
 from coalactl_core.envs.matrix_game import MatrixGame
-from coalactl_core.nets.policy import Policy, build_policy
+from coalactl_core.nets.policy import Policy
+from coalactl_core.nets.registry import build_policy
 from coalactl_core.nets.tabulated import Windows
 
 VOCABULARY = np.random.default_rng(1).normal(size=(3, 4)).astype(np.float32)
@@ -19,6 +20,8 @@ STEPS = 12
 USES = pytest.mark.parametrize("uses", [119, 120], ids=["computed", "tabulated"])
 # float32, sums of some hundred terms; the engine's promise for tables.
 TOLERANCE = 1e-6
+# Of sums of gradients in another order, which processors round otherwise.
+OF_GRADIENTS = 4e-6
 
 
 @cache
@@ -59,7 +62,7 @@ def test_outputs_and_gradients_equal_the_general_paths(uses, depth, resets) -> N
         for policy in (tabulated, plain)
     )
     scale = max(float(jnp.max(jnp.abs(leaf))) for leaf in jax.tree.leaves(expected[1]))
-    jax.tree.map(lambda a, b: np.testing.assert_allclose(a, b, atol=TOLERANCE * scale), found, expected)
+    jax.tree.map(lambda a, b: np.testing.assert_allclose(a, b, atol=OF_GRADIENTS * scale), found, expected)
 
 
 @USES

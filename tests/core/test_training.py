@@ -2,17 +2,20 @@
 
 import dataclasses
 from functools import partial
-from typing import Any, get_type_hints
+from typing import Any, get_origin, get_type_hints
 
 import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from coalactl_core.config import ComputeConfig, ConfigurationError, SequenceExperiment
-from coalactl_core.estimators import ESTIMATORS
-from coalactl_core.hyperparameters import at_iteration, hyperparameters_of
-from coalactl_core.training import Engine, build_engine
+from coalactl_core.configuration.compute import ComputeConfig
+from coalactl_core.configuration.experiment import SequenceExperiment
+from coalactl_core.credit.estimators import ESTIMATORS
+from coalactl_core.errors import ConfigurationError
+from coalactl_core.numbers.hyperparameters import at_iteration, hyperparameters_of
+from coalactl_core.training.engine import SequenceEngine, build_engine
+from coalactl_core.training.warm_start import with_parameters
 from coalactl_core.types import Metrics, Number, Schedule, TrainState
 
 MIXED = [{"method": "coala-pg"}, {"method": "m-fos"}]
@@ -39,7 +42,7 @@ def experiment(methods: Any = tuple(MIXED), p_naive: float = 0.5, **meta: Any) -
 
 
 @pytest.fixture(scope="module")
-def engine() -> Engine:
+def engine() -> SequenceEngine:
     return build_engine(experiment())
 
 
@@ -59,7 +62,9 @@ def fresh(*experiments: SequenceExperiment, seeds: tuple = (0,)) -> TrainState:
     return state._replace(hyperparameters=hyperparameters_of(experiments)) if experiments else state
 
 
-def run(engine: Engine, *counts: int, seeds: tuple = (0,), experiments: Any = ()) -> tuple[TrainState, list[Metrics]]:
+def run(
+    engine: SequenceEngine, *counts: int, seeds: tuple = (0,), experiments: Any = ()
+) -> tuple[TrainState, list[Metrics]]:
     """The state after calls of these many iterations, and the metrics of each call."""
     state, metrics = fresh(*experiments, seeds=seeds), []
     for count in counts:
@@ -109,7 +114,7 @@ def test_a_seed_decides_everything(engine) -> None:
     assert not np.array_equal(first[1][0].scalars["policy_loss"], other[1][0].scalars["policy_loss"])
 
 
-@pytest.mark.parametrize("run_chunk", [1, 2], ids=["in-turn", "side-by-side"])
+@pytest.mark.parametrize("run_chunk", [1, pytest.param(2, marks=pytest.mark.long)], ids=["in-turn", "side-by-side"])
 def test_runs_packed_in_one_program_equal_runs_alone(engine, run_chunk) -> None:
     """Different seeds and numbers side by side; two iterations, since the dynamics are chaotic later."""
     packing = dataclasses.replace(engine, run_chunk=run_chunk)
@@ -176,6 +181,7 @@ def test_groups_of_a_pool_may_have_settings_of_their_own() -> None:
         np.testing.assert_array_equal(flag, [expected])
 
 
+@pytest.mark.long
 def test_a_mean_over_the_batch_is_data_and_a_value_after_the_end_another_program(engine) -> None:
     hyper = hyperparameters_of([experiment(MIXED, batch_reduction="mean")])
     plain = hyperparameters_of([experiment(MIXED)])
@@ -197,8 +203,9 @@ def test_leaves_are_what_their_records_name_after_evaluation_and_schedules_befor
     scheduled = of_one_run._replace(meta=jax.tree.map(lambda leaf: leaf[0], of_one_run.meta))
     for before, after in zip(scheduled, at_iteration(scheduled, jnp.int32(0)), strict=True):
         for name, hint in get_type_hints(type(after)).items():
-            assert isinstance(getattr(after, name), hint)
-            assert isinstance(getattr(before, name), Schedule if hint is Number else hint)
+            kind = dict if get_origin(hint) is dict else hint
+            assert isinstance(getattr(after, name), kind)
+            assert isinstance(getattr(before, name), Schedule if hint is Number else kind)
 
 
 @pytest.mark.parametrize(
@@ -231,8 +238,8 @@ def test_a_scheduled_learning_rate_acts_in_training(engine) -> None:
 
 def test_every_kind_of_opponent_is_met_in_training_and_reported_where_it_was(engine) -> None:
     _, (metrics,) = run(engine, 8)
-    assert engine.kinds == ("naive", "meta", "fixed")
-    for kind in engine.kinds:
+    assert engine.sizes.kinds == ("naive", "meta", "fixed")
+    for kind in engine.sizes.kinds:
         rewards = metrics.scalars[f"reward_vs_{kind}"]
         assert np.any(np.isfinite(rewards)), kind
         assert np.nanmax(np.abs(rewards)) <= 2
@@ -245,11 +252,11 @@ def test_every_kind_of_opponent_is_met_in_training_and_reported_where_it_was(eng
 def test_with_parameters_puts_them_in_with_fresh_optimisers(engine) -> None:
     trained, _ = run(engine, 2)
     learned = jax.tree.map(jnp.asarray, engine.summary(trained).parameters)
-    state = engine.with_parameters(fresh(), learned)
+    state = with_parameters(engine, fresh(), learned)
     assert_same(engine.summary(state).parameters, learned)
     # A run that is given its own start is as if nothing had happened.
     own_start = jax.tree.map(jnp.asarray, engine.summary(fresh()).parameters)
-    again, _ = engine.advance(engine.with_parameters(fresh(), own_start), 2)
+    again, _ = engine.advance(with_parameters(engine, fresh(), own_start), 2)
     assert_same(parameters(again), parameters(trained))
 
 

@@ -11,10 +11,10 @@ from reference import slow_losses
 from support import meta_hyper, recurrent_policy, score_function_updater
 
 from coalactl_core.envs.matrix_game import MatrixGame
-from coalactl_core.objectives import a2c_policy_loss, ppo_policy_loss
-from coalactl_core.optimizers import adam, fresh_learner, sgd
+from coalactl_core.learning.objectives import a2c_policy_loss, ppo_policy_loss
+from coalactl_core.learning.optimizers import adam, fresh_learner, sgd
+from coalactl_core.learning.update import LearningBatch, Updater, minibatch_gradient, update_agent
 from coalactl_core.types import Targets, Trajectory
-from coalactl_core.update import LearningBatch, Updater, minibatch_gradient, update_agent
 
 pytestmark = pytest.mark.usefixtures("float64")
 

@@ -51,7 +51,7 @@ def digest() -> str:
     from coalactl.configuration import validate
     from coalactl.runs.checkpoints import restore
     from coalactl.training.outcome import parameters_digest
-    from coalactl_core.training import build_engine
+    from coalactl_core.training.engine import build_engine
 
     run = RunDirectory(GOLDEN)
     _, state = restore(run, build_engine(validate(run.read_config())).run_template)

@@ -16,7 +16,7 @@ import pytest
 from statistical import two_step_game as game
 from support import meta_hyper
 
-from coalactl_core.batch_critic import Predictions
+from coalactl_core.credit.batch_critic import Predictions
 from coalactl_core.types import CriticHyperparameters, MetaEpisode, MetaHyperparameters
 
 # Sums over 65,536 outcomes in float64; measured about 1e-13.

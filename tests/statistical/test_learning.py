@@ -13,8 +13,8 @@ import pytest
 
 from coalactl.configuration import resolve
 from coalactl.presets import find_preset, read_preset
-from coalactl_core.config import SequenceExperiment
-from coalactl_core.training import build_engine
+from coalactl_core.configuration.experiment import SequenceExperiment
+from coalactl_core.training.engine import build_engine
 
 pytestmark = pytest.mark.slow
 
@@ -32,7 +32,7 @@ def train(experiments: Sequence[SequenceExperiment], iterations: int, column: st
     state = engine.init([experiment.run.seed for experiment in experiments], experiments)
     parts, done = [], 0
     while done < iterations:
-        count = min(engine.call_capacity, iterations - done)
+        count = min(engine.sizes.call_capacity, iterations - done)
         state, metrics = engine.advance(state, count)
         parts.append(np.nanmean(np.asarray(metrics.scalars[column])[:, :count], -1))
         done += count

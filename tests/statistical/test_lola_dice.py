@@ -16,9 +16,9 @@ from statistical import two_step_game as game
 from statistical.inner_episode import ACTIONS, COUNT, POLICY, REWARDS, SEEN, inner_return, probabilities
 from support import meta_hyper, naive_hyper, opponents_like
 
-from coalactl_core.lola import Lola, Situation, look_ahead, meta_gradient, situation_loss
-from coalactl_core.optimizers import differentiable_adam, fresh_learner, sgd
-from coalactl_core.rollout import Record, play_inner_episode
+from coalactl_core.learning.optimizers import differentiable_adam, fresh_learner, sgd
+from coalactl_core.play.rollout import Record, play_inner_episode
+from coalactl_core.rules.lola import Lola, Situation, look_ahead, meta_gradient, situation_loss
 from coalactl_core.types import NAIVE, Opponents, Pairing
 
 # Sums of 16 to 256 terms in float64; measured about 1e-15.
@@ -29,7 +29,7 @@ pytestmark = pytest.mark.usefixtures("float64")
 
 
 def lola_of(sample: Any, *, steps: int = 1, batch: int = COUNT, baseline: bool = True, optimizer: Any = sgd) -> Lola:
-    rollout = support.game_of(game.ENVIRONMENT, POLICY, batch, 1)
+    rollout = support.rollout_of(game.ENVIRONMENT, POLICY, batch, 1)
     changes = {"look_aheads": steps, "look_ahead_optimizer": optimizer, "baseline": baseline, "chunk": 100}
     return support.lola_of(rollout, sample=sample, **changes)
 
@@ -57,7 +57,7 @@ def records(which: np.ndarray, weights: Any = 1.0) -> Record:
     )
 
 
-def weighed(ego: Any, key: Any, opponent: Opponents, start: Pairing) -> Record:
+def weighed(ego: Any, key: Any, opponent: Opponents, start: Pairing, naive: Any) -> Record:
     """Each trajectory once, its rewards weighed by its probability."""
     del key, opponent
     return records(np.arange(COUNT), COUNT * probabilities(ego["logits"], start.learner.params["logits"]))
@@ -134,7 +134,7 @@ CASES = {
 }
 
 
-def in_proportion(ego: Any, key: Any, opponent: Opponents, start: Pairing) -> Record:
+def in_proportion(ego: Any, key: Any, opponent: Opponents, start: Pairing, naive: Any) -> Record:
     """Each trajectory as often as it is probable in 256."""
     del ego, key, opponent, start
     taken = [table[SEEN[..., p], ACTIONS[..., p]] for p, table in enumerate(QUARTERS)]
@@ -218,8 +218,8 @@ def _samples(steps: int, baseline: bool) -> np.ndarray:
     batch, count = 512, 200
     ego, other = _players()
 
-    def sample(prepared: Any, key: Any, opponent: Opponents, start: Pairing) -> Record:
-        return play_inner_episode(prepared, key, opponent, start, game=lola.game)[1]
+    def sample(prepared: Any, key: Any, opponent: Opponents, start: Pairing, naive: Any) -> Record:
+        return play_inner_episode(prepared, key, opponent, start, hyper=naive, rollout=lola.rollout)[1]
 
     lola = lola_of(sample, steps=steps, batch=batch, baseline=baseline)
     hyper = naive_hyper(normalize_advantages=True, value_coefficient=0.5, learning_rate=RATE)
@@ -238,6 +238,7 @@ def deviation(samples: np.ndarray, exact: np.ndarray) -> float:
 
 
 @pytest.mark.parametrize("case", SAMPLED, ids=str)
+@pytest.mark.long
 def test_mean_of_samples_is_the_total_derivative(samples, case) -> None:
     """Within 4 standard errors, where the policy gradient before or after the look-ahead is off by more than 10."""
     ego, other = _players()

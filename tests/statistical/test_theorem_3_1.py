@@ -10,9 +10,9 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 from statistical import two_step_game as game
-from support import game_of, meta_hyper, naive_hyper, opponents_like
+from support import meta_hyper, naive_hyper, opponents_like, rollout_of
 
-from coalactl_core.rollout import play_meta_episodes
+from coalactl_core.play.trajectories import play_meta_trajectories
 from coalactl_core.types import NAIVE
 
 # Sums over 65,536 outcomes in float64; measured about 1e-15.
@@ -78,12 +78,12 @@ def test_coala_pg_averaged_over_the_batch_is_off_by_its_size(shaping) -> None:
 
 def test_sampled_gradients_agree_with_the_exact_one(shaping) -> None:
     """200 batches of 256 meta-episodes, each component within 4 standard errors; M-FOS's mean is not."""
-    rollout = game_of(game.ENVIRONMENT, game.POLICY, game.BATCH, game.EPISODES)
+    rollout = rollout_of(game.ENVIRONMENT, game.POLICY, game.BATCH, game.EPISODES)
     opponents = opponents_like(shaping.coplayer, [NAIVE] * 256)
     learning = naive_hyper(learning_rate=game.NAIVE_STEP)
 
     def sample(key: jax.Array) -> tuple[jax.Array, jax.Array]:
-        episodes = play_meta_episodes(key, shaping.ego, opponents, learning, rollout)
+        episodes = play_meta_trajectories(key, shaping.ego, opponents, learning, rollout)
         coala_pg = game.estimate(episodes, shaping.ego, meta_hyper("coala-pg"), 1.0)
         return coala_pg, game.estimate(episodes, shaping.ego, meta_hyper("m-fos"), 1.0)
 

@@ -14,8 +14,8 @@ from statistical import two_step_game as game
 from statistical.inner_episode import ACTIONS, POLICY, REWARDS, SEEN, inner_return, probabilities
 from support import meta_hyper, naive_hyper
 
-from coalactl_core.naive import naive_update
-from coalactl_core.optimizers import fresh_learner, sgd
+from coalactl_core.learning.optimizers import fresh_learner, sgd
+from coalactl_core.opponents.a2c import naive_update
 from coalactl_core.types import Experience
 
 # Sums over 65,536 outcomes in float64; measured about 1e-15.
@@ -82,6 +82,7 @@ def relative_error(gradients: dict[str, np.ndarray], name: str) -> float:
     return float(np.linalg.norm(gradients[name] - exact) / np.linalg.norm(exact))
 
 
+@pytest.mark.long
 def test_coala_pg_ascends_the_summed_objective(gradients) -> None:
     assert relative_error(gradients, "coala-pg") < EXACT
 

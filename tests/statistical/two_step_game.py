@@ -13,12 +13,13 @@ import jax.numpy as jnp
 import numpy as np
 from support import history_policy, naive_hyper, opponents_like, score_function_updater
 
-from coalactl_core.batch_critic import Predictions
+from coalactl_core.credit.batch_critic import Predictions
 from coalactl_core.envs.matrix_game import MatrixGame
-from coalactl_core.learners import learning_targets
-from coalactl_core.naive import naive_update
+from coalactl_core.learning.optimizers import fresh_learner, sgd
+from coalactl_core.learning.update import LearningBatch, minibatch_gradient
 from coalactl_core.nets.policy import Policy
-from coalactl_core.optimizers import fresh_learner, sgd
+from coalactl_core.opponents.a2c import naive_update
+from coalactl_core.rules.score_function import learning_targets
 from coalactl_core.types import (
     NAIVE,
     Experience,
@@ -28,7 +29,6 @@ from coalactl_core.types import (
     Params,
     Trajectory,
 )
-from coalactl_core.update import LearningBatch, minibatch_gradient
 
 BATCH = EPISODES = LENGTH = 2
 STEPS = EPISODES * LENGTH

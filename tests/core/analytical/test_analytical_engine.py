@@ -1,4 +1,6 @@
-"""The engine: one step against a transcription, calls, seeds and numbers that are data, float64 that stays inside."""
+"""The analytical engine: calls, seeds and numbers that are data, starts, float64 that stays inside."""
+
+from __future__ import annotations
 
 from typing import Any
 
@@ -6,36 +8,14 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
+from analytical_runs import RESTART, SEEDS, constant, experiment, logits, run
 from reference import analytical_games as paper
 
+from coalactl.training.rows import non_finite_parameters
 from coalactl_core.analytical.engine import AnalyticalEngine, build_analytical_engine
 from coalactl_core.analytical.learning import AnalyticalState
-from coalactl_core.config import ConfigurationError
-from coalactl_core.config_analytical import AnalyticalExperiment
-from coalactl_core.types import Metrics
-
-DILEMMA = np.array([[1.0, -1.0], [2.0, 0.0]])
-TIT_FOR_TAT = np.array([1.0, 1, 0, 1, 0])
-SEEDS, RESTART = 3, 6
-
-
-def constant(value: float) -> dict[str, float]:
-    """A number as a schedule of two points, so that all numbers here are stored alike and one program serves."""
-    return {"0": value, "1000": value}
-
-
-def experiment(**sections: dict[str, Any]) -> AnalyticalExperiment:
-    """Two agents, naive learners and tit-for-tat, as small as can be; keys of sections by keyword."""
-    tree: dict[str, dict[str, Any]] = {
-        "population": {"meta": 2, "p_naive": constant(0.5), "fixed": [{"strategy": "tit-for-tat", "weight": 0.25}]},
-        "meta": {"learning_rate": 0.05, "restart_optimizer_at": [RESTART]},
-        "naive": {"learners": 4, "steps": 3},
-        "run": {"seeds": SEEDS, "evaluate_every": 2},
-        "compute": {"devices": 1},
-    }
-    for name, section in sections.items():
-        tree[name] = {**tree.get(name, {}), **section}
-    return AnalyticalExperiment.model_validate(tree)
+from coalactl_core.analytical.warm_start import with_parameters
+from coalactl_core.errors import ConfigurationError
 
 
 def fresh(seed: int = 0, **sections: dict[str, Any]) -> AnalyticalState:
@@ -48,99 +28,8 @@ def engine() -> AnalyticalEngine:
     return build_analytical_engine(experiment())
 
 
-def run(engine: AnalyticalEngine, state: AnalyticalState, *counts: int) -> tuple[AnalyticalState, Metrics]:
-    """The state after calls of these many iterations, and their metrics in one piece."""
-    parts = []
-    for count in counts:
-        state, metrics = engine.advance(state, count)
-        parts.append(jax.tree.map(lambda leaf, count=count: leaf[:, :count], metrics))
-    return state, jax.tree.map(lambda *leaves: np.concatenate(leaves, axis=1), *parts)
-
-
 def assert_same(one: Any, other: Any) -> None:
     jax.tree.map(np.testing.assert_array_equal, one, other)
-
-
-def logits(state: AnalyticalState) -> np.ndarray:
-    return np.asarray(state.agents.params)
-
-
-# --- one iteration, against the transcription -----------------------------------------------------------------------
-
-GAMMA, RATE, STEPS, WEIGHT, P_NAIVE, LEARNING_RATE = 0.9, 3.0, 2, 0.2, 0.6, 0.5
-PROBED: dict[str, dict[str, Any]] = {
-    "environment": {"discount": GAMMA},
-    "population": {"meta": 3, "p_naive": P_NAIVE, "fixed": [{"strategy": "tit-for-tat", "weight": WEIGHT}]},
-    "meta": {"optimizer": "sgd", "learning_rate": LEARNING_RATE},
-    # All learners start at even odds, so that nothing is drawn.
-    "naive": {"learners": 1, "steps": STEPS, "learning_rate": RATE, "initial_scale": 0.0},
-    "run": {"seeds": 1},
-}
-
-
-def against_learner(method: str, policy: np.ndarray, others: list[np.ndarray]) -> float:
-    """J, not normalised, of what an agent ascends with weight p_naive."""
-    steps = {"payoffs": DILEMMA, "gamma": GAMMA, "eta": RATE * (1 - GAMMA)}
-    if method == "shaping":
-        return paper.shaping_value(policy, [np.zeros(5)], steps=STEPS, **steps) / (STEPS + 1)
-    return float(np.mean([paper.look_ahead_value(policy, other, look_aheads=2, **steps) for other in others]))
-
-
-def mixture(method: str, policy: np.ndarray, others: list[np.ndarray]) -> float:
-    """What an agent ascends: fixed policies have their weight, learners p_naive of the rest, others what is left."""
-    own = paper.sigmoid(policy)
-    meta = np.mean([paper.values(own, paper.sigmoid(other), DILEMMA, GAMMA)[0] for other in others])
-    fixed = paper.values(own, TIT_FOR_TAT, DILEMMA, GAMMA)[0]
-    learned = against_learner(method, policy, others)
-    return (1 - GAMMA) * (WEIGHT * fixed + (1 - WEIGHT) * (P_NAIVE * learned + (1 - P_NAIVE) * meta))
-
-
-@pytest.mark.parametrize("method", ["shaping", "lola-dice"])
-def test_an_iteration_is_a_simultaneous_step_along_the_mixed_gradient(method) -> None:
-    probed = {**PROBED, "meta": {**PROBED["meta"], "method": method}, "lola": {"look_aheads": 2}}
-    engine = build_analytical_engine(experiment(**probed))
-    before = engine.init([0])
-    after, metrics = run(engine, before, 1)
-    policies = list(logits(before)[0, 0])
-    for agent, policy in enumerate(policies):
-        others = policies[:agent] + policies[agent + 1 :]
-        gradient = paper.central_differences(lambda at, others=others: mixture(method, at, others), policy)
-        # Central differences 1e-5 apart of values that are exact to 1e-12.
-        np.testing.assert_allclose(logits(after)[0, 0, agent] - policy, LEARNING_RATE * gradient, atol=1e-7)
-        np.testing.assert_allclose(metrics.scalars["grad_norm"][0, 0, 0, agent], np.linalg.norm(gradient), atol=1e-7)
-    if method == "shaping":
-        assert_reported(metrics, policies)
-
-
-def assert_reported(metrics: Metrics, policies: list[np.ndarray]) -> None:
-    """Every measure of every agent, before its first step."""
-    told = {name: values[0, 0, 0] for name, values in metrics.scalars.items()}
-    for agent, policy in enumerate(policies):
-        own = paper.sigmoid(policy)
-        learner = paper.naive_learner(np.zeros(5), policy, DILEMMA, GAMMA, RATE * (1 - GAMMA), STEPS)
-        met = {
-            "naive": [paper.sigmoid(after) for after in learner],
-            "meta": [paper.sigmoid(other) for other in policies[:agent] + policies[agent + 1 :]],
-            "fixed": [TIT_FOR_TAT],
-        }
-        for kind, opponents in met.items():
-            for measure, payoffs in (("reward", DILEMMA), ("defection", np.array([[0.0, 0], [1, 1]]))):
-                pairs = (1 - GAMMA) * np.array([paper.values(own, other, payoffs, GAMMA) for other in opponents])
-                for player, prefix in enumerate(("", "coplayer_")):
-                    name = f"{prefix}{measure}"
-                    expected = {f"{name}_vs_{kind}": pairs[:, player].mean()}
-                    if kind == "naive":
-                        expected |= {f"{name}_first_vs_naive": pairs[0, player]}
-                        expected |= {f"{name}_last_vs_naive": pairs[-1, player]}
-                        episodes = metrics.episodes[name][0, 0, 0, agent, 0]
-                        np.testing.assert_allclose(episodes, pairs[:, player], atol=1e-12)
-                    for column, value in expected.items():
-                        np.testing.assert_allclose(told[column][agent], value, atol=1e-12, err_msg=column)
-        states = [told[f"cooperation_{state}"][agent] for state in ("start", "cc", "cd", "dc", "dd")]
-        np.testing.assert_allclose(states, own, atol=1e-15)
-        fit = paper.extortion(told["zd_chi"][agent], told["zd_phi"][agent], DILEMMA)
-        np.testing.assert_allclose(told["zd_error"][agent], np.mean((fit - own[1:]) ** 2), atol=1e-12)
-    assert len(set(told["random_zd_error"])) == len(policies)
 
 
 # --- calls, seeds and numbers ---------------------------------------------------------------------------------------
@@ -196,7 +85,7 @@ def test_agents_and_seeds_meet_learners_of_their_own(engine) -> None:
 def test_optimisers_restart_where_it_is_told(engine) -> None:
     def goes_on_like_fresh_ones(iteration: int) -> bool:
         state = run(engine, fresh(), iteration)[0]
-        restarted = engine.with_parameters(state, engine.summary(state).parameters)
+        restarted = with_parameters(engine, state, engine.summary(state).parameters)
         one, other = (logits(run(engine, each, 1)[0]) for each in (state, restarted))
         return bool((one == other).all())
 
@@ -254,13 +143,13 @@ def test_random_starts_have_the_scale_that_is_given() -> None:
 def test_policies_of_other_runs_fill_the_agents_in_order_or_one_fills_all(engine) -> None:
     given = np.arange(SEEDS * 2 * 5, dtype=float)
     trained = run(engine, fresh(), 2)[0]
-    state = engine.with_parameters(trained, {"logits": given.reshape(1, SEEDS * 2, 1, 5)})
+    state = with_parameters(engine, trained, {"logits": given.reshape(1, SEEDS * 2, 1, 5)})
     assert_same(logits(state), given.reshape(1, SEEDS, 2, 5))
     assert_same(state.agents.opt_state, fresh().agents.opt_state)
-    same = engine.with_parameters(trained, {"logits": given[:5].reshape(1, 1, 1, 5)})
+    same = with_parameters(engine, trained, {"logits": given[:5].reshape(1, 1, 1, 5)})
     assert_same(logits(same), np.broadcast_to(given[:5], (1, SEEDS, 2, 5)))
     with pytest.raises(ConfigurationError, match=r"it has 5 policies \(here 6"):
-        engine.with_parameters(trained, {"logits": given[:25].reshape(1, 5, 1, 5)})
+        with_parameters(engine, trained, {"logits": given[:25].reshape(1, 5, 1, 5)})
 
 
 # --- precision and refusals -----------------------------------------------------------------------------------------
@@ -283,11 +172,12 @@ def test_float64_stays_inside(engine) -> None:
 
 def test_what_is_not_finite_is_seen(engine) -> None:
     state = fresh()
-    assert engine.finite_parameters(state).all()
+    assert non_finite_parameters(engine.summary(state), 0, engine.sizes.seeds) is None
     params = logits(state).copy()
     params[0, 1, 0, 3] = np.nan
     state = state._replace(agents=state.agents._replace(params=params))
-    np.testing.assert_array_equal(engine.finite_parameters(state), [[[True, True], [False, True], [True, True]]])
+    told = non_finite_parameters(engine.summary(state), 0, engine.sizes.seeds)
+    assert told == f"a parameter of agent 0 of seed {engine.sizes.seeds[1]} is not finite"
 
 
 @pytest.mark.parametrize("count", [-1, 257])

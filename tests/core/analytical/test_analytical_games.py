@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from reference import analytical_games as paper
 
-from coalactl_core.analytical.games import Game, normalized_returns, occupancy, occupancy_of, own_gradient
+from coalactl_core.analytical.games import RepeatedGame, normalized_returns, occupancy, occupancy_of, own_gradient
 
 pytestmark = pytest.mark.usefixtures("float64")
 
@@ -34,8 +34,8 @@ def random_case(seed: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     return first, second, rng.normal(size=(2, 2))
 
 
-def game_of(payoffs: np.ndarray, discount: float) -> Game:
-    return Game(jnp.asarray(payoffs, float), jnp.asarray(discount, float))
+def game_of(payoffs: np.ndarray, discount: float) -> RepeatedGame:
+    return RepeatedGame(jnp.asarray(payoffs, float), jnp.asarray(discount, float))
 
 
 def returns(first: np.ndarray, second: np.ndarray, payoffs: np.ndarray, discount: float) -> np.ndarray:
@@ -111,7 +111,7 @@ def test_discount_zero_counts_the_first_step_only() -> None:
 
 def test_returns_are_in_the_dtype_of_what_comes_in() -> None:
     narrow = jnp.zeros(5, jnp.float32)
-    game = Game(jnp.asarray(DILEMMA, jnp.float32), jnp.asarray(0.9, jnp.float32))
+    game = RepeatedGame(jnp.asarray(DILEMMA, jnp.float32), jnp.asarray(0.9, jnp.float32))
     assert normalized_returns(narrow, narrow, game).dtype == jnp.float32
 
 
@@ -128,7 +128,7 @@ def test_gradients_by_everything_that_is_data(discount) -> None:
 
     def ours(flat: jax.Array) -> jax.Array:
         one, two, table, gamma = parts(flat)
-        return normalized_returns(one, two, Game(table, gamma))
+        return normalized_returns(one, two, RepeatedGame(table, gamma))
 
     def transcribed(player: int, flat: np.ndarray) -> float:
         one, two, table, gamma = parts(flat)
@@ -177,5 +177,5 @@ def test_own_gradient_is_the_derivative_and_has_derivatives(discount) -> None:
 
 
 @jax.jit
-def one_solve_at(own: jax.Array, other: jax.Array, game: Game) -> jax.Array:
+def one_solve_at(own: jax.Array, other: jax.Array, game: RepeatedGame) -> jax.Array:
     return jnp.stack(own_gradient(tuple(own), tuple(other), game))

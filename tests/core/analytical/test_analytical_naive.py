@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from reference import analytical_games as paper
 
-from coalactl_core.analytical.games import Game, normalized_returns, occupancy_of
+from coalactl_core.analytical.games import RepeatedGame, normalized_returns, occupancy_of
 from coalactl_core.analytical.naive import naive_learning, returns_while_learning
 
 pytestmark = pytest.mark.usefixtures("float64")
@@ -18,27 +18,29 @@ EXACT = 1e-11
 CASES = [(0, 0.0, 3.0), (1, 0.9, 5.0), (2, 0.99, 2.0), (3, 0.999, 5.0)]
 
 
-def naive_trajectory(start: jax.Array, opponent: jax.Array, game: Game, rate: jax.Array, steps: int) -> jax.Array:
+def naive_trajectory(
+    start: jax.Array, opponent: jax.Array, game: RepeatedGame, rate: jax.Array, steps: int
+) -> jax.Array:
     return naive_learning(start, jax.nn.sigmoid(opponent), game, rate, steps).logits
 
 
 @jax.jit
-def trajectory_of(start: jax.Array, opponent: jax.Array, game: Game, rate: jax.Array) -> jax.Array:
+def trajectory_of(start: jax.Array, opponent: jax.Array, game: RepeatedGame, rate: jax.Array) -> jax.Array:
     return naive_trajectory(start, opponent, game, rate, STEPS)
 
 
 @jax.jit
-def slopes_of(start: jax.Array, opponent: jax.Array, game: Game, rate: jax.Array) -> tuple[jax.Array, ...]:
+def slopes_of(start: jax.Array, opponent: jax.Array, game: RepeatedGame, rate: jax.Array) -> tuple[jax.Array, ...]:
     """The derivative of the whole trajectory by the start, by the opponent and by the rate."""
     return jax.jacrev(naive_trajectory, (0, 1, 3))(start, opponent, game, rate, STEPS)
 
 
-def case(seed: int, discount: float, rate: float) -> tuple[jax.Array, jax.Array, Game, jax.Array]:
+def case(seed: int, discount: float, rate: float) -> tuple[jax.Array, jax.Array, RepeatedGame, jax.Array]:
     start, opponent = np.random.default_rng(seed).normal(size=(2, 5))
     return (
         jnp.asarray(start),
         jnp.asarray(opponent),
-        Game(jnp.asarray(DILEMMA), jnp.asarray(discount)),
+        RepeatedGame(jnp.asarray(DILEMMA), jnp.asarray(discount)),
         jnp.asarray(rate),
     )
 

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from reference import analytical_games as paper
 
-from coalactl_core.analytical.games import Game
+from coalactl_core.analytical.games import RepeatedGame
 from coalactl_core.analytical.objectives import (
     NaiveStep,
     Opposition,
@@ -41,8 +41,8 @@ def situation(seed: int = 0, learners: int = 2, others: int = 2, fixed: int = 1)
     return policy, Opposition(*map(jnp.asarray, (*met, strategies)))
 
 
-def game_of(discount: float) -> Game:
-    return Game(jnp.asarray(DILEMMA), jnp.asarray(discount))
+def game_of(discount: float) -> RepeatedGame:
+    return RepeatedGame(jnp.asarray(DILEMMA), jnp.asarray(discount))
 
 
 def against(policy: np.ndarray, others: np.ndarray, discount: float) -> float:

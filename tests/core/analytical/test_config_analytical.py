@@ -5,8 +5,8 @@ from __future__ import annotations
 import pytest
 from pydantic import ValidationError
 
-from coalactl_core.config_analytical import AnalyticalExperiment, FixedPolicy
-from coalactl_core.memory_one import MEMORY_ONE, largest_phi
+from coalactl_core.configuration.analytical import AnalyticalExperiment, FixedPolicy
+from coalactl_core.configuration.memory_one import MEMORY_ONE, largest_phi
 
 PAYOFFS = ((1.0, -1.0), (2.0, 0.0))
 

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from reference import analytical_games as paper
 
-from coalactl_core.analytical.games import Game
+from coalactl_core.analytical.games import RepeatedGame
 from coalactl_core.analytical.objectives import NaiveStep, Opposition, mean_shaping, partial_return
 from coalactl_core.analytical.projected import GradientParts, ascend, gradient_parts, mixture, projected
 
@@ -24,8 +24,8 @@ def parts_of(cooperation, other, learners, game, rate, steps) -> GradientParts:
     return gradient_parts(cooperation, other, learners, game, NaiveStep(rate, steps))
 
 
-def game_of(discount: float) -> Game:
-    return Game(jnp.asarray(DILEMMA), jnp.asarray(discount))
+def game_of(discount: float) -> RepeatedGame:
+    return RepeatedGame(jnp.asarray(DILEMMA), jnp.asarray(discount))
 
 
 def at_defection(learners: int = 4096) -> GradientParts:

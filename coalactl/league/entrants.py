@@ -1,0 +1,232 @@
+"""Who plays, as numbers that play: the trained agents of each seed, learners' initialisations, strategies' tables."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any, NamedTuple
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+
+from coalactl.configuration import plain, validate
+from coalactl.engines import sequence_engine_for, with_open_compute
+from coalactl.errors import UserError
+from coalactl.evaluation.contestants import Contestant, contestants_of
+from coalactl.league.definition import FIVE_SEEDS, RANDOM, Definition, EntrantConfig
+from coalactl.league.groups import EntrantGroup, Gathered
+from coalactl_core.configuration.experiment import SequenceExperiment
+from coalactl_core.configuration.kinds import Experiment
+from coalactl_core.configuration.memory_one import classic
+from coalactl_core.envs.base import Environment, MemoryOneGame
+from coalactl_core.errors import ConfigurationError
+from coalactl_core.numbers.hyperparameters import at_iteration, hyperparameters_of
+from coalactl_core.opponents.strategies import Strategy, always, find_strategy
+from coalactl_core.play.duels import DuelSide, Player
+from coalactl_core.play.rollout import Rollout
+
+
+class LoadedEntrant(NamedTuple):
+    """One who plays: how, and of each seed the agents of that training, one after the other.
+
+    ``players`` lead with seeds times ``agents``; ``about`` is what ``league.json`` says of it.
+    """
+
+    name: str
+    kind: str
+    seeds: tuple[int, ...]
+    agents: int
+    side: DuelSide
+    players: Player
+    about: Mapping[str, Any]
+
+
+class LeagueGame(NamedTuple):
+    """What is played, and meta-episodes' sizes."""
+
+    environment: Environment
+    batch_size: int
+    inner_episodes: int
+    about: Mapping[str, Any]
+
+
+class Assembled(NamedTuple):
+    """All who play, and what; ``responder`` is the learner that best responses are trained from."""
+
+    game: LeagueGame
+    entrants: tuple[LoadedEntrant, ...]
+    responder: LoadedEntrant
+
+
+Sides = dict[str, DuelSide]
+"""By what makes a program: those of one network, or of one way of learning with it, are the same."""
+
+
+def check_players(gathered: Gathered) -> None:
+    """Raises :class:`UserError` where a learner cannot play the game, or there is no such strategy.
+
+    Nothing has been trained or written yet.
+    """
+    for group in gathered.groups:
+        if group.kind == "learner":
+            sequence_engine_for(_learning(group, gathered.experiment))
+        elif group.kind == "strategy":
+            _find(group)
+
+
+def assemble(definition: Definition, gathered: Gathered) -> Assembled:
+    """All who play, from the newest checkpoints of their runs; raises :class:`UserError`."""
+    rollout = sequence_engine_for(_laid_out(gathered.experiment)).pieces.rollout
+    sizes, play = gathered.experiment.rollout, definition.play
+    game = LeagueGame(
+        environment=rollout.environment,
+        batch_size=play.batch_size or sizes.batch_size,
+        inner_episodes=play.inner_episodes or sizes.inner_episodes,
+        about={
+            **plain(gathered.experiment)["environment"],
+            "inner_episode_length": sizes.inner_episode_length,
+            "batch_size": play.batch_size or sizes.batch_size,
+            "inner_episodes": play.inner_episodes or sizes.inner_episodes,
+        },
+    )
+    sides: Sides = {}
+    contestants = contestants_of([entry for group in gathered.groups for entry in group.entries], None)
+    taken = iter(contestants)
+    entrants = []
+    for group in gathered.groups:
+        own = [next(taken) for _ in group.entries]
+        entrants.append(_BUILDERS[group.kind](group, own, gathered.experiment, rollout, sides))
+    first = EntrantConfig(learner=gathered.experiment.naive.algorithm, seeds=FIVE_SEEDS[:1])
+    responder = _of_learner(EntrantGroup("response", first), [], gathered.experiment, rollout, sides)
+    return Assembled(game, tuple(entrants), responder)
+
+
+def _of_runs(
+    group: EntrantGroup, own: Sequence[Contestant], experiment: SequenceExperiment, rollout: Rollout, sides: Sides
+) -> LoadedEntrant:
+    del experiment, rollout
+    own = sorted(own, key=lambda each: each.entry.experiment.run.seed)
+    seeds = tuple(each.entry.experiment.run.seed for each in own)
+    if len(set(seeds)) < len(seeds):
+        raise UserError(
+            f"entrant {group.name!r}: several of its runs have seed {max(seeds, key=seeds.count)}; name each once"
+        )
+    agents = [agent for each in own for agent in each.agents]
+    play = agents[0].rollout
+    params = np.stack([np.asarray(agent.params) for agent in agents])
+    runs = [
+        {"run": each.entry.label, "step": each.step, "parameters": _digest(part)}
+        for each, part in zip(own, np.split(params, len(own)), strict=True)
+    ]
+    return LoadedEntrant(
+        name=group.name,
+        kind="run",
+        seeds=seeds,
+        agents=len(own[0].agents),
+        side=sides.setdefault(_network(own[0].entry.experiment), DuelSide(play.observe, play.policy)),
+        players=Player(params, jnp.asarray([agent.rollout.forgets for agent in agents])),
+        about={"runs": runs},
+    )
+
+
+def _of_learner(
+    group: EntrantGroup, own: Sequence[Contestant], experiment: SequenceExperiment, rollout: Rollout, sides: Sides
+) -> LoadedEntrant:
+    """A learner's seeds are its initialisations: it is trained anew in every meta-episode."""
+    del own, rollout
+    learning = _learning(group, experiment)
+    play = sequence_engine_for(learning).pieces.rollout
+    naive = learning.naive
+    key = json.dumps([_network(learning), *naive.static_choices], default=str)
+    hyper = at_iteration(jax.tree.map(lambda leaf: leaf[0], hyperparameters_of([learning])), jnp.int32(0)).naive
+    seeds = group.config.seeds
+    params = jax.vmap(play.policy.init)(jnp.stack([jax.random.key(seed) for seed in seeds]))
+    return LoadedEntrant(
+        name=group.name,
+        kind="learner",
+        seeds=seeds,
+        agents=1,
+        side=sides.setdefault(key, DuelSide(play.observe, play.policy, play.naive)),
+        players=_repeated(Player(params, jnp.asarray(True), hyper), len(seeds)),
+        about={"naive": naive.model_dump()},
+    )
+
+
+def _of_strategy(
+    group: EntrantGroup, own: Sequence[Contestant], experiment: SequenceExperiment, rollout: Rollout, sides: Sides
+) -> LoadedEntrant:
+    """A table; random ones have as many as seeds."""
+    del own, experiment
+    environment = rollout.environment
+    name = group.config.strategy
+    seeds = group.config.seeds if name == RANDOM else FIVE_SEEDS[:1]
+    known = classic(environment.payoffs) if isinstance(environment, MemoryOneGame) else {}
+    strategy = always(*known[name]) if name in known else _find(group)
+    cooperation = np.stack([np.asarray(strategy(jax.random.key(seed))) for seed in seeds])
+    return LoadedEntrant(
+        name=group.name,
+        kind="strategy",
+        seeds=seeds,
+        agents=1,
+        side=sides.setdefault("strategy", DuelSide(environment.observe)),
+        players=Player(np.stack([cooperation, 1 - cooperation], -1), jnp.ones(len(seeds), bool)),
+        about={"cooperation": np.round(cooperation, 6).tolist()},
+    )
+
+
+_BUILDERS: Mapping[str, Callable[..., LoadedEntrant]] = {
+    "run": _of_runs,
+    "learner": _of_learner,
+    "strategy": _of_strategy,
+}
+
+
+def _find(group: EntrantGroup) -> Strategy:
+    try:
+        return find_strategy(group.config.strategy)
+    except ConfigurationError as error:
+        raise UserError(f"entrant {group.name!r}: {str(error).replace('population.fixed', 'strategy')}") from error
+
+
+def _learning(group: EntrantGroup, experiment: SequenceExperiment) -> SequenceExperiment:
+    """The league's experiment with a learner's algorithm and numbers; no start from other parameters."""
+    tree = plain(_laid_out(experiment))
+    tree["naive"] = {**tree["naive"], "algorithm": group.config.learner}
+    tree["population"] = {**tree["population"], "naive_from": "", "dynamic_naive": False}
+    for key, value in group.config.set.items():
+        section, dot, name = key.partition(".")
+        if section != "naive" or not dot:
+            raise UserError(f"entrant {group.name!r}: set: {key}: a learner takes keys of [naive] alone")
+        tree["naive"][name] = value
+    return _of_sequence(validate(tree, f"entrant {group.name!r}"))
+
+
+def _laid_out(experiment: SequenceExperiment) -> SequenceExperiment:
+    """Laid out for the machine at hand."""
+    return _of_sequence(with_open_compute(experiment))
+
+
+def _of_sequence(experiment: Experiment) -> SequenceExperiment:
+    if not isinstance(experiment, SequenceExperiment):
+        raise TypeError(f"an experiment of kind 'sequence' expected, one of kind {experiment.kind} given")
+    return experiment
+
+
+def _network(experiment: SequenceExperiment) -> str:
+    return json.dumps(experiment.network.model_dump(), sort_keys=True)
+
+
+def _repeated(player: Player, count: int) -> Player:
+    """With what is the same for all on the axis of players."""
+
+    def repeat(leaf: Any) -> Any:
+        return jnp.broadcast_to(leaf, (count, *jnp.shape(leaf)))
+
+    hyper = None if player.hyper is None else jax.tree.map(repeat, player.hyper)
+    return player._replace(forgets=repeat(player.forgets), hyper=hyper)
+
+
+def _digest(params: np.ndarray) -> str:
+    return hashlib.sha256(np.ascontiguousarray(params).tobytes()).hexdigest()[:16]

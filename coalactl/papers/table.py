@@ -1,0 +1,99 @@
+"""The papers and their exhibits, in words: what lists, completion and the command line need; files are loaded later."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterator, Mapping, Sequence
+from importlib import import_module
+from typing import TYPE_CHECKING, NamedTuple
+
+from coalactl.papers import coala_pg
+from coalactl.papers.paper import Paper
+
+if TYPE_CHECKING:
+    from coalactl.papers.contract import Exhibit, Results
+
+
+PAPERS: dict[str, Paper] = {paper.name: paper for paper in (coala_pg.PAPER,)}
+
+
+class ExhibitEntry(NamedTuple):
+    """An exhibit, not loaded yet."""
+
+    paper: str
+    module: str
+    name: str
+    shows: str
+
+    def load(self) -> Exhibit:
+        """What its file holds."""
+        exhibit: Exhibit = import_module(f"{PAPERS[self.paper].package}.{self.module}").EXHIBIT
+        return exhibit._replace(paper=self.paper, name=self.name)
+
+
+def entries() -> tuple[ExhibitEntry, ...]:
+    """All exhibits, paper by paper; names that two papers have go with the paper's."""
+    counts = Counter(short_name(module) for paper in PAPERS.values() for module in paper.exhibits)
+    return tuple(_entries(counts))
+
+
+def _entries(counts: Mapping[str, int]) -> Iterator[ExhibitEntry]:
+    for name, paper in PAPERS.items():
+        for module, shows in paper.exhibits.items():
+            short = short_name(module)
+            yield ExhibitEntry(name, module, short if counts[short] == 1 else f"{name}/{short}", shows)
+
+
+def short_name(module: str) -> str:
+    """``fig5a`` of ``fig_5a``, ``h3`` of ``app_h3``."""
+    return module.removeprefix("app_").replace("_", "")
+
+
+def names() -> tuple[str, ...]:
+    """What users call the exhibits."""
+    return tuple(entry.name for entry in entries())
+
+
+GROUPS = {"analytical": "those of the exact game", "all": "every one"}
+"""Several exhibits by one word."""
+
+
+def named(wanted: Sequence[str]) -> tuple[Exhibit, ...]:
+    """The exhibits of names, with or without the paper's, and of groups: each once, in the papers' order.
+
+    Raises:
+        KeyError: there is none of a name.
+    """
+    loaded = {entry: entry.load() for entry in entries()}
+    meant = {exhibit.id for name in wanted for exhibit in _meant(name, loaded)}
+    return tuple(exhibit for exhibit in loaded.values() if exhibit.id in meant)
+
+
+def _meant(name: str, loaded: Mapping[ExhibitEntry, Exhibit]) -> list[Exhibit]:
+    if name in GROUPS:
+        return [one for one in loaded.values() if name == "all" or one.trains.has_one_size]
+    exhibits = [exhibit for entry, exhibit in loaded.items() if is_named(entry, name)]
+    if not exhibits:
+        raise KeyError(name)
+    return exhibits
+
+
+def is_named(entry: ExhibitEntry, name: str) -> bool:
+    """Whether a user may mean it by that name."""
+    return name in (entry.name, f"{entry.paper}/{short_name(entry.module)}")
+
+
+def results() -> tuple[Results, ...]:
+    """What a report gets to know of the papers."""
+    from coalactl.papers.contract import Results
+
+    loaded = [entry.load() for entry in entries()]
+    return tuple(
+        Results(
+            prefix=paper.prefix,
+            exhibits=tuple(exhibit for exhibit in loaded if exhibit.paper == name),
+            roles=import_module(f"{paper.package}.roles").ROLES,
+            printed=import_module(f"{paper.package}.printed").PRINTED,
+        )
+        for name, paper in PAPERS.items()
+    )

@@ -1,0 +1,1 @@
+"""The experiment tree, validated and frozen; imports no JAX."""

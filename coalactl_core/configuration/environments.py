@@ -1,0 +1,100 @@
+"""The ``[environment]`` table: games of this project, and those of other packages. Imports no JAX."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Annotated, Literal
+
+from pydantic import BaseModel, ConfigDict, Discriminator, Field, Tag, model_validator
+
+from coalactl_core.configuration.numbers import Section
+from coalactl_core.games import CLEANUP_LITE, COIN_GAME, MATRIX_GAME, PRISONERS_DILEMMA
+
+_Payoff = Annotated[float, Field(allow_inf_nan=False)]
+_PayoffRow = Annotated[tuple[_Payoff, _Payoff], Field(strict=False)]
+_Chance = Annotated[float, Field(ge=0, le=1, allow_inf_nan=False)]
+
+
+class PayoffsConfig(Section):
+    """A symmetric two-player, two-action matrix game (App. B.1)."""
+
+    name: Literal["matrix-game"] = MATRIX_GAME
+    payoffs: Annotated[
+        tuple[_PayoffRow, _PayoffRow],
+        Field(strict=False, description="own payoff by own action (row) and the other's (column); 0 cooperates"),
+    ] = PRISONERS_DILEMMA
+
+
+class MatrixGameConfig(PayoffsConfig):
+    """The matrix game, repeated for an inner episode; ``boundary``: what is seen there of the one before."""
+
+    boundary: Literal["hidden", "last-joint-action"] = "hidden"
+
+
+class CleanUpLiteConfig(Section):
+    """CleanUp-lite, a river that soils and an orchard that bears while it is clean (App. B.1).
+
+    A column of cells is held in the bits of a number, hence at most 32 rows; positions and frozen steps in 8 bits.
+    """
+
+    name: Literal["cleanup-lite"] = CLEANUP_LITE
+    rows: Annotated[int, Field(ge=1, le=32)] = 5
+    columns: Annotated[int, Field(ge=2, le=32)] = 4
+    initial_dirt: Annotated[int, Field(ge=0, le=32)] = 3
+    p_pollution: _Chance = 0.35
+    pollution_threshold: Annotated[float, Field(gt=0, allow_inf_nan=False)] = 3.0
+    p_zap: _Chance = 0.9
+    zap_range: Annotated[int, Field(ge=0, le=64)] = 2
+    zap_metric: Literal["manhattan", "chebyshev"] = "manhattan"
+    t_zap: Annotated[int, Field(ge=1, le=127)] = 5
+    order_of_moving: Literal["last", "first"] = "last"
+
+    @model_validator(mode="after")
+    def _dirt_fits(self) -> CleanUpLiteConfig:
+        if self.initial_dirt > self.rows:
+            raise ValueError(
+                f"environment.initial_dirt: {self.initial_dirt} patches do not fit into a river of "
+                f"{self.rows} cells; use at most environment.rows"
+            )
+        return self
+
+
+class CoinGameConfig(Section):
+    """The coin game on a 3x3 torus: of one coin, as LOLA and its successors play it, or of one for each player."""
+
+    name: Literal["coin-game"] = COIN_GAME
+    coins: Annotated[int, Field(ge=1, le=2)] = 2
+    placing: Literal["free", "anywhere"] = "free"
+    stay: bool = False
+
+
+class PluginEnvironmentConfig(BaseModel):
+    """An environment of another package: an entry point's name or ``module:Name``; other keys go to it."""
+
+    model_config = ConfigDict(frozen=True, extra="allow")
+
+    name: str
+
+
+# Games of this project, by name; the first is played where none is named.
+ENVIRONMENTS: dict[str, type[MatrixGameConfig] | type[CleanUpLiteConfig] | type[CoinGameConfig]] = {
+    MATRIX_GAME: MatrixGameConfig,
+    CLEANUP_LITE: CleanUpLiteConfig,
+    COIN_GAME: CoinGameConfig,
+}
+
+
+def environment_tag(table: object) -> str:
+    """Which table it is: the name of a game of this project, or "plugin"."""
+    default = next(iter(ENVIRONMENTS))
+    name = table.get("name", default) if isinstance(table, Mapping) else getattr(table, "name", default)
+    return name if isinstance(name, str) and name in ENVIRONMENTS else "plugin"
+
+
+EnvironmentConfig = Annotated[
+    Annotated[MatrixGameConfig, Tag(MATRIX_GAME)]
+    | Annotated[CleanUpLiteConfig, Tag(CLEANUP_LITE)]
+    | Annotated[CoinGameConfig, Tag(COIN_GAME)]
+    | Annotated[PluginEnvironmentConfig, Tag("plugin")],
+    Discriminator(environment_tag),
+]

@@ -1,0 +1,202 @@
+"""The experiment tree: every setting of a run, validated and frozen.
+
+A preset file holds exactly these keys. Defaults are the paper's iterated prisoner's dilemma in the shaping setting
+(Tables 2, 4 and 8). This module imports no JAX, so that mistakes in a configuration are reported at once.
+
+Larger tables are in modules of their own, beside this one; numbers that a sweep varies may be schedules over training
+iterations (:mod:`coalactl_core.configuration.numbers`).
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator, Mapping
+from functools import cache
+from typing import TYPE_CHECKING, Any, Literal
+
+from pydantic import create_model, model_validator
+
+from coalactl_core.configuration.compute import ComputeConfig
+from coalactl_core.configuration.diagnostics import DiagnosticsConfig
+from coalactl_core.configuration.environments import EnvironmentConfig, MatrixGameConfig
+from coalactl_core.configuration.learning import GROUP_CHOICES, LearningGroup, MetaConfig, NaiveConfig
+from coalactl_core.configuration.numbers import Section, numbers_of
+from coalactl_core.configuration.population import PopulationConfig
+from coalactl_core.configuration.rule_settings import RuleSettings, settings_class
+from coalactl_core.configuration.sizes import NetworkConfig, RolloutConfig, RunConfig
+from coalactl_core.methods import METHODS, find_method, settings_tables
+
+
+class _SequenceExperiment(Section):
+    """Everything that determines a run of the sequence engine; beside these tables one for each rule with settings."""
+
+    kind: Literal["sequence"] = "sequence"
+    environment: EnvironmentConfig = MatrixGameConfig()
+    network: NetworkConfig = NetworkConfig()
+    population: PopulationConfig = PopulationConfig()
+    rollout: RolloutConfig = RolloutConfig()
+    meta: MetaConfig = MetaConfig()
+    naive: NaiveConfig = NaiveConfig()
+    diagnostics: DiagnosticsConfig = DiagnosticsConfig()
+    compute: ComputeConfig = ComputeConfig()
+    run: RunConfig = RunConfig()
+
+    @model_validator(mode="after")
+    def _consistent(self) -> _SequenceExperiment:
+        size = self.rollout.meta_batch_size
+        for agent, config in enumerate(self.agent_configs()):
+            parts = config.passes[1]
+            if size % parts:
+                fitting = ", ".join(str(count) for count in range(1, size + 1) if size % count == 0)
+                whose = "" if parts == self.meta.passes[1] else f"population.meta: agent {agent}: "
+                raise ValueError(
+                    f"{whose}meta.minibatches: {parts} does not divide rollout.meta_batch_size {size}; "
+                    f"use one of {fitting}"
+                )
+        self.diagnostics.check_portions(size)
+        for method in dict.fromkeys(self.methods):
+            settings = self.settings_of(method)
+            if settings is not None:
+                settings.check(self, method)
+        self.naive.check(self.population, self.rollout.batch_size)
+        self._check_balance()
+        self._check_batch_critic()
+        return self
+
+    def _check_balance(self) -> None:
+        estimators = [name for name, row in METHODS.items() if row.is_estimator]
+        others = [method for method in self.methods if method not in estimators]
+        if self.diagnostics.gradient_balance_every and others:
+            raise ValueError(
+                f"diagnostics.gradient_balance_every: {self.diagnostics.gradient_balance_every} given; it measures the "
+                f"estimators of other methods, use 0 with {others[0]}"
+            )
+        if self.diagnostics.gradient_balance_every and len(self.groups) > 1:
+            raise ValueError(
+                f"diagnostics.gradient_balance_every: {self.diagnostics.gradient_balance_every} given; use 0 where "
+                f"agents differ in {', '.join(f'meta.{key}' for key in GROUP_CHOICES)}"
+            )
+
+    def _check_batch_critic(self) -> None:
+        for config in self.agent_configs():
+            if config.batch_critic != "none" and not find_method(config.method).crosses_batch:
+                crossing = [name for name, row in METHODS.items() if row.crosses_batch]
+                raise ValueError(
+                    f"meta.batch_critic: {config.batch_critic!r} given; credit of {config.method} does not cross the "
+                    f"batch, use 'none', or method {' or '.join(crossing)}"
+                )
+        names = sorted({config.batch_critic for config in self.agent_configs()} - {"none"})
+        if len(names) > 1:
+            raise ValueError(
+                f"population.meta: agents with the critics {' and '.join(map(repr, names))}; in one pool "
+                "meta.batch_critic is one of them, or 'none'"
+            )
+
+    @property
+    def batch_critic(self) -> str | None:
+        """The critic of the batch that some agent has; None if none has one, or no co-player learns."""
+        if not self.population.has_naive:
+            return None
+        return next((config.batch_critic for config in self.agent_configs() if config.batch_critic != "none"), None)
+
+    def settings_of(self, method: str) -> RuleSettings | None:
+        """The table of the settings that a method's rule has of its own; None where it has none."""
+        table = find_method(method).table
+        return getattr(self, table) if table else None
+
+    @property
+    def groups(self) -> tuple[LearningGroup, ...]:
+        """The meta agents by the program that they learn by, in the order of each one's first."""
+        members: dict[Any, list[int]] = {}
+        configs = self.agent_configs()
+        for agent, config in enumerate(configs):
+            row, choices = find_method(config.method), (getattr(config, key) for key in GROUP_CHOICES)
+            members.setdefault((row.rule, row.table, *choices), []).append(agent)
+        return tuple(
+            LearningGroup(tuple(agents), tuple(configs[agent] for agent in agents)) for agents in members.values()
+        )
+
+    @property
+    def methods(self) -> tuple[str, ...]:
+        """The method of each meta agent, in order."""
+        return tuple(config.method for config in self._agent_configs())
+
+    @property
+    def seeds(self) -> tuple[int, ...]:
+        """The one seed of a run."""
+        return (self.run.seed,)
+
+    def agent_configs(self) -> tuple[MetaConfig, ...]:
+        """The learning settings of each meta agent, in order."""
+        return tuple(self._agent_configs())
+
+    def _agent_configs(self) -> Iterator[MetaConfig]:
+        if isinstance(self.population.meta, int):
+            yield from (self.meta,) * self.population.meta
+            return
+        for group in self.population.meta:
+            settings = {**self.meta.model_dump(), **group.settings, "method": group.method}
+            yield from (MetaConfig.model_validate(settings),) * group.count
+
+    @property
+    def static_choices(self) -> dict[str, Any]:
+        """What the compiled program depends on: shapes and choices, but no number that is data to it."""
+        population = self.population
+        return {
+            "environment": self.environment.model_dump(),
+            "network": self.network.model_dump(),
+            "rollout": self.rollout.model_dump(),
+            "compute": self.compute.model_dump(),
+            "diagnostics": self.diagnostics.model_dump(),
+            "population": (population.meta_agents, population.naive, population.has_naive, population.has_meta),
+            "population.fixed": tuple(fixed.strategy for fixed in population.fixed),
+            "population.stratified": population.stratified,
+            "population.dynamic_naive": population.dynamic_naive,
+            "meta.batch_critic": self.batch_critic,
+            "meta": tuple(
+                (group.agents, find_method(group.method).rule, *(getattr(group.meta, key) for key in GROUP_CHOICES))
+                for group in self.groups
+            ),
+            "naive": self.naive.static_choices,
+            **{method: self._rule_choices(method) for method in dict.fromkeys(self.methods)},
+        }
+
+    def _rule_choices(self, method: str) -> dict[str, Any] | None:
+        settings = self.settings_of(method)
+        return None if settings is None else settings.model_dump(exclude=set(numbers_of(type(settings))))
+
+    @property
+    def minibatch_size(self) -> int:
+        """Meta-episodes that one optimiser step learns from; of several such numbers their greatest common divisor."""
+        return math.gcd(*(self.rollout.meta_batch_size // config.passes[1] for config in self.agent_configs()))
+
+    @property
+    def steps_per_iteration(self) -> int:
+        """Environment steps of one training iteration, over all meta agents."""
+        sizes = self.rollout
+        return self.population.meta_agents * sizes.meta_batch_size * sizes.batch_size * sizes.steps
+
+
+def with_tables(base: type[_SequenceExperiment], tables: Mapping[str, str]) -> type[_SequenceExperiment]:
+    """The experiment with more tables, each of settings written ``module:Name``."""
+    classes = {table: settings_class(written) for table, written in tables.items() if table not in base.model_fields}
+    fields: dict[str, Any] = {table: (settings, settings()) for table, settings in classes.items()}
+    return create_model("SequenceExperiment", __base__=base, __module__=__name__, __doc__=base.__doc__, **fields)
+
+
+if TYPE_CHECKING:
+    SequenceExperiment = _SequenceExperiment
+else:
+    SequenceExperiment = with_tables(_SequenceExperiment, settings_tables())
+
+
+@cache
+def sequence_experiment(methods: tuple[str, ...]) -> type[SequenceExperiment]:
+    """The experiment with the tables of these methods as well, which may be of other packages.
+
+    Raises:
+        ConfigurationError: there is no such method.
+    """
+    tables = settings_tables(methods)
+    is_known = set(tables) <= set(SequenceExperiment.model_fields)
+    return SequenceExperiment if is_known else with_tables(SequenceExperiment, tables)

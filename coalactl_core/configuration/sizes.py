@@ -1,0 +1,52 @@
+"""How large everything is: the tables ``[network]``, ``[rollout]`` and ``[run]``."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+from pydantic import Field, model_validator
+
+from coalactl_core.configuration.numbers import Few, Section, Size
+
+# Iterations are counted in 32 bits.
+Iterations = Annotated[int, Field(ge=1, lt=2**31)]
+
+
+class NetworkConfig(Section):
+    """The recurrent policy (App. B.3); the same for meta and naive agents."""
+
+    name: str = "hawk"
+    width: Size = 32
+    heads: Size = 2
+    depth: Few = 1
+    mlp_width: Size = 32
+
+    @model_validator(mode="after")
+    def _heads_divide_width(self) -> NetworkConfig:
+        if self.width % self.heads:
+            raise ValueError(f"network.heads: {self.heads} does not divide network.width {self.width}")
+        return self
+
+
+class RolloutConfig(Section):
+    """Sizes of one training iteration (Tables 2 and 5)."""
+
+    meta_batch_size: Size = 128
+    batch_size: Size = 16
+    inner_episodes: Size = 20
+    inner_episode_length: Size = 10
+
+    @property
+    def steps(self) -> int:
+        """Steps of one meta-trajectory, M·T."""
+        return self.inner_episodes * self.inner_episode_length
+
+
+class RunConfig(Section):
+    """Length, seed and bookkeeping of a run."""
+
+    iterations: Iterations = 3000
+    seed: Annotated[int, Field(ge=0, lt=2**31)] = 0
+    log_every: Iterations = 1
+    checkpoint_every: Iterations = 100
+    keep: Annotated[int, Field(ge=2, lt=2**31)] = 2

@@ -1,0 +1,1 @@
+"""What policies are like: the closest one of a known family, whoever learnt them."""

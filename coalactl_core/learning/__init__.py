@@ -1,0 +1,1 @@
+"""Losses, optimisers, and an agent's epochs and minibatches."""

@@ -1,0 +1,1 @@
+"""Loops over steps, over iterations and over chunks of an axis."""

@@ -1,0 +1,103 @@
+"""How meta agents learn, by name: words about each method, and where its code is. Imports neither JAX nor pydantic.
+
+Configuration, command line and reports read this table. Another package adds a row by an entry point of the group
+``coalactl.methods`` whose object is a :class:`Method`, or is named as ``module:Name``.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from typing import NamedTuple
+
+from coalactl_core.plugins import Registry
+
+Dashes = str | tuple[int, tuple[int, ...]]
+
+
+class Method(NamedTuple):
+    """A method: where its rule is built, what it is called and drawn with, and which settings it has of its own.
+
+    ``rule`` and ``settings`` are written ``module:Name``: a builder, which takes a ``Setting`` and gives a ``Rule``
+    (``rules/seam.py``), and the class of the table ``table`` of the configuration, a ``RuleSettings``
+    (``configuration/rule_settings.py``). ``colour`` is ``#rrggbb``, ``dashes`` are Matplotlib's. ``crosses_batch``:
+    whether its credit crosses the batch, so that it may come from a critic of the batch: its line is another then.
+    ``judged_with_critic``: claims on it are judged by runs with that critic, where the setting's preset has it; claims
+    on others are on what was printed.
+    """
+
+    rule: str
+    label: str
+    colour: str
+    dashes: Dashes = "-"
+    critic_colour: str = ""
+    critic_dashes: Dashes = "-"
+    summary: str = ""
+    table: str = ""
+    settings: str = ""
+    crosses_batch: bool = False
+    judged_with_critic: bool = False
+
+    @property
+    def is_estimator(self) -> bool:
+        """Whether it is a row of the table of estimators, which share one rule."""
+        return self.rule == _SCORE_FUNCTION
+
+
+_SCORE_FUNCTION = "coalactl_core.rules.score_function:build"
+
+# In the order of legends. Okabe & Ito (2008): told apart with any colour vision, and in grey by dashes or lightness.
+METHODS: Mapping[str, Method] = {
+    "coala-pg": Method(
+        rule=_SCORE_FUNCTION,
+        label="COALA-PG",
+        colour="#0072B2",
+        critic_colour="#000000",
+        summary="co-agent learning-aware policy gradient (section 3)",
+        crosses_batch=True,
+        judged_with_critic=True,
+    ),
+    "batch-unaware": Method(
+        rule=_SCORE_FUNCTION,
+        label="batch-unaware",
+        colour="#009E73",
+        dashes="-.",
+        summary="the policy gradient of each trajectory by itself (Eq. 6)",
+    ),
+    "m-fos": Method(
+        rule=_SCORE_FUNCTION,
+        label="M-FOS",
+        colour="#D55E00",
+        dashes="--",
+        critic_colour="#E69F00",
+        critic_dashes=(0, (5, 1, 1, 1, 1, 1)),
+        summary="model-free opponent shaping (Eq. 7)",
+        crosses_batch=True,
+    ),
+    "lola-dice": Method(
+        rule="coalactl_core.rules.lola:build",
+        label="LOLA-DiCE",
+        colour="#CC79A7",
+        summary="a gradient through the co-player's updates (Eqs. 4 and 21)",
+        table="lola",
+        settings="coalactl_core.configuration.lola:LolaConfig",
+    ),
+    "advantage-alignment": Method(
+        rule="coalactl_core.rules.advantage_alignment:build",
+        label="Advantage Alignment",
+        colour="#56B4E9",
+        dashes=(0, (3, 1, 1, 1)),
+        summary="own past advantages times the co-player's (arXiv:2406.14662)",
+        table="alignment",
+        settings="coalactl_core.configuration.advantage_alignment:AdvantageAlignmentConfig",
+    ),
+}
+
+
+_KNOWN = Registry(METHODS, Method, "meta.method", "coalactl.methods")
+method_names, is_method, check_method, find_method = _KNOWN.names, _KNOWN.has, _KNOWN.check, _KNOWN.find
+
+
+def settings_tables(named: Iterable[str] = ()) -> dict[str, str]:
+    """``module:Name`` of the settings by table, of this project's methods and of others that are named."""
+    rows = [*METHODS.values(), *(find_method(name) for name in named)]
+    return {row.table: row.settings for row in rows if row.table}

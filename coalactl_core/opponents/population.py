@@ -1,0 +1,170 @@
+"""Who meets whom: hierarchical draws of opponents, and the parameters that they start with (§5.1, App. B.2)."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+import jax
+import jax.numpy as jnp
+from jax import Array
+from jaxtyping import Bool, Float, Int, Key
+
+from coalactl_core.configuration.population import PopulationConfig
+from coalactl_core.envs.base import Environment, MemoryOneGame
+from coalactl_core.errors import ConfigurationError
+from coalactl_core.opponents.strategies import Strategy, find_strategy
+from coalactl_core.types import FIXED, META, NAIVE, Learner, Opponents, Params, PopulationHyperparameters
+
+
+class Population(NamedTuple):
+    """The static side of a pool: sizes and which kinds of opponents can occur.
+
+    ``forgetful``: which meta agents know the inner episode alone, where that differs among them (else empty).
+    """
+
+    meta: int
+    naive: int
+    meta_batch_size: int
+    has_naive: bool
+    has_meta: bool
+    strategies: tuple[Strategy, ...]
+    stratified: bool
+    dynamic_naive: bool
+    forgetful: tuple[bool, ...] = ()
+
+    @property
+    def kinds(self) -> tuple[int, ...]:
+        """The kinds of opponents that can occur."""
+        present = {NAIVE: self.has_naive, META: self.has_meta, FIXED: bool(self.strategies)}
+        return tuple(kind for kind, occurs in present.items() if occurs)
+
+
+def build_population(config: PopulationConfig, meta_batch_size: int, environment: Environment) -> Population:
+    """The pool of a ``[population]`` table.
+
+    Raises:
+        ConfigurationError: a fixed strategy is unknown or does not fit the environment.
+    """
+    if config.fixed and not isinstance(environment, MemoryOneGame):
+        raise ConfigurationError("population.fixed: memory-one strategies play two-action matrix games only")
+    return Population(
+        meta=config.meta_agents,
+        naive=config.naive,
+        meta_batch_size=meta_batch_size,
+        has_naive=config.has_naive,
+        has_meta=config.has_meta,
+        strategies=tuple(find_strategy(fixed.strategy) for fixed in config.fixed),
+        stratified=config.stratified,
+        dynamic_naive=config.dynamic_naive,
+    )
+
+
+def sample_opponents(
+    key: Key[Array, ""],
+    agent: Int[Array, ""],
+    meta_params: Params,
+    naive: Learner,
+    hyper: PopulationHyperparameters,
+    population: Population,
+) -> Opponents:
+    """The opponents of one meta agent: first the kind, then uniformly within it, with replacement, never itself."""
+    kind_key, naive_key, meta_key, table_key = jax.random.split(key, 4)
+    shape = (population.meta_batch_size,)
+    drawn_kinds, strategies = _draw_kinds(kind_key, hyper, population)
+    naive_index = jax.random.randint(naive_key, shape, 0, population.naive)
+    # Among the others: those behind oneself move up by one.
+    meta_index = jax.random.randint(meta_key, shape, 0, max(population.meta - 1, 1))
+    meta_index = (meta_index + (meta_index >= agent)) % population.meta
+    params = _gather(meta_params, naive.params, drawn_kinds, naive_index, meta_index, population)
+    return opponents_of(
+        drawn_kinds,
+        jnp.select([drawn_kinds == NAIVE, drawn_kinds == META], [naive_index, meta_index], strategies),
+        params,
+        tables=_tables(table_key, strategies, population),
+        forgets=_forgetting(drawn_kinds, meta_index, population),
+    )
+
+
+def opponents_of(
+    kind: Int[Array, "*meta_batch"],
+    number: Int[Array, "*meta_batch"],
+    params: Params,
+    *,
+    tables: Float[Array, "*meta_batch observations actions"] | None = None,
+    forgets: Bool[Array, "*meta_batch"] | None = None,
+) -> Opponents:
+    """Opponents with these parameters, whose optimisers are fresh."""
+    return Opponents(kind=kind, number=number, learner=Learner(params), tables=tables, forgets=forgets)
+
+
+def naive_set(key: Key[Array, ""], naive: Learner, meta_params: Params, population: Population) -> Learner:
+    """The naive initialisations of this iteration: as they are, or each one of the meta agents if dynamic.
+
+    OPEN in the paper which; here uniformly at random.
+    """
+    if not population.dynamic_naive:
+        return naive
+    chosen = jax.random.randint(key, (population.naive,), 0, population.meta)
+    return naive._replace(params=jax.tree.map(lambda leaf: leaf[chosen], meta_params))
+
+
+def _draw_kinds(
+    key: Key[Array, ""], hyper: PopulationHyperparameters, population: Population
+) -> tuple[Int[Array, "meta_batch"], Int[Array, "meta_batch"]]:
+    """Kind of each opponent, and which fixed strategy it would be.
+
+    With stratification the meta-batch is cut at rounded cumulative shares instead of drawn.
+    """
+    size = population.meta_batch_size
+    learning_share = 1 - jnp.sum(hyper.fixed_weights)
+    shares = jnp.concatenate([learning_share * jnp.stack([hyper.p_naive, 1 - hyper.p_naive]), hyper.fixed_weights])
+    bounds = jnp.cumsum(shares) / jnp.sum(shares)
+    draws = (jnp.arange(size) + 0.5) / size if population.stratified else jax.random.uniform(key, (size,), dtype=float)
+    if population.stratified:
+        bounds = jnp.round(bounds * size) / size
+    cell = jnp.sum(draws[:, None] >= bounds[None, :-1], -1)
+    return jnp.minimum(cell, FIXED), jnp.maximum(cell - FIXED, 0)
+
+
+def _gather(
+    meta_params: Params,
+    naive_params: Params,
+    kinds: Int[Array, "meta_batch"],
+    naive_index: Int[Array, "meta_batch"],
+    meta_index: Int[Array, "meta_batch"],
+    population: Population,
+) -> Params:
+    """Network parameters of each opponent; those of a fixed strategy are never used."""
+    if not population.has_meta:
+        return jax.tree.map(lambda leaf: leaf[naive_index], naive_params)
+    if not population.has_naive:
+        return jax.tree.map(lambda leaf: leaf[meta_index], meta_params)
+
+    def choose(
+        naive: Float[Array, "naive *leaf"], meta: Float[Array, "agents *leaf"]
+    ) -> Float[Array, "meta_batch *leaf"]:
+        is_naive = (kinds == NAIVE).reshape(-1, *(1,) * (naive.ndim - 1))
+        return jnp.where(is_naive, naive[naive_index], meta[meta_index])
+
+    return jax.tree.map(choose, naive_params, meta_params)
+
+
+def _forgetting(
+    kinds: Int[Array, "meta_batch"], meta_index: Int[Array, "meta_batch"], population: Population
+) -> Bool[Array, "meta_batch"] | None:
+    if not population.forgetful:
+        return None
+    return (kinds == NAIVE) | ((kinds == META) & jnp.asarray(population.forgetful)[meta_index])
+
+
+def _tables(
+    key: Key[Array, ""], strategies: Int[Array, "meta_batch"], population: Population
+) -> Float[Array, "meta_batch observations actions"] | None:
+    if not population.strategies:
+        return None
+
+    def table(key: Key[Array, ""], strategy: Int[Array, ""]) -> Float[Array, "observations actions"]:
+        cooperation = jax.lax.switch(strategy, population.strategies, key)
+        return jnp.stack([cooperation, 1 - cooperation], -1)
+
+    return jax.vmap(table)(jax.random.split(key, population.meta_batch_size), strategies)

@@ -1,0 +1,1 @@
+"""The batched co-player shaping POMDP, played in training and in evaluation."""

@@ -1,0 +1,134 @@
+"""Evaluation: a trained agent's meta-episodes against a lineup of opponents, reduced where they are played.
+
+Nobody learns but naive co-players, which do so as in training. The agent is not told whom it faces (§5.1). The result
+is what Figs. 5B and 5C show, for each meta-episode by itself.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from functools import partial
+from itertools import accumulate
+from typing import NamedTuple
+
+import jax
+import jax.numpy as jnp
+from jax import Array
+from jaxtyping import Float, Int, Key
+
+from coalactl_core.configuration.memory_one import STATES
+from coalactl_core.envs.base import MemoryOneGame
+from coalactl_core.layout.sharding import Shards
+from coalactl_core.opponents.population import opponents_of
+from coalactl_core.opponents.strategies import Strategy
+from coalactl_core.play.meta_episodes import first_trajectory, play_meta_episodes
+from coalactl_core.play.rollout import Record, Rollout
+from coalactl_core.play.trajectories import play_meta_trajectories
+from coalactl_core.types import MetaEpisode, NaiveHyperparameters, Opponents, Params, Trajectory
+
+
+class Lineup(NamedTuple):
+    """The opponents of one agent, a meta-episode each; one chunk is played at a time.
+
+    ``member`` is the place of an opponent's parameters in the bank of networks. ``tables`` are the action
+    probabilities of fixed strategies (None where there are none).
+    """
+
+    kind: Int[Array, "*chunks meta_batch"]
+    member: Int[Array, "*chunks meta_batch"]
+    tables: Float[Array, "*chunks meta_batch observations actions"] | None
+
+
+class Encounters(NamedTuple):
+    """What came of each meta-episode, means over its batch and the steps of each inner episode.
+
+    ``cooperation`` sums the agent's probabilities of cooperating after each outcome of a memory-one game, which was
+    there ``visits`` times; None in other environments.
+    """
+
+    outcomes: dict[str, Float[Array, "*meta_batch inner_episodes players"]]
+    cooperation: Float[Array, "*meta_batch inner_episodes observations"] | None
+    visits: Float[Array, "*meta_batch inner_episodes observations"] | None
+
+
+@partial(jax.jit, static_argnames="rollout")
+def evaluate(
+    key: Key[Array, ""],
+    agent: Params,
+    bank: Params,
+    lineup: Lineup,
+    hyper: NaiveHyperparameters,
+    *,
+    rollout: Rollout,
+) -> Encounters:
+    """The meta-episodes of one agent in one program; leaves lead with the lineup's chunks and meta-batch, joined.
+
+    ``bank`` leads with the members that the lineup names. The chunks are shared among the devices of the rollout's
+    shards, a divisor of their number; what is played depends neither on that nor on how many chunks there are.
+    """
+    return rollout.shards.spread(partial(_play_lineup, rollout=rollout))(key, agent, bank, lineup, hyper)
+
+
+@partial(jax.jit, static_argnames="rollout")
+def watch(
+    key: Key[Array, ""], agent: Params, opponents: Opponents, hyper: NaiveHyperparameters, *, rollout: Rollout
+) -> Record:
+    """Every step of one trajectory of each meta-episode; leaves lead with (meta_batch, inner_episodes, episode_steps).
+
+    Naive co-players learn from all B trajectories in between, of which the first is given.
+    """
+    record: Record = play_meta_episodes(key, agent, opponents, hyper, rollout, first_trajectory).kept
+    return record
+
+
+def strategy_tables(
+    key: Key[Array, ""], strategies: Sequence[tuple[Strategy, int]]
+) -> Float[Array, "meta_batch observations actions"]:
+    """Action probabilities of as many opponents as the number beside each strategy says, each with its own key."""
+    keys = jax.random.split(key, sum(count for _, count in strategies))
+    ends = accumulate(count for _, count in strategies)
+    drawn = [
+        jax.vmap(strategy)(keys[end - count : end]) for (strategy, count), end in zip(strategies, ends, strict=True)
+    ]
+    cooperation = jnp.concatenate(drawn)
+    return jnp.stack([cooperation, 1 - cooperation], -1)
+
+
+def _play_lineup(
+    key: Key[Array, ""], agent: Params, bank: Params, lineup: Lineup, hyper: NaiveHyperparameters, *, rollout: Rollout
+) -> Encounters:
+    alone = rollout._replace(shards=Shards())
+
+    def play_chunk(chunk: tuple[Int[Array, ""], Lineup]) -> Encounters:
+        number, met = chunk
+        params = jax.tree.map(lambda leaf: leaf[met.member], bank)
+        opponents = opponents_of(met.kind, met.member, params, tables=met.tables)
+        of_this_chunk = jax.random.fold_in(key, number)
+        return _reduced(play_meta_trajectories(of_this_chunk, agent, opponents, hyper, alone), rollout)
+
+    def play_chunks(numbers: Int[Array, "chunks"], part: Lineup) -> Encounters:
+        return jax.lax.map(play_chunk, (numbers, part))
+
+    encounters = rollout.shards.each(play_chunks, axes=(0, 0))(jnp.arange(lineup.kind.shape[0]), lineup)
+    return jax.tree.map(lambda leaf: leaf.reshape(-1, *leaf.shape[2:]), encounters)
+
+
+def _reduced(episodes: MetaEpisode, rollout: Rollout) -> Encounters:
+    environment = rollout.environment
+    if not isinstance(environment, MemoryOneGame):
+        return Encounters(outcomes=episodes.outcomes, cooperation=None, visits=None)
+    trajectory = episodes.trajectory._replace(states=environment.outcome(episodes.trajectory.states))
+    cooperation, visits = jax.vmap(partial(_cooperation, inner_episodes=rollout.inner_episodes))(trajectory)
+    return Encounters(outcomes=episodes.outcomes, cooperation=cooperation, visits=visits)
+
+
+def _cooperation(
+    trajectory: Trajectory, *, inner_episodes: int
+) -> tuple[Float[Array, "inner_episodes observations"], Float[Array, "inner_episodes observations"]]:
+    """Sums of the agent's probabilities of cooperating by the state before the step, and how often that occurred."""
+    taken = jnp.exp(trajectory.log_probs)
+    probabilities = jnp.where(trajectory.actions == 0, taken, 1 - taken)
+    states = jax.nn.one_hot(trajectory.states, len(STATES), dtype=probabilities.dtype)
+    sums = probabilities[..., None] * states
+    by_episode = [leaf.reshape(inner_episodes, -1, len(STATES)).sum(1) for leaf in (sums, states)]
+    return by_episode[0], by_episode[1]

@@ -1,0 +1,156 @@
+"""Meta-episodes: inner episodes one after the other, with a co-player that may learn in between.
+
+At every inner-episode boundary the environments reset; a naive co-player starts its memory afresh and learns
+from its own B trajectories. The ego agent's memory is carried through all M inner episodes.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from functools import partial
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+from jax import Array
+from jaxtyping import Bool, Float, Key, Num
+
+from coalactl_core.envs.base import DerivesMeasures
+from coalactl_core.loops.chunks import map_in_chunks
+from coalactl_core.opponents.starts import begun
+from coalactl_core.play.rollout import Record, Rollout, play_inner_episode
+from coalactl_core.types import (
+    NAIVE,
+    EnvironmentState,
+    Experience,
+    Learner,
+    NaiveHyperparameters,
+    Opponents,
+    Pairing,
+    Params,
+    Played,
+    Tree,
+)
+
+_Outcomes = dict[str, Float[Array, "meta_batch players"]]
+
+
+def play_meta_episodes(
+    key: Key[Array, ""],
+    ego_params: Params,
+    opponents: Opponents,
+    hyper: NaiveHyperparameters,
+    rollout: Rollout,
+    keep: Callable[[Pairing, Record], Any],
+) -> Played:
+    """One agent's meta-episodes of one iteration, each device its part of them; leaves lead with ``meta_batch``.
+
+    ``keep`` takes what is needed from each inner episode's start and records (meta_batch, episode_steps, batch). Every
+    (opponent, trajectory, inner episode) has a random key of its own.
+    """
+
+    def keep_all(start: Pairing, records: Record) -> tuple[Any, _Outcomes]:
+        return keep(start, records), _outcomes(records, rollout)
+
+    keys = jax.random.split(key, (rollout.inner_episodes, opponents.kind.shape[0]))
+    play = partial(_play_part, ego_params=ego_params, hyper=hyper, rollout=rollout, keep=keep_all)
+    (kept, outcomes), learners = rollout.shards.each(play, axes=(1, 0))(keys, opponents)
+    return Played(kept, outcomes, learners)
+
+
+def first_trajectory(start: Pairing, records: Record) -> Record:
+    """Of inner episodes all steps of the first of the B trajectories; both players' actions and rewards."""
+    del start
+    return jax.tree.map(lambda leaf: leaf[:, :, 0], records)
+
+
+def _play_part(
+    keys: Key[Array, "inner_episodes meta_batch"],
+    opponents: Opponents,
+    *,
+    ego_params: Params,
+    hyper: NaiveHyperparameters,
+    rollout: Rollout,
+    keep: Callable[[Pairing, Record], Tree],
+) -> tuple[Tree, Learner | None]:
+    """The meta-episodes of one device: what is kept of them, and learners that had begun before as they are then."""
+    count = opponents.kind.shape[0]
+    own, others = rollout.seats
+    fresh = {
+        seat: _repeat(_repeat(seat.policy.initial_carry(), rollout.batch_size), count)
+        for seat in dict.fromkeys(rollout.seats)
+    }
+    ego_fresh, coplayer_fresh = (fresh[seat] for seat in rollout.seats)
+    last = None
+    if rollout.recalling is not None:
+        last = _repeat(_repeat(rollout.recalling.before_first, rollout.batch_size), count)
+    pairs = Pairing(
+        learner=begun(opponents.learner, rollout.naive), ego_carry=ego_fresh, coplayer_carry=coplayer_fresh, last=last
+    )
+    is_naive, forgets = opponents.kind == NAIVE, opponents.kind == NAIVE
+    if opponents.forgets is not None:
+        forgets = opponents.forgets
+    acting_params = rollout.policy.prepare(
+        ego_params, keys.size * rollout.batch_size * rollout.environment.episode_length
+    )
+
+    def inner_episode(pairs: Pairing, keys: Key[Array, "meta_batch"]) -> tuple[Pairing, Tree]:
+        coplayer_carry = _select(forgets, coplayer_fresh, pairs.coplayer_carry)
+        start = pairs._replace(
+            ego_carry=ego_fresh if own.forgets else pairs.ego_carry,
+            coplayer_carry=coplayer_fresh if others.forgets else coplayer_carry,
+        )
+        play = jax.vmap(partial(play_inner_episode, acting_params, hyper=hyper, rollout=rollout))
+        moment, records = play(keys, opponents, start)
+        learners = pairs.learner
+        if rollout.learns:
+            learners = _learn(learners, records, is_naive, hyper, rollout)
+        pairs = Pairing(
+            learner=learners,
+            ego_carry=moment.ego_carry,
+            coplayer_carry=moment.coplayer_carry,
+            last=None if rollout.recalling is None else moment.state,
+        )
+        return pairs, keep(start, records)
+
+    end, kept = jax.lax.scan(inner_episode, pairs, keys)
+    learners = None if opponents.learner.opt_state is None else end.learner
+    return jax.tree.map(lambda leaf: jnp.swapaxes(leaf, 0, 1), kept), learners
+
+
+def _learn(
+    learners: Learner,
+    records: Record,
+    is_naive: Bool[Array, "meta_batch"],
+    hyper: NaiveHyperparameters,
+    rollout: Rollout,
+) -> Learner:
+    """The naive co-players' updates, in chunks that see what was observed; other opponents stay as they are."""
+    observe: Callable[[EnvironmentState], Num[Array, "*lead"]] = jax.vmap(jax.vmap(rollout.seen_by(1, True)))
+
+    def update(pair: tuple[Learner, Record]) -> Learner:
+        learner, record = pair
+        experience = Experience(observe(record.state), record.actions[..., 1], record.rewards[..., 1])
+        return rollout.naive.update(learner, experience, hyper)
+
+    updated = map_in_chunks(update, (learners, records), chunk=rollout.naive_chunk)
+    return _select(is_naive, updated, learners)
+
+
+def _outcomes(records: Record, rollout: Rollout) -> _Outcomes:
+    """Measures of one inner episode: means of rewards and of what the environment describes, and what it derives."""
+    environment = rollout.environment
+    describe = jax.vmap(jax.vmap(jax.vmap(environment.describe)))
+    measures = {"reward": records.rewards, **describe(records.state, records.actions, records.events)}
+    means = {name: jnp.mean(values, (1, 2)) for name, values in measures.items()}
+    return means | jax.vmap(environment.derive)(means) if isinstance(environment, DerivesMeasures) else means
+
+
+def _repeat(tree: Tree, count: int) -> Tree:
+    return jax.tree.map(lambda leaf: jnp.broadcast_to(leaf, (count, *leaf.shape)), tree)
+
+
+def _select(mask: Bool[Array, "meta_batch"], chosen: Tree, otherwise: Tree) -> Tree:
+    return jax.tree.map(
+        lambda new, old: jnp.where(mask.reshape(-1, *(1,) * (new.ndim - 1)), new, old), chosen, otherwise
+    )

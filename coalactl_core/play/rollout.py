@@ -1,0 +1,208 @@
+"""The batched co-player shaping POMDP (§2.3): who plays what and how, and one inner episode of it.
+
+B environments run in lockstep against one co-player; :mod:`coalactl_core.play.meta_episodes` goes from one inner
+episode to the next.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from functools import partial
+from typing import Any, NamedTuple
+
+import jax
+import jax.numpy as jnp
+from jax import Array
+from jaxtyping import Bool, Float, Int, Key, Num
+
+from coalactl_core.envs.base import Environment, RecallsEnds
+from coalactl_core.layout.sharding import Shards
+from coalactl_core.loops.steps import scan_steps
+from coalactl_core.nets.policy import Policy
+from coalactl_core.opponents.seam import Coplayer
+from coalactl_core.types import (
+    FIXED,
+    NAIVE,
+    EnvironmentState,
+    NaiveHyperparameters,
+    Opponents,
+    Pairing,
+    Params,
+    PolicyCarry,
+)
+
+
+class Seat(NamedTuple):
+    """How a player plays: its policy, and ``observe``, which gives what that takes, features or numbers.
+
+    ``forgets``: it knows the inner episode alone, its memory starts afresh in each, as a naive co-player's in any seat.
+    """
+
+    observe: Callable[[EnvironmentState, int], Num[Array, "*features"]]
+    policy: Policy
+    forgets: bool = False
+
+
+class Rollout(NamedTuple):
+    """The static side of play: the environment, who sits where, how many trajectories and inner episodes there are.
+
+    ``observe``, ``policy`` and ``forgets`` are the ego agent's, and both players' where ``coplayer`` is None;
+    ``naive``: how naive co-players learn; ``learns``: whether the pool has some.
+    """
+
+    environment: Environment
+    observe: Callable[[EnvironmentState, int], Num[Array, "*features"]]
+    policy: Policy
+    batch_size: int
+    inner_episodes: int
+    naive: Coplayer
+    naive_chunk: int
+    learns: bool
+    shards: Shards = Shards()
+    coplayer: Seat | None = None
+    forgets: bool = False
+
+    @property
+    def seats(self) -> tuple[Seat, Seat]:
+        """Those of the ego agent and of the co-player."""
+        ego = Seat(observe=self.observe, policy=self.policy, forgets=self.forgets)
+        return ego, self.coplayer or ego
+
+    @property
+    def recalling(self) -> RecallsEnds | None:
+        """The environment if its inner episodes start with a view of how the one before ended."""
+        return recalling_of(self.environment)
+
+    def sight(self, player: int, opponent: Opponents) -> Callable[[EnvironmentState], Num[Array, "*features"]]:
+        """What a player takes in of a state, in a meeting with one opponent.
+
+        Who knows the inner episode alone does not see how the one before ended.
+        """
+        return self.seen_by(player, self.forgetting(opponent)[player])
+
+    def seen_by(
+        self, player: int, forgets: Bool[Array, ""] | bool
+    ) -> Callable[[EnvironmentState], Num[Array, "*features"]]:
+        """What a player takes in of a state, who forgets or not."""
+        return sight_of(player, self.seats[player].observe, self.recalling, forgets)
+
+    def forgetting(self, opponents: Opponents) -> tuple[bool, Bool[Array, "*meta_batch"]]:
+        """Whether the ego agent knows the inner episode alone, and which opponents do."""
+        own, others = self.seats
+        they_forget = opponents.kind == NAIVE if opponents.forgets is None else opponents.forgets
+        return own.forgets, jnp.logical_or(others.forgets, they_forget)
+
+
+def recalling_of(environment: Environment) -> RecallsEnds | None:
+    """The environment if its inner episodes start with a view of how the one before ended."""
+    return environment if isinstance(environment, RecallsEnds) and environment.recalls else None
+
+
+def sight_of(
+    player: int,
+    observe: Callable[[EnvironmentState, int], Num[Array, "*features"]],
+    recalling: RecallsEnds | None,
+    forgets: Bool[Array, ""] | bool,
+) -> Callable[[EnvironmentState], Num[Array, "*features"]]:
+    """What a player takes in of a state; who forgets does not see how the inner episode before ended."""
+    if recalling is None:
+        return lambda state: observe(state, player)
+
+    def see(state: EnvironmentState) -> Num[Array, "*features"]:
+        return observe(jax.tree.map(partial(jnp.where, forgets), recalling.forget(state), state), player)
+
+    return see
+
+
+class Moment(NamedTuple):
+    """What goes on across the steps of one inner episode, for one trajectory."""
+
+    state: EnvironmentState
+    ego_carry: PolicyCarry
+    coplayer_carry: PolicyCarry
+
+
+class Record(NamedTuple):
+    """One step of one trajectory, before what the learners and the report need is taken from it.
+
+    ``state`` is the environment's before the step; the log-probability and the value are the ego agent's.
+    """
+
+    state: EnvironmentState
+    actions: Int[Array, "*lead players"]
+    rewards: Float[Array, "*lead players"]
+    events: Any
+    log_prob: Float[Array, "*lead"]
+    value: Float[Array, "*lead"]
+
+
+def play_inner_episode(
+    ego_params: Params,
+    key: Key[Array, ""],
+    opponent: Opponents,
+    pair: Pairing,
+    *,
+    hyper: NaiveHyperparameters,
+    rollout: Rollout,
+) -> tuple[Moment, Record]:
+    """T steps of B trajectories against one opponent; records lead with (episode_steps, batch)."""
+    reset_key, play_key = jax.random.split(key)
+    trajectory_keys = jax.random.split(play_key, (rollout.environment.episode_length, rollout.batch_size))
+    states = jax.vmap(rollout.environment.reset)(jax.random.split(reset_key, rollout.batch_size))
+    if rollout.recalling is not None:
+        states = jax.vmap(rollout.recalling.recall)(states, pair.last)
+    coplayer_params = rollout.seats[1].policy.prepare(
+        pair.learner.params, rollout.batch_size * rollout.environment.episode_length
+    )
+    opponent = opponent._replace(learner=pair.learner)
+    step = partial(_step, ego_params, coplayer_params, opponent, hyper=hyper, rollout=rollout)
+
+    def advance(moment: Moment, keys: Key[Array, "batch"]) -> tuple[Moment, Record]:
+        return jax.vmap(step)(keys, moment)
+
+    start = Moment(states, pair.ego_carry, pair.coplayer_carry)
+    return scan_steps(advance, start, trajectory_keys, at_once=10)
+
+
+def _step(
+    ego_params: Params,
+    coplayer_params: Params,
+    opponent: Opponents,
+    key: Key[Array, ""],
+    moment: Moment,
+    *,
+    hyper: NaiveHyperparameters,
+    rollout: Rollout,
+) -> tuple[Moment, Record]:
+    """One simultaneous move in one trajectory."""
+    environment, (own, others) = rollout.environment, rollout.seats
+    ego_key, coplayer_key, environment_key = jax.random.split(key, 3)
+    seen, theirs = (rollout.sight(player, opponent)(moment.state) for player in range(2))
+    ego, ego_carry = own.policy.step(ego_params, seen, moment.ego_carry)
+    coplayer, coplayer_carry = others.policy.step(coplayer_params, theirs, moment.coplayer_carry)
+    forgotten = moment.state if rollout.recalling is None else rollout.recalling.forget(moment.state)
+    behaviour = coplayer.logits
+    if rollout.learns and rollout.naive.behave is not None:
+        explored = rollout.naive.behave(opponent.learner, theirs, coplayer, hyper)
+        behaviour = jnp.where(opponent.kind == NAIVE, explored, behaviour)
+    logits = _coplayer_logits(behaviour, environment.observe(forgotten, 1), opponent)
+    actions = jnp.stack([jax.random.categorical(ego_key, ego.logits), jax.random.categorical(coplayer_key, logits)])
+    state, rewards, events = environment.step(environment_key, moment.state, actions)
+    record = Record(
+        state=moment.state,
+        actions=actions.astype(jnp.int8),
+        rewards=rewards,
+        events=events,
+        log_prob=jax.nn.log_softmax(ego.logits)[actions[0]],
+        value=ego.value,
+    )
+    return Moment(state, ego_carry, coplayer_carry), record
+
+
+def _coplayer_logits(
+    behaviour: Float[Array, "actions"], observation: Float[Array, "observations"], opponent: Opponents
+) -> Float[Array, "actions"]:
+    """Those of a network, or the log-probabilities in a fixed strategy's table."""
+    if opponent.tables is None:
+        return behaviour
+    return jnp.where(opponent.kind == FIXED, jnp.log(observation @ opponent.tables), behaviour)

@@ -1,0 +1,1 @@
+"""How a meta agent learns: the seam, and a file for each rule."""

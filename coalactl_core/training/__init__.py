@@ -1,0 +1,1 @@
+"""An experiment becomes an engine, whose states advance by iterations."""

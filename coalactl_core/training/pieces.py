@@ -1,0 +1,141 @@
+"""From an experiment to the static parts of its program: every choice is made here, once."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import NamedTuple
+
+from coalactl_core.configuration.experiment import SequenceExperiment
+from coalactl_core.envs.base import Environment, FewObservations
+from coalactl_core.envs.registry import build_environment
+from coalactl_core.layout.compute import chosen_shards
+from coalactl_core.loops.chunks import Map, agent_map
+from coalactl_core.methods import find_method
+from coalactl_core.nets.policy import Policy, Unpack, packed
+from coalactl_core.nets.registry import build_policy
+from coalactl_core.opponents.population import Population, build_population
+from coalactl_core.opponents.registry import build_coplayer
+from coalactl_core.opponents.seam import CoplayerSetting
+from coalactl_core.play.rollout import Rollout, Seat
+from coalactl_core.rules.score_function import updater_of
+from coalactl_core.rules.seam import Setting, build_rule
+from coalactl_core.training.gradient_balance import Balance
+from coalactl_core.training.groups import RuleGroup
+
+
+class Pieces(NamedTuple):
+    """The static parts of the program of one experiment.
+
+    ``rollout``: play as naive co-players know it; a group has it as its agents do. ``unpack`` names the
+    parameters of an agent's vector; ``balance`` is None where gradient balance is not measured. ``keeps_optimizers``:
+    whether naive co-players' optimisers go on from one meta-episode to the next.
+    """
+
+    rollout: Rollout
+    population: Population
+    groups: tuple[RuleGroup, ...]
+    map_agents: Map
+    unpack: Unpack
+    balance: Balance | None = None
+    keeps_optimizers: bool = False
+
+    def rollout_of(self, agent: int) -> Rollout:
+        """Play as an agent knows it."""
+        return next(group.rollout for group in self.groups if agent in group.agents)
+
+    def with_learning(self, learns: bool) -> Pieces:
+        """The parts of a program in which naive co-players learn in play, or do not."""
+        groups = tuple(group._replace(rollout=group.rollout._replace(learns=learns)) for group in self.groups)
+        return self._replace(rollout=self.rollout._replace(learns=learns), groups=groups)
+
+
+def build_pieces(experiment: SequenceExperiment) -> Pieces:
+    """The parts of an experiment whose ``[compute]`` is settled, see :func:`compute.with_chosen_compute`.
+
+    Raises:
+        ConfigurationError: a plugin is unknown, or parts of the configuration do not fit each other.
+    """
+    environment = build_environment(experiment)
+    population = build_population(experiment.population, experiment.rollout.meta_batch_size, environment)
+    policy, unpack = _packed_policy(experiment, environment)
+    rollout = _rollout(experiment, environment, policy, learns=population.has_naive)
+    groups = _groups(experiment, rollout, population.kinds)
+    map_agents = agent_map(experiment.compute.layout.agent_chunk)
+    forgetful = _forgetful(groups)
+    if len(set(forgetful)) == 1:
+        rollout = rollout._replace(forgets=forgetful[0])
+    else:
+        population = population._replace(forgetful=forgetful)
+    return Pieces(
+        rollout=rollout,
+        population=population,
+        groups=groups,
+        map_agents=map_agents,
+        unpack=unpack,
+        balance=_balance(experiment, rollout, population, map_agents),
+        keeps_optimizers=population.has_naive and experiment.naive.optimizer_state == "kept",
+    )
+
+
+def _groups(experiment: SequenceExperiment, rollout: Rollout, kinds: tuple[int, ...]) -> tuple[RuleGroup, ...]:
+    """Every group's rule, and play as its agents know it: opponents say for themselves whether they forget."""
+    groups = []
+    for group in experiment.groups:
+        method = find_method(group.method)
+        rule = build_rule(method.rule, Setting(experiment, group, rollout, kinds, experiment.settings_of(group.method)))
+        groups.append(RuleGroup(group.agents, rule, rollout._replace(forgets=rule.forgets), method.table))
+    if len({group.rule.forgets for group in groups}) == 1:
+        return tuple(groups)
+    remembering = Seat(observe=rollout.observe, policy=rollout.policy)
+    return tuple(group._replace(rollout=group.rollout._replace(coplayer=remembering)) for group in groups)
+
+
+def _forgetful(groups: Sequence[RuleGroup]) -> tuple[bool, ...]:
+    """Whether each agent, by number, knows the inner episode alone."""
+    by_agent = {agent: group.rule.forgets for group in groups for agent in group.agents}
+    return tuple(by_agent[agent] for agent in sorted(by_agent))
+
+
+def _balance(
+    experiment: SequenceExperiment, rollout: Rollout, population: Population, map_agents: Map
+) -> Balance | None:
+    """What measures gradient balance; co-players learn there also where the pool has no naive ones."""
+    diagnostics = experiment.diagnostics
+    if not diagnostics.gradient_balance_every:
+        return None
+    return Balance(
+        every=diagnostics.gradient_balance_every,
+        portions=diagnostics.gradient_balance_meta_batch // population.meta_batch_size,
+        rollout=rollout._replace(learns=True),
+        updater=updater_of(experiment, experiment.groups[0].meta, rollout),
+        population=population,
+        map_agents=map_agents,
+    )
+
+
+def _packed_policy(experiment: SequenceExperiment, environment: Environment) -> tuple[Policy, Unpack]:
+    """The policy for this environment, its parameters in one vector, and the function that names them again."""
+    policy = build_policy(
+        experiment.network,
+        observation_size=environment.observation_size,
+        num_actions=environment.num_actions,
+        scan=experiment.compute.scan,
+        vocabulary=environment.vocabulary if isinstance(environment, FewObservations) else None,
+    )
+    return packed(policy)
+
+
+def _rollout(experiment: SequenceExperiment, environment: Environment, policy: Policy, *, learns: bool) -> Rollout:
+    """The static side of a rollout; observations are numbers where the policy takes them."""
+    few = environment if isinstance(environment, FewObservations) and policy.takes_indices else None
+    return Rollout(
+        environment=environment,
+        observe=environment.observe if few is None else few.observe_number,
+        policy=policy,
+        batch_size=experiment.rollout.batch_size,
+        inner_episodes=experiment.rollout.inner_episodes,
+        naive=build_coplayer(CoplayerSetting(experiment.naive, policy, environment)),
+        naive_chunk=experiment.compute.layout.naive_chunk,
+        learns=learns,
+        shards=chosen_shards(experiment),
+    )
