@@ -158,12 +158,17 @@ class _SequenceExperiment(Section):
                 for group in self.groups
             ),
             "naive": self.naive.static_choices,
-            **{method: self._rule_choices(method) for method in dict.fromkeys(self.methods)},
+            **self._rule_choices(),
         }
 
-    def _rule_choices(self, method: str) -> dict[str, Any] | None:
-        settings = self.settings_of(method)
-        return None if settings is None else settings.model_dump(exclude=set(numbers_of(type(settings))))
+    def _rule_choices(self) -> dict[str, Any]:
+        """Of the tables of settings of the methods' rules, by table: methods of one rule share a program."""
+        tables = {find_method(method).table: self.settings_of(method) for method in self.methods}
+        return {
+            table: settings.model_dump(exclude=set(numbers_of(type(settings))))
+            for table, settings in tables.items()
+            if settings is not None
+        }
 
     @property
     def minibatch_size(self) -> int:

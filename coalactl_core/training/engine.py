@@ -154,10 +154,10 @@ class SequenceEngine:
 
     def _check_choices(self, experiment: SequenceExperiment) -> None:
         ours, theirs = self.experiment.static_choices, settled(experiment).static_choices
-        differing = [key for key in ours if ours[key] != theirs[key]]
+        differing = [key for key in {**ours, **theirs} if ours.get(key) != theirs.get(key)]
         if differing:
             raise ConfigurationError(
-                f"{differing[0]}: {theirs[differing[0]]} differs from the engine's {ours[differing[0]]}; "
+                f"{differing[0]}: {theirs.get(differing[0])} differs from the engine's {ours.get(differing[0])}; "
                 "runs of one program share all but numbers"
             )
 

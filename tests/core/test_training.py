@@ -156,6 +156,7 @@ def test_which_methods_a_pool_mixes_and_how_many_is_data_to_one_program(engine) 
     run(engine, 1)
     programs = engine._compiled_advance._cache_size()
     pools = [[{"method": one}, {"method": other}] for one in ESTIMATORS for other in ESTIMATORS]
+    assert all(experiment(pool).static_choices == experiment().static_choices for pool in pools)
     found = [parameters(run(engine, 1, experiments=[experiment(pool)])[0])[0].tobytes() for pool in pools]
     assert engine._compiled_advance._cache_size() == programs
     assert len(set(found)) == len(pools)
@@ -179,6 +180,12 @@ def test_groups_of_a_pool_may_have_settings_of_their_own() -> None:
     rows = [ESTIMATORS["coala-pg"], ESTIMATORS["coala-pg"], ESTIMATORS["m-fos"]]
     for flag, expected in zip(hyper.credit_assignment, zip(*rows, strict=True), strict=True):
         np.testing.assert_array_equal(flag, [expected])
+
+
+def test_a_pool_of_another_rule_is_another_program(engine) -> None:
+    other_rule = experiment([{"method": "coala-pg"}, {"method": "lola-dice", "settings": {"algorithm": "a2c"}}])
+    with pytest.raises(ConfigurationError, match="^meta: .* runs of one program share all but numbers"):
+        engine.init([0], [other_rule])
 
 
 @pytest.mark.long
