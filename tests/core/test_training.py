@@ -184,7 +184,7 @@ def test_groups_of_a_pool_may_have_settings_of_their_own() -> None:
 
 def test_a_pool_of_another_rule_is_another_program(engine) -> None:
     other_rule = experiment([{"method": "coala-pg"}, {"method": "lola-dice", "settings": {"algorithm": "a2c"}}])
-    with pytest.raises(ConfigurationError, match="^meta: .* runs of one program share all but numbers"):
+    with pytest.raises(ConfigurationError, match=r"^meta: .* runs of one program share all but numbers"):
         engine.init([0], [other_rule])
 
 
