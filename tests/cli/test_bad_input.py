@@ -263,7 +263,7 @@ _run_numbers = itertools.count()
 NUMBERS = [*PROBABILITIES, *COEFFICIENTS, *POSITIVES, "meta.clip", "meta.value_clip", "meta.meta_opponent_weight"]
 
 
-@pytest.mark.slow
+@pytest.mark.long
 @settings(
     max_examples=20,
     deadline=None,

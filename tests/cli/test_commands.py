@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import resource
 import shlex
 import subprocess
@@ -29,15 +30,17 @@ from coalactl.words import quantity, size
 
 ANALYTICAL = [preset for preset in shipped_presets() if preset.name.startswith("analytical-")]
 SEQUENCE = [preset for preset in shipped_presets() if preset not in ANALYTICAL]
+# Without those that differ from another in nothing but how many steps are looked ahead.
+BEGUN = [preset for preset in ANALYTICAL if not re.search("lola-(mixed-)?(1|2|10|20)$", preset.name)]
 
 
-def or_slow(name: str) -> list[pytest.MarkDecorator]:
+def or_long(name: str) -> list[pytest.MarkDecorator]:
     """Those that a user begins with, one of each setting, are tried with the quick tests."""
     begun_with = ("ipd-shaping-quick", "ipd-mixed-quick", "cleanup-shaping-quick", "cleanup-mixed-quick")
-    return [] if name in begun_with else [pytest.mark.slow]
+    return [] if name in begun_with else [pytest.mark.long]
 
 
-@pytest.mark.parametrize("preset", [pytest.param(each, id=each.name, marks=or_slow(each.name)) for each in SEQUENCE])
+@pytest.mark.parametrize("preset", [pytest.param(each, id=each.name, marks=or_long(each.name)) for each in SEQUENCE])
 def test_every_shipped_preset_starts(train: Command, preset) -> None:
     result = train(preset.name, *TINY, "--iterations", "1", "--out", "run", "--json")
     assert result.code == 0, result.err
@@ -52,8 +55,8 @@ def test_every_analytical_preset_is_whole(train: Command, preset) -> None:
     assert made_here <= {"compute.precision"}  # what is chosen for a device, no preset says
 
 
-@pytest.mark.slow
-@pytest.mark.parametrize("preset", ANALYTICAL, ids=lambda preset: preset.name)
+@pytest.mark.long
+@pytest.mark.parametrize("preset", BEGUN, ids=lambda preset: preset.name)
 def test_every_analytical_preset_starts(train: Command, preset) -> None:
     small = ("--seeds", "2", "--set", "naive.steps=2", "--set", "naive.learners=2")
     result = train(preset.name, *small, "--iterations", "1", "--out", "run", "--json")

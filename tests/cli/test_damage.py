@@ -73,7 +73,7 @@ def test_a_resume_names_the_file_uses_the_checkpoint_before_and_ends_the_same(
     assert_whole(result, made, train)
 
 
-@pytest.mark.slow
+@pytest.mark.long
 def test_in_a_pack_all_go_back_to_the_newest_step_that_is_whole_in_each(
     made: Callable[..., str], train: Command
 ) -> None:
@@ -142,7 +142,7 @@ def test_a_part_that_is_gone_or_torn_is_named_and_its_rows_made_again_or_the_run
         assert sorted(Path("cut").rglob("*")) == before
 
 
-@pytest.mark.slow
+@pytest.mark.long
 def test_in_a_pack_all_go_back_to_where_the_rows_of_each_are_whole(made: Callable[..., str], train: Command) -> None:
     Path(made("cut", "--seeds", "2"), "seed-1", "episodes", "000000004-000000006.parquet").unlink()
     result = go_on(train)

@@ -88,21 +88,18 @@ def survives(train: Command, whole: list[dict[str, Any]], nth: int, *, readable_
     return writes.left < 0
 
 
-@pytest.mark.slow
-def test_killed_while_dropping_what_was_passed_over(train: Command, cut: Callable[..., list[dict[str, Any]]]) -> None:
-    whole = cut()
-    for nth in (2, 4, 6):  # before its manifest, its folder and the rows of its episodes
-        assert survives(train, whole, nth, readable_again=True)
-
-
-@pytest.mark.slow
-@pytest.mark.parametrize("readable_again", [False, True])
-@pytest.mark.parametrize("seeds", [[], ["--seeds", "2"]], ids=["run", "pack"])
+@pytest.mark.long
+@pytest.mark.parametrize(
+    ("seeds", "readable_again", "stride"),
+    [([], False, 1), ([], True, 1), (["--seeds", "2"], True, 4)],
+    ids=["unreadable", "readable again", "pack"],
+)
 def test_killed_at_each_write_after_damage(
-    train: Command, cut: Callable[..., list[dict[str, Any]]], seeds: list[str], readable_again: bool
+    train: Command, cut: Callable[..., list[dict[str, Any]]], seeds: list[str], readable_again: bool, stride: int
 ) -> None:
+    """In a pack, whose files are those of runs, at every fourth write."""
     whole = cut(*seeds)
     nth = 0
     while survives(train, whole, nth, readable_again=readable_again):
-        nth += 1
+        nth += stride
     assert nth > 15

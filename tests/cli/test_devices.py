@@ -34,7 +34,7 @@ def train(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Train:
     return run
 
 
-@pytest.mark.slow
+@pytest.mark.long
 def test_two_devices_train_as_one_does_and_go_on_where_they_stopped(train: Train) -> None:
     small = [*SMALL, "--set", "rollout.meta_batch_size=4", "--set", "run.checkpoint_every=2", "-q"]
     # Parts of the state that come from what each device played.
@@ -54,7 +54,7 @@ def test_two_devices_train_as_one_does_and_go_on_where_they_stopped(train: Train
     assert json.loads(said)["parameters_digest"] == json.loads(again)["parameters_digest"]
 
 
-@pytest.mark.slow
+@pytest.mark.long
 def test_eight_devices_draw_what_one_draws_and_find_the_same_gradients(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -100,7 +100,7 @@ def test_devices_that_do_not_fit_are_refused(train: Train, given: list[str], wor
     assert not Path("never").exists()
 
 
-@pytest.mark.slow
+@pytest.mark.long
 def test_a_run_goes_on_with_other_devices_where_it_is_told_to(train: Train) -> None:
     small = [*SMALL, "--set", "rollout.meta_batch_size=4", "--set", "run.checkpoint_every=2", "-q"]
     for name, asked, count in (("one", "1", 1), ("all", "all", 2)):

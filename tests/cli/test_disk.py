@@ -154,7 +154,7 @@ def in_a_file_system_of_its_own(script: str) -> list[str]:
     return [line for line in (done.stdout + done.stderr).splitlines() if line]
 
 
-@pytest.mark.slow
+@pytest.mark.long
 def test_a_small_file_system_that_fills_up() -> None:
     said = in_a_file_system_of_its_own("""
         head -c 450000 /dev/zero > disk/ballast
@@ -173,7 +173,7 @@ def test_a_small_file_system_that_fills_up() -> None:
     assert said[2:4] == ["room: 0", "0"], said
 
 
-@pytest.mark.slow
+@pytest.mark.long
 def test_a_file_system_that_becomes_read_only() -> None:
     said = in_a_file_system_of_its_own("""
         coalactl train $SMALL --iterations 2 --out disk/run -q

@@ -81,7 +81,7 @@ def test_it_stops_within_the_call_and_names_itself(
     assert (status.state, status.iteration, steps(RunDirectory("run"))) == ("diverged", 5, [2, 4])
 
 
-@pytest.mark.slow
+@pytest.mark.long
 def test_in_a_pack_the_others_go_on_bit_by_bit(
     train: Command, at_iteration_4: Callable[[Poison], None], monkeypatch: pytest.MonkeyPatch
 ) -> None:

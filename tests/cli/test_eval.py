@@ -154,7 +154,7 @@ def test_the_same_seed_gives_the_same_numbers(coalactl: Command, pack: Path) -> 
     assert not one["value"].equals(three["value"])
 
 
-@pytest.mark.slow
+@pytest.mark.long
 def test_mixed_is_the_runs_own_pool(coalactl: Command, wide: Path, pack: Path) -> None:
     for arguments, naive in (((wide,), 120), ((wide, "--p-naive", "0.25"), 40), ((wide, "--p-naive", "1"), 160)):
         result = coalactl(*EVAL, *arguments, "--pool", "mixed")
@@ -166,7 +166,7 @@ def test_mixed_is_the_runs_own_pool(coalactl: Command, wide: Path, pack: Path) -
     assert "trained with p_naive 1; mixed takes 0.5" in coalactl(*EVAL, pack / "seed-0").err
 
 
-@pytest.mark.slow
+@pytest.mark.long
 def test_agents_of_other_networks_meet_in_cross_play(coalactl: Command, pack: Path, wide: Path) -> None:
     result = coalactl(*EVAL, pack, wide, "--json")
     assert result.code == 0

@@ -36,7 +36,7 @@ EIGHT = ["train", *SMALL, "--iterations", "8", "--set", "run.checkpoint_every=4"
 
 
 @pytest.mark.skipif(sys.platform != "linux" or shutil.which("cc") is None, reason="needs the C compiler of a Linux")
-@pytest.mark.parametrize("processes", [1, pytest.param(2, marks=pytest.mark.slow)])
+@pytest.mark.parametrize("processes", [1, pytest.param(2, marks=pytest.mark.long)])
 @pytest.mark.long
 def test_where_folders_cannot_be_synchronised_a_training_does_without(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, processes: int

@@ -48,7 +48,7 @@ def test_what_cannot_be_played_is_refused(name: str, words: str, coalactl: Comma
 
 
 @needs_jaxmarl
-@pytest.mark.slow
+@pytest.mark.long
 def test_the_coin_game_trains_and_is_evaluated(coalactl: Command) -> None:
     # A process of its own, for what JaxMARL says when it is imported: nothing of it is seen.
     length = ("--set", "rollout.inner_episode_length=16")

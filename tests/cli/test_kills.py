@@ -73,7 +73,7 @@ def test_killed_inside_of_a_save_and_resumed(whole: Any, train: Command, place: 
     assert_as_if_nothing_had_happened(whole, resumed, "cut", "--iterations", "8")
 
 
-@pytest.mark.slow
+@pytest.mark.long
 @pytest.mark.parametrize("place", MORE_FORCED)
 def test_killed_at_other_places_and_resumed(whole: Any, train: Command, place: str) -> None:
     end = "55" if place == "merging" else "8"  # only many parts are merged
@@ -86,7 +86,7 @@ def test_killed_at_other_places_and_resumed(whole: Any, train: Command, place: s
     assert_as_if_nothing_had_happened(whole, resumed, "cut", "--iterations", end)
 
 
-@pytest.mark.slow
+@pytest.mark.long
 def test_killed_in_each_save_of_a_chain_of_resumes(whole: Any, train: Command) -> None:
     arguments = [*SMALL, "--iterations", "12", "--out", "cut", "--set", "run.checkpoint_every=2"]
     kill_at(FORCED[0], "train", *arguments)
@@ -96,7 +96,7 @@ def test_killed_in_each_save_of_a_chain_of_resumes(whole: Any, train: Command) -
     assert_as_if_nothing_had_happened(whole, train("--resume", "cut", "--json", "-q"), "cut", "--iterations", "12")
 
 
-@pytest.mark.slow
+@pytest.mark.long
 @pytest.mark.parametrize("place", ["orbax", "manifest"])
 def test_a_pack_killed_between_its_runs_saves_and_resumed(whole: Any, train: Command, place: str) -> None:
     pack = ["--seeds", "3", "--iterations", "6"]
@@ -107,7 +107,7 @@ def test_a_pack_killed_between_its_runs_saves_and_resumed(whole: Any, train: Com
     assert_as_if_nothing_had_happened(whole, resumed, "cut", *pack)
 
 
-@pytest.mark.parametrize("place", ["config", pytest.param("pack", marks=pytest.mark.slow)])
+@pytest.mark.parametrize("place", ["config", pytest.param("pack", marks=pytest.mark.long)])
 def test_killed_before_it_exists_a_start_is_repeated(whole: Any, train: Command, place: str) -> None:
     several = ["--seeds", "3"] if place == "pack" else []
     arguments = [*SMALL, *several, "--iterations", "2", "--out", "cut"]
@@ -165,9 +165,8 @@ def newest(path: str) -> int:
 @pytest.mark.parametrize(
     ("kills", "more"),
     [
-        (3, []),
-        pytest.param(20, [], marks=pytest.mark.slow),
-        pytest.param(6, ["--seeds", "3"], marks=pytest.mark.slow),
+        (10, []),
+        (6, ["--seeds", "3"]),
     ],
 )
 @pytest.mark.long

@@ -173,7 +173,7 @@ def test_mistakes_end_in_one_line(coalactl: Command, arguments: list, words: lis
     assert sorted(str(path) for path in Path().rglob("*")) == ["empty", "file", "full", "full/mine.txt"]
 
 
-@pytest.mark.slow
+@pytest.mark.long
 def test_what_is_missing_is_trained_and_seeds_are_units(coalactl: Command) -> None:
     sizes = {words.partition("=")[0]: words.partition("=")[2] for words in TINY if "=" in words}
     trained = "\n".join(f'"{key}" = {value}' for key, value in sizes.items())
@@ -231,7 +231,7 @@ def test_a_heat_map_of_twelve_is_as_wide_as_a_page() -> None:
     assert len(numbers_of(figure).splitlines()) == 1 + 144
 
 
-@pytest.mark.slow
+@pytest.mark.long
 def test_best_responses_to_strategies(coalactl: Command) -> None:
     Path("few.toml").write_text(
         "[play]\nepisodes = 1\nbatch_size = 16\ninner_episodes = 10\n[exploitability]\nmeta_episodes = 60\n"

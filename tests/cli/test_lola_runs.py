@@ -19,7 +19,7 @@ POOL = ["population.meta=2", "population.p_naive=0.5", "population.fixed=[{ stra
 LOOK_AHEAD = ["lola.look_aheads=2", "lola.memory=meta-episode", "lola.optimizer=adam", "lola.learning_rate=0.01"]
 
 
-@pytest.mark.slow
+@pytest.mark.long
 def test_it_trains_goes_on_bit_by_bit_and_is_evaluated(train: Command, coalactl: Command) -> None:
     settings = [word for assignment in (*POOL, *LOOK_AHEAD) for word in ("--set", assignment)]
     arguments = [*TINY, "--method", "lola-dice", *settings, "-q"]
@@ -34,7 +34,7 @@ def test_it_trains_goes_on_bit_by_bit_and_is_evaluated(train: Command, coalactl:
     assert coalactl("eval", "whole", "--pool", "mixed", "--episodes", "16", "-q").code == 0
 
 
-@pytest.mark.slow
+@pytest.mark.long
 def test_it_is_the_reference_of_figure_5a(coalactl: Command, monkeypatch: pytest.MonkeyPatch) -> None:
     """From nothing: its runs beside those of the other methods, its claim judged by both, its line in the figure."""
     write_network()

@@ -142,7 +142,7 @@ def test_a_run_that_failed_is_listed_with_the_reason(coalactl: Command) -> None:
     assert json.loads(coalactl("runs", "show", "run", "--json").out)["status"] == "failed"
 
 
-@pytest.mark.slow
+@pytest.mark.long
 def test_a_failed_callback_on_several_devices_ends_the_process(monkeypatch: pytest.MonkeyPatch) -> None:
     write(rewards=CALLBACK)
     monkeypatch.setenv("JAX_NUM_CPU_DEVICES", "2")

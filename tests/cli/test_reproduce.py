@@ -67,7 +67,7 @@ def test_a_figure_from_nothing_and_what_is_there_is_not_made_again(coalactl: Com
     assert {path: path.stat().st_mtime_ns for run in runs for path in run.path.rglob("*") if path.is_file()} == before
 
 
-@pytest.mark.slow
+@pytest.mark.long
 def test_the_figures_of_cleanup_from_nothing(coalactl: Command, monkeypatch: pytest.MonkeyPatch) -> None:
     """Every criterion of Figs. 6, 7, 13 and 14 finds what it is about in what the engine has measured."""
     write_network()
@@ -93,7 +93,7 @@ def test_the_figures_of_cleanup_from_nothing(coalactl: Command, monkeypatch: pyt
     assert drawn == {"6", "7", "13", "14"}
 
 
-@pytest.mark.slow
+@pytest.mark.long
 def test_both_methods_in_one_pool_from_nothing(coalactl: Command, monkeypatch: pytest.MonkeyPatch) -> None:
     """H.3: a part without an axis of methods, whose agents are judged by method, beside one of M-FOS alone."""
     write_network()
@@ -115,7 +115,7 @@ def test_both_methods_in_one_pool_from_nothing(coalactl: Command, monkeypatch: p
     assert list(Path("out/report/figures").glob("fig-h3-*.png"))
 
 
-@pytest.mark.slow
+@pytest.mark.long
 def test_gradient_balance_from_nothing(coalactl: Command, monkeypatch: pytest.MonkeyPatch) -> None:
     """Fig. 12: three parts that differ in B; none of them is taken for a run of Fig. 5C."""
     write_network()
@@ -156,7 +156,7 @@ def test_naive_agents_come_from_a_run_that_is_trained_before() -> None:
     assert sweep_of(part, Path("out")).settings["population.naive_from"] == f"out/before/trials/{trial.id}/seed-3"
 
 
-@pytest.mark.slow
+@pytest.mark.long
 @pytest.mark.usefixtures("from_another")
 def test_without_the_run_before_the_others_are_not_trained(coalactl: Command, monkeypatch: pytest.MonkeyPatch) -> None:
     before = part_named(SHAPING).naive_from
@@ -191,7 +191,7 @@ def test_a_report_that_cannot_be_replaced_is_told_before_the_training(coalactl: 
 
 
 @pytest.mark.usefixtures("small")
-@pytest.mark.slow
+@pytest.mark.long
 def test_what_is_missing_is_made(coalactl: Command) -> None:
     coalactl("reproduce", "fig5a", "--out", "out", "-q")
     runs = {run.path: read_metrics(run).drop(columns="seconds") for run in find_runs("out")}
@@ -212,7 +212,7 @@ def test_stopped_by_a_signal_it_says_how_to_go_on(coalactl: Command, monkeypatch
     assert not Path("out/report").exists()
 
 
-@pytest.mark.slow
+@pytest.mark.long
 @pytest.mark.usefixtures("small")
 def test_failed_runs_are_named_and_the_rest_is_reported(coalactl: Command, monkeypatch: pytest.MonkeyPatch) -> None:
     broken = {**part_named(SHAPING).settings, "meta.learning_rate": 1e30, "meta.max_grad_norm": 1e30}

@@ -45,7 +45,7 @@ def one_process(monkeypatch: pytest.MonkeyPatch, *arguments: str, devices: int) 
         return end_all([start("train", *arguments)])[0]
 
 
-@pytest.mark.slow
+@pytest.mark.long
 def test_two_processes_train_as_one_does_and_any_number_goes_on(monkeypatch: pytest.MonkeyPatch) -> None:
     assert one_process(monkeypatch, *FOUR, "--iterations", "2", "--out", "alone", "-q", devices=1)[0] == 0
     assert one_process(monkeypatch, *FOUR, "--iterations", "6", "--out", "one", "-q", devices=2)[0] == 0
@@ -70,7 +70,7 @@ def test_two_processes_train_as_one_does_and_any_number_goes_on(monkeypatch: pyt
     assert leftovers("two") == []
 
 
-@pytest.mark.slow
+@pytest.mark.long
 @pytest.mark.parametrize("victim", [0, 1])
 def test_where_one_is_killed_the_other_ends_with_a_line_and_the_run_goes_on(victim: int) -> None:
     processes = start_all(*LONG)
@@ -89,7 +89,7 @@ def test_where_one_is_killed_the_other_ends_with_a_line_and_the_run_goes_on(vict
     assert RunDirectory("run").read_status().iteration == 3
 
 
-@pytest.mark.slow
+@pytest.mark.long
 @pytest.mark.parametrize(("asked", "signum", "code"), [(1, signal.SIGTERM, 75), (0, signal.SIGINT, 130)])
 def test_a_signal_to_one_stops_all_with_the_state_saved(asked: int, signum: signal.Signals, code: int) -> None:
     processes = start_all(*LONG)
@@ -103,7 +103,7 @@ def test_a_signal_to_one_stops_all_with_the_state_saved(asked: int, signum: sign
     assert leftovers("run") == []
 
 
-@pytest.mark.slow
+@pytest.mark.long
 def test_what_the_first_process_refuses_ends_all() -> None:
     Path("taken").mkdir()
     Path("taken", "something").touch()
@@ -112,7 +112,7 @@ def test_what_the_first_process_refuses_ends_all() -> None:
         assert complaints.splitlines()[-1].startswith("coalactl: taken is not empty")
 
 
-@pytest.mark.slow
+@pytest.mark.long
 def test_processes_with_different_arguments_are_refused() -> None:
     address = free_address()
     processes = [
@@ -166,7 +166,7 @@ def test_where_nothing_says_who_takes_part(monkeypatch: pytest.MonkeyPatch) -> N
     assert os.listdir() == []
 
 
-@pytest.mark.slow
+@pytest.mark.long
 def test_what_slurm_says_is_taken(monkeypatch: pytest.MonkeyPatch) -> None:
     said = {"SLURM_JOB_ID": str(os.getpid()), "SLURM_STEP_NODELIST": "localhost", "SLURM_NTASKS": "2"}
     for name, value in said.items():
@@ -181,7 +181,7 @@ def test_what_slurm_says_is_taken(monkeypatch: pytest.MonkeyPatch) -> None:
     assert steps(RunDirectory("run")) == [1]
 
 
-@pytest.mark.slow
+@pytest.mark.long
 def test_what_cannot_be_shared_is_refused() -> None:
     for given, words in (
         (["analytical-extortion"], "an analytical experiment trains in one process"),

@@ -95,7 +95,7 @@ def test_under_nohup_a_hangup_is_ignored() -> None:
     assert (process.returncode, RunDirectory("run").read_status().state) == (0, "finished"), err
 
 
-BOTH = [(signal.SIGTERM, 75, "preempted"), pytest.param(signal.SIGINT, 130, "interrupted", marks=pytest.mark.slow)]
+BOTH = [(signal.SIGTERM, 75, "preempted"), pytest.param(signal.SIGINT, 130, "interrupted", marks=pytest.mark.long)]
 TEN = ["train", *SMALL, "--iterations", "10", "--set", "run.checkpoint_every=2", "--out"]
 
 
@@ -124,7 +124,7 @@ def test_while_compiling_the_first_signal_leaves_at_once(signum: signal.Signals,
     assert steps(RunDirectory("run")) == []
 
 
-@pytest.mark.slow
+@pytest.mark.long
 def test_a_real_compilation_is_left_too() -> None:
     process = start(*LONG, "--set", "network.depth=3")  # a program that no test has compiled
     wait_for(process, "compiling")
@@ -150,7 +150,7 @@ def test_while_saving_the_first_signal_waits_until_all_is_saved(
     assert_goes_on_as_if_nothing_had_happened(train)
 
 
-@pytest.mark.slow
+@pytest.mark.long
 def test_a_process_that_timeout_signals_and_then_its_group_too_saves(train: Command) -> None:
     process = start(*TEN, "run", dying_at="long save", nth=2)
     wait_for(process, "lingering")
@@ -165,7 +165,7 @@ def test_a_process_that_timeout_signals_and_then_its_group_too_saves(train: Comm
 
 @pytest.mark.parametrize(("signum", "code", "state"), BOTH)
 @pytest.mark.parametrize(
-    ("place", "nth"), [("long save", 2), pytest.param("long call", 4, marks=pytest.mark.slow)], ids=["save", "call"]
+    ("place", "nth"), [("long save", 2), pytest.param("long call", 4, marks=pytest.mark.long)], ids=["save", "call"]
 )
 def test_a_second_signal_leaves_at_once_and_the_last_checkpoint_stands(
     train: Command, place: str, nth: int, signum: signal.Signals, code: int, state: str
@@ -188,7 +188,7 @@ def test_a_second_signal_leaves_at_once_and_the_last_checkpoint_stands(
 
 
 @pytest.mark.parametrize(
-    "stream", ["full", *(pytest.param(name, marks=pytest.mark.slow) for name in ("closed", "gone"))]
+    "stream", ["full", *(pytest.param(name, marks=pytest.mark.long) for name in ("closed", "gone"))]
 )
 @pytest.mark.long
 def test_a_training_that_nobody_can_read_goes_on(stream: str) -> None:
@@ -206,7 +206,7 @@ def test_a_training_that_nobody_can_read_goes_on(stream: str) -> None:
     assert RunDirectory("run").read_status().state == "finished"
 
 
-@pytest.mark.slow
+@pytest.mark.long
 def test_torn_entries_of_the_compile_cache_are_harmless(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("COALACTL_CACHE_DIR", str(tmp_path / "cache"))
     arguments = ["train", *TINY, "--iterations", "1", "--json"]

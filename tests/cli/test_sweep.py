@@ -87,7 +87,7 @@ def test_trials_of_one_program_train_together(sweep: Command, monkeypatch: pytes
     assert list(map(len, trained)) == [1, 1, 1]
 
 
-@pytest.mark.slow
+@pytest.mark.long
 def test_an_analytical_run_holds_all_its_seeds(sweep: Command) -> None:
     content = {
         "preset": "analytical-extortion",
@@ -186,7 +186,7 @@ def test_a_batch_that_fails_is_halved_until_the_failing_trial_is_alone(
     assert_every_trial_is_done_once("out")
 
 
-@pytest.mark.slow
+@pytest.mark.long
 def test_final_runs_of_another_choice_are_put_aside(sweep: Command, monkeypatch: pytest.MonkeyPatch) -> None:
     assert sweep(write_sweep(), "--out", "whole", "--json").code == 0
     ids = [trial.id for trial in plan(SweepFolder.open("whole").read_sweep())]

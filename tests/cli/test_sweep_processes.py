@@ -28,7 +28,7 @@ def whole(sweep: Command) -> str:
     return "whole"
 
 
-@pytest.mark.slow
+@pytest.mark.long
 def test_killed_at_random_moments_and_resumed(sweep: Command, whole: str) -> None:
     draws = random.Random(5)
     for kill in range(4):
@@ -46,7 +46,7 @@ def test_killed_at_random_moments_and_resumed(sweep: Command, whole: str) -> Non
     assert same_rows("cut", whole)
 
 
-@pytest.mark.slow
+@pytest.mark.long
 def test_a_signal_saves_and_resume_goes_on(sweep: Command) -> None:
     process = start("sweep", write_sweep(**LONG), "--out", "cut")
     wait_until(lambda: saved("cut") > 0, process)
@@ -60,7 +60,7 @@ def test_a_signal_saves_and_resume_goes_on(sweep: Command) -> None:
     assert_every_trial_is_done_once("cut")
 
 
-@pytest.mark.slow
+@pytest.mark.long
 def test_worker_processes_share_a_sweep_and_survive_the_death_of_one(whole: str) -> None:
     process = start("sweep", "small.toml", "--out", "out", "--executor", "process", "--jobs", "2")
     workers: set[int] = set()
@@ -78,7 +78,7 @@ def test_worker_processes_share_a_sweep_and_survive_the_death_of_one(whole: str)
     assert same_rows("out", whole)
 
 
-@pytest.mark.slow
+@pytest.mark.long
 def test_workers_end_with_the_process_that_started_them(sweep: Command) -> None:
     file = write_sweep(**LONG)
     process = start("sweep", file, "--out", "out", "--executor", "process", "--jobs", "1")

@@ -16,7 +16,7 @@ from coalactl.runs.locking import allow_locks
 from coalactl.runs.pack import Pack
 
 
-@pytest.mark.parametrize("more", [[], pytest.param(["--seeds", "2"], marks=pytest.mark.slow)])
+@pytest.mark.parametrize("more", [[], pytest.param(["--seeds", "2"], marks=pytest.mark.long)])
 @pytest.mark.long
 def test_a_second_writer_a_reader_and_a_dead_holder(train: Command, coalactl: Command, more: list[str]) -> None:
     endless = [*SMALL, *more, "--iterations", "1000000", "--set", "run.checkpoint_every=50", "--out", "run"]

@@ -146,7 +146,7 @@ def test_packed_runs_are_runs_alone(engine, fresh) -> None:
         )
 
 
-@pytest.mark.slow
+@pytest.mark.long
 def test_work_in_chunks_is_the_same_work(engine, fresh) -> None:
     chunks = {"agent_chunk": 2, "meta_batch_chunk": 1, "trajectory_chunk": 1, "naive_chunk": 1}
     in_chunks = build_engine(experiment().model_copy(update={"compute": ComputeConfig(**chunks)}))

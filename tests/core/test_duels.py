@@ -86,7 +86,7 @@ def test_a_duel_does_not_depend_on_those_beside_it() -> None:
     assert len({float(value) for value in together["reward"][:, 0]}) == 4
 
 
-@pytest.mark.slow
+@pytest.mark.long
 def test_play_is_that_of_evaluations() -> None:
     """An agent against naive learners: means over 400 meta-episodes of each agree to four standard errors."""
     agent, sizes = playing("tit-for-tat", NETWORK), 400

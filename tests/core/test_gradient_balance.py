@@ -226,7 +226,7 @@ def test_sampled_ratios_agree_with_the_exact_ones(enumerated, size: int) -> None
 
 
 @pytest.mark.usefixtures("float64")
-@pytest.mark.slow
+@pytest.mark.long
 def test_ratios_scale_with_the_batch_as_the_theory_says() -> None:
     """An agent without memory: all that it changes of the future, it changes through the co-player's update.
 

@@ -28,7 +28,7 @@ def experiment(every: int, **population: Any) -> SequenceExperiment:
 COLUMNS = [f"gradient_balance_{name}" for name in ("coala_pg", "m_fos", "batch_unaware")]
 
 
-@pytest.mark.slow
+@pytest.mark.long
 def test_measuring_changes_no_bit_of_training_and_is_of_the_iteration_alone() -> None:
     """The same rows and parameters with and without it, and however the iterations are cut into calls."""
     plain, measuring = build_engine(experiment(0)), build_engine(experiment(2))
@@ -51,7 +51,7 @@ def test_measuring_changes_no_bit_of_training_and_is_of_the_iteration_alone() ->
     assert measuring._compiled_advance._cache_size() == 1
 
 
-@pytest.mark.slow
+@pytest.mark.long
 def test_it_is_measured_against_naive_learners_in_any_pool() -> None:
     """Also where a pool has none, or fixed strategies beside them."""
     engine = build_engine(

@@ -85,7 +85,7 @@ def test_agents_are_grouped_by_rule_and_by_what_shapes_a_program() -> None:
     assert [group.method for group in groups] == ["coala-pg", "lola-dice", "coala-pg"]
 
 
-@pytest.mark.slow
+@pytest.mark.long
 def test_coala_pg_and_lola_dice_train_in_one_pool() -> None:
     """Each told of by its rule's columns; those who know the inner episode alone are told from those who do not."""
     engine = build_engine(experiment([LOLA, COALA]))

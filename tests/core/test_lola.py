@@ -56,7 +56,7 @@ def hawk() -> tuple[Any, Any, Any]:
 
 @pytest.mark.parametrize(
     "optimizer",
-    [pytest.param(sgd, id="sgd"), pytest.param(differentiable_adam, id="adam", marks=pytest.mark.slow)],
+    [pytest.param(sgd, id="sgd"), pytest.param(differentiable_adam, id="adam", marks=pytest.mark.long)],
 )
 def test_derivative_on_fixed_samples_agrees_with_finite_differences(optimizer) -> None:
     """What is sampled stays as it is, weighed by how likely the other policies make it; then the step is plain."""

@@ -127,7 +127,7 @@ def met_in(engine: SequenceEngine, state: TrainState) -> set[int]:
     return found
 
 
-@pytest.mark.slow
+@pytest.mark.long
 def test_training_counts_on_for_those_who_were_met() -> None:
     engine = build_engine(experiment(optimizer_state="kept"))
     state = engine.init([0])
@@ -144,7 +144,7 @@ def test_training_counts_on_for_those_who_were_met() -> None:
     np.testing.assert_array_equal(state.naive.params, naive)
 
 
-@pytest.mark.slow
+@pytest.mark.long
 def test_kept_states_matter_from_the_second_iteration_on_and_plain_steps_have_none() -> None:
     for optimizer, differs in (("adam", True), ("sgd", False)):
         first, second = ([], [])
