@@ -1,5 +1,6 @@
 """Fixtures for all tests; that this file exists puts ``tests/`` on the path, for ``support`` and ``reference``."""
 
+import gc
 import os
 import subprocess
 import sys
@@ -17,6 +18,7 @@ QUICKLY = "--xla_backend_optimization_level=0 --xla_cpu_use_fusion_emitters=fals
 
 def pytest_configure(config: pytest.Config) -> None:
     """Most tests take longer to compile than to run, their subprocesses too; slow ones run the code that users run."""
+    gc.set_threshold(100_000, 20, 20)  # as the command does
     if config.option.markexpr == "slow" or "XLA_FLAGS" in os.environ:
         return
     # A flag that this version of JAX does not know would end the process.

@@ -35,6 +35,7 @@ def map_in_chunks(function: Callable[[Any], Tree], xs: Any, *, chunk: int) -> Tr
 def sum_over_chunks(function: Callable[[Any], Tree], xs: Any, *, chunk: int) -> Tree:
     """The sum of ``function`` over parts of ``chunk`` elements, which divides their number, one after the other."""
     parts = jax.tree.map(lambda leaf: leaf.reshape(leaf.shape[0] // chunk, chunk, *leaf.shape[1:]), xs)
+    function = jax.jit(function, inline=True)  # traced once for the shapes and the loop together
     like = jax.eval_shape(function, jax.tree.map(lambda leaf: leaf[0], parts))
     start = jax.tree.map(lambda leaf: jnp.zeros(leaf.shape, leaf.dtype), like)
     return jax.lax.scan(lambda total, part: (jax.tree.map(jnp.add, total, function(part)), None), start, parts)[0]
