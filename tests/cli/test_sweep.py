@@ -186,7 +186,7 @@ def test_a_batch_that_fails_is_halved_until_the_failing_trial_is_alone(
     assert_every_trial_is_done_once("out")
 
 
-@pytest.mark.long
+@pytest.mark.slow
 def test_final_runs_of_another_choice_are_put_aside(sweep: Command, monkeypatch: pytest.MonkeyPatch) -> None:
     assert sweep(write_sweep(), "--out", "whole", "--json").code == 0
     ids = [trial.id for trial in plan(SweepFolder.open("whole").read_sweep())]

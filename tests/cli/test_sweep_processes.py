@@ -28,7 +28,7 @@ def whole(sweep: Command) -> str:
     return "whole"
 
 
-@pytest.mark.long
+@pytest.mark.slow
 def test_killed_at_random_moments_and_resumed(sweep: Command, whole: str) -> None:
     draws = random.Random(5)
     for kill in range(4):
@@ -60,7 +60,7 @@ def test_a_signal_saves_and_resume_goes_on(sweep: Command) -> None:
     assert_every_trial_is_done_once("cut")
 
 
-@pytest.mark.long
+@pytest.mark.slow
 def test_worker_processes_share_a_sweep_and_survive_the_death_of_one(whole: str) -> None:
     process = start("sweep", "small.toml", "--out", "out", "--executor", "process", "--jobs", "2")
     workers: set[int] = set()

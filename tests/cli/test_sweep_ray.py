@@ -145,7 +145,7 @@ def lose_node(cluster: Cluster, workers: dict[int, int]) -> None:
     cluster.process.stdin.flush()
 
 
-@pytest.mark.long
+@pytest.mark.slow
 @pytest.mark.parametrize("lose", [lose_worker, lose_task, lose_node])
 def test_each_trial_is_done_once_whatever_is_lost(
     lose: Callable[[Cluster, dict[int, int]], None], sweep: Command, cluster: Cluster
@@ -160,7 +160,7 @@ def test_each_trial_is_done_once_whatever_is_lost(
     assert same_rows("out", "whole")
 
 
-@pytest.mark.long
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("signum", "code"), [(signal.SIGTERM, ExitCode.PREEMPTED), (signal.SIGINT, ExitCode.INTERRUPTED)]
 )
