@@ -32,15 +32,12 @@ ANALYTICAL = [preset for preset in shipped_presets() if preset.name.startswith("
 SEQUENCE = [preset for preset in shipped_presets() if preset not in ANALYTICAL]
 # Without those that differ from another in nothing but how many steps are looked ahead.
 BEGUN = [preset for preset in ANALYTICAL if not re.search("lola-(mixed-)?(1|2|10|20)$", preset.name)]
+# Those that a user begins with, one of each setting, are tried with the quick tests.
+QUICK = ("ipd-shaping-quick", "ipd-mixed-quick", "cleanup-shaping-quick", "cleanup-mixed-quick")
+TRIED = [pytest.param(each, marks=[pytest.mark.long] * (each.name not in QUICK)) for each in SEQUENCE]
 
 
-def or_long(name: str) -> list[pytest.MarkDecorator]:
-    """Those that a user begins with, one of each setting, are tried with the quick tests."""
-    begun_with = ("ipd-shaping-quick", "ipd-mixed-quick", "cleanup-shaping-quick", "cleanup-mixed-quick")
-    return [] if name in begun_with else [pytest.mark.long]
-
-
-@pytest.mark.parametrize("preset", [pytest.param(each, id=each.name, marks=or_long(each.name)) for each in SEQUENCE])
+@pytest.mark.parametrize("preset", TRIED, ids=lambda preset: preset.name)
 def test_every_shipped_preset_starts(train: Command, preset) -> None:
     result = train(preset.name, *TINY, "--iterations", "1", "--out", "run", "--json")
     assert result.code == 0, result.err
