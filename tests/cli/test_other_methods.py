@@ -50,7 +50,7 @@ def test_its_settings_are_a_table_whose_numbers_are_checked() -> None:
     experiment = resolve(tables, "mine.toml", {"ours.kind": ("other", "--set")}).experiment
     settings = experiment.settings_of(METHOD)
     assert (settings.kind, settings.share.points) == ("other", ((0, 1.0), (10, 0.2)))
-    assert experiment.static_choices[METHOD] == {"kind": "other"}
+    assert experiment.static_choices["ours"] == {"kind": "other"}
     for key, value, words in (
         ("ours.share", 2.0, "ours.share: 2 is out of range"),
         ("ours.sharre", 0.1, "'ours.share'"),
