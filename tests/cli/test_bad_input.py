@@ -246,6 +246,7 @@ def assert_runs_or_is_refused(result: Result) -> None:
         assert_one_line(result)
 
 
+@pytest.mark.long
 @settings(
     max_examples=60,
     deadline=None,

@@ -64,7 +64,8 @@ def kill_at(place: str, *arguments: str, nth: int = 2) -> None:
     assert process.returncode == KILLED, err
 
 
-@pytest.mark.parametrize("place", [FORCED[0], *(pytest.param(place, marks=pytest.mark.long) for place in FORCED[1:])])
+@pytest.mark.long
+@pytest.mark.parametrize("place", FORCED)
 def test_killed_inside_of_a_save_and_resumed(whole: Any, train: Command, place: str) -> None:
     kill_at(place, "train", *SMALL, "--iterations", "8", "--out", "cut", "--set", "run.checkpoint_every=2")
     assert steps(RunDirectory("cut")) == [2]
@@ -165,8 +166,8 @@ def newest(path: str) -> int:
 @pytest.mark.parametrize(
     ("kills", "more"),
     [
-        (10, []),
-        (6, ["--seeds", "3"]),
+        (6, []),
+        (3, ["--seeds", "3"]),
     ],
 )
 @pytest.mark.long

@@ -130,6 +130,7 @@ def test_without_a_calibration_they_say_how_to_get_one_and_measure_nothing(train
     assert not file.exists()
 
 
+@pytest.mark.long
 def test_a_training_leaves_a_calibration(train: Command, coalactl: Command, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(records, "_LEAST", 0.0)
     assert train(*TINY, "--iterations", "4", "--out", "run", "--quiet") == (0, "", "")

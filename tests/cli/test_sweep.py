@@ -58,6 +58,7 @@ def test_a_sweep_trains_chooses_and_runs_the_choice_on_fresh_seeds(sweep: Comman
     assert all(len(run.read_provenance()["attempts"]) == 1 for run in find_runs("out"))
 
 
+@pytest.mark.long
 def test_a_trial_is_the_same_packed_and_alone(sweep: Command, train: Command) -> None:
     """Two iterations, up to the last bit: on a CPU the runs of a program are computed one after the other."""
     assert sweep(write_sweep(iterations=2), "--out", "out", "-q").code == 0

@@ -123,6 +123,7 @@ def test_of_a_league_what_was_played_is_kept() -> None:
     assert len(list(Path("mine/meetings").glob("*.parquet"))) == 1
 
 
+@pytest.mark.long
 def test_after_one_ctrl_c_and_after_a_second() -> None:
     terminal = Terminal(*TEN, dying_at="long save", nth=2)
     terminal.wait_for("lingering")

@@ -117,6 +117,7 @@ def test_init_from_starts_at_another_runs_parameters(whole: dict[str, object], t
     assert not Path("other/config.toml").exists()
 
 
+@pytest.mark.long
 def test_naive_agents_start_at_a_runs_meta_agents(whole: dict[str, object], train: Command) -> None:
     drawn = train(*TINY, "--iterations", "1", "--out", "drawn", "--json")
     options = [*TINY, "--set", "population.naive_from=whole", "--json"]

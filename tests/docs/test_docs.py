@@ -36,8 +36,8 @@ SHOWING = ("tensorboard",)  # a server that does not end
 SKIPPED = (*INSTALLING, *CHECKING, *SHOWING)
 EXTRAS = {"docs/jaxmarl.md": "jaxmarl", "docs/tracking.md": "tensorboard"}  # what a page needs and not everybody has
 PAGES = {page.relative_to(ROOT).as_posix(): page for page in pages()}
-# They train several environments each.
-QUICK_PAGES = ("README.md", "docs/getting-started.md", "docs/methods.md", "docs/coplayers.md")
+# Those that everybody begins with; the others train several environments each.
+QUICK_PAGES = ("README.md", "docs/getting-started.md")
 
 
 # --- running a page -------------------------------------------------------------------------------------------------
