@@ -21,7 +21,7 @@ from coalactl.tables import flatten, nested
 from coalactl_core.configuration.environments import ENVIRONMENTS
 from coalactl_core.configuration.experiment import sequence_experiment
 from coalactl_core.configuration.kinds import EXPERIMENT, KINDS, Experiment, kind_of
-from coalactl_core.configuration.learning import MetaConfig
+from coalactl_core.configuration.learning import MetaConfig, NaiveConfig
 from coalactl_core.errors import ConfigurationError
 from coalactl_core.methods import find_method, is_method, method_names
 
@@ -60,7 +60,8 @@ def resolve(tables: Mapping[str, Any], label: str, overrides: Mapping[str, tuple
         _leave_critic_out(values, methods, overrides)
     check_keys(overrides, model, values, overrides)
     values = {**_of_game(values, overrides), **overrides}
-    _apply_method(values)
+    _refuse_beside_groups(values)
+    _check_naive_groups(values, label)
     _give_groups_their_settings(values, tables, label, set(overrides))
     experiment = validate(nested({key: value for key, (value, _) in values.items()}))
     sources = {key: values[key][1] if key in values else "default" for key in flatten(plain(experiment))}
@@ -191,14 +192,22 @@ def _leave_critic_out(
         values["meta.batch_critic"] = ("none", f"as {method} has no use for one")
 
 
-def _apply_method(values: Mapping[str, tuple[Any, str]]) -> None:
-    """``--method`` is for all agents; a list of groups names its own methods."""
-    source = values.get("meta.method", ("", ""))[1]
-    if source.startswith("--") and isinstance(values.get("population.meta", (1, ""))[0], list):
-        raise UserError(
-            f"{source}: population.meta lists groups with methods of their own; "
-            "give a number of agents (--set population.meta=2) or other groups"
-        )
+def _refuse_beside_groups(values: Mapping[str, tuple[Any, str]]) -> None:
+    """``--method``, or ``--set naive.algorithm``, is for all agents; a list of groups names its own."""
+    for section, key in (("meta", "method"), ("naive", "algorithm")):
+        source = values.get(f"{section}.{key}", ("", ""))[1]
+        if source.startswith("--") and isinstance(values.get(f"population.{section}", (1, ""))[0], list):
+            raise UserError(
+                f"{source}: population.{section} lists groups with {key}s of their own; "
+                f"give a number of agents (--set population.{section}=2) or other groups"
+            )
+
+
+def _check_naive_groups(values: Mapping[str, tuple[Any, str]], label: str) -> None:
+    groups = values.get("population.naive", (1, ""))[0]
+    if isinstance(groups, list) and all(isinstance(group, Mapping) for group in groups):
+        for index, group in enumerate(groups):
+            _check_settings(group.get("settings", {}), NaiveConfig, f"population.naive.{index}.settings", label)
 
 
 def _give_groups_their_settings(
@@ -211,12 +220,7 @@ def _give_groups_their_settings(
     groups = deepcopy(groups)
     for index, group in enumerate(groups):
         settings = group.get("settings", {})
-        if not isinstance(settings, Mapping):
-            raise UserError(f"{label}: population.meta.{index}.settings: {settings!r} given; it is a table")
-        for key in settings:
-            if key not in MetaConfig.model_fields:
-                raise UserError(f"population.meta.{index}.settings." + unknown_key(key, MetaConfig.model_fields))
-        _validate_settings(settings, f"population.meta.{index}.settings")
+        _check_settings(settings, MetaConfig, f"population.meta.{index}.settings", label)
         by_method = tables.get(FOR_METHODS, {}).get(group.get("method"), {}).get("meta", {})
         kept = {key: value for key, value in by_method.items() if f"meta.{key}" not in overridden}
         if kept or settings:
@@ -224,11 +228,17 @@ def _give_groups_their_settings(
     values["population.meta"] = (groups, source)
 
 
-def _validate_settings(settings: Mapping[str, Any], prefix: str) -> None:
+def _check_settings(settings: Any, table: type[MetaConfig | NaiveConfig], prefix: str, label: str) -> None:
+    """Refuses what replaces no value of a table, told by its place in the group."""
+    if not isinstance(settings, Mapping):
+        raise UserError(f"{label}: {prefix}: {settings!r} given; it is a table")
+    for key in settings:
+        if key not in table.model_fields:
+            raise UserError(f"{prefix}." + unknown_key(key, table.model_fields))
     try:
-        MetaConfig.model_validate(settings)
+        table.model_validate(settings)
     except ValidationError as error:
-        raise UserError(one_line(error, settings, MetaConfig.model_json_schema(), prefix)) from error
+        raise UserError(one_line(error, settings, table.model_json_schema(), prefix)) from error
 
 
 # --- the tree -------------------------------------------------------------------------------------------------------

@@ -82,7 +82,10 @@ class MetaHyperparameters(NamedTuple):
 
 
 class NaiveHyperparameters(NamedTuple):
-    """Numbers of the naive co-players' learning; ``own``: those of their algorithm alone, by key."""
+    """Numbers of the naive co-players' learning; ``own``: those that not every algorithm has a use for, by key.
+
+    Where a pool has several ways of learning, all lead with its groups (:mod:`coalactl_core.opponents.mixed`).
+    """
 
     normalize_advantages: Flag
     value_coefficient: Number

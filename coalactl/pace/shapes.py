@@ -74,7 +74,9 @@ def shape_of(experiment: Experiment, devices: int) -> Shape:
 def _step_work(experiment: SequenceExperiment, tables: bool) -> float:
     """Of an environment step."""
     population = experiment.population
-    teach = _TEACH * experiment.naive.passes if population.has_naive else 0.0
+    # Mapped over opponents a choice between ways of learning computes all of them.
+    ways = {learners.config.static_choices: learners.config.passes for learners in experiment.naive_learners}
+    teach = _TEACH * sum(ways.values()) if population.has_naive else 0.0
     both = _BOTH if population.has_naive and population.has_meta else 0.0
     configs = experiment.agent_configs()
     learn = _PASS * sum(config.passes[0] for config in configs) / len(configs)

@@ -19,7 +19,7 @@ from pydantic import create_model, model_validator
 from coalactl_core.configuration.compute import ComputeConfig
 from coalactl_core.configuration.diagnostics import DiagnosticsConfig
 from coalactl_core.configuration.environments import EnvironmentConfig, MatrixGameConfig
-from coalactl_core.configuration.learning import GROUP_CHOICES, LearningGroup, MetaConfig, NaiveConfig
+from coalactl_core.configuration.learning import GROUP_CHOICES, LearningGroup, MetaConfig, NaiveConfig, NaiveLearners
 from coalactl_core.configuration.numbers import Section, numbers_of
 from coalactl_core.configuration.population import PopulationConfig
 from coalactl_core.configuration.rule_settings import RuleSettings, settings_class
@@ -58,10 +58,19 @@ class _SequenceExperiment(Section):
             settings = self.settings_of(method)
             if settings is not None:
                 settings.check(self, method)
-        self.naive.check(self.population, self.rollout.batch_size)
+        self._check_naive()
         self._check_balance()
         self._check_batch_critic()
         return self
+
+    def _check_naive(self) -> None:
+        groups = self.naive_learners
+        for index, learners in enumerate(groups):
+            try:
+                learners.config.check(self.population, self.rollout.batch_size)
+            except ValueError as error:
+                whose = "" if len(groups) == 1 else f"population.naive.{index}: "
+                raise ValueError(f"{whose}{error}") from error
 
     def _check_balance(self) -> None:
         estimators = [name for name, row in METHODS.items() if row.is_estimator]
@@ -139,6 +148,22 @@ class _SequenceExperiment(Section):
             yield from (MetaConfig.model_validate(settings),) * group.count
 
     @property
+    def naive_learners(self) -> tuple[NaiveLearners, ...]:
+        """The naive agents by how they learn, in the order of their numbers; one entry where all learn alike."""
+        population = self.population
+        if isinstance(population.naive, int):
+            return (NaiveLearners(population.naive, self.naive),)
+        shared = self.naive.model_dump()
+        groups = [
+            NaiveLearners(
+                group.count, NaiveConfig.model_validate({**shared, **group.settings, "algorithm": group.algorithm})
+            )
+            for group in population.naive
+        ]
+        alike = all(group.config == groups[0].config for group in groups)
+        return (NaiveLearners(population.naive_agents, groups[0].config),) if alike else tuple(groups)
+
+    @property
     def static_choices(self) -> dict[str, Any]:
         """What the compiled program depends on: shapes and choices, but no number that is data to it."""
         population = self.population
@@ -148,7 +173,7 @@ class _SequenceExperiment(Section):
             "rollout": self.rollout.model_dump(),
             "compute": self.compute.model_dump(),
             "diagnostics": self.diagnostics.model_dump(),
-            "population": (population.meta_agents, population.naive, population.has_naive, population.has_meta),
+            "population": (population.meta_agents, population.naive_agents, population.has_naive, population.has_meta),
             "population.fixed": tuple(fixed.strategy for fixed in population.fixed),
             "population.stratified": population.stratified,
             "population.dynamic_naive": population.dynamic_naive,
@@ -157,9 +182,15 @@ class _SequenceExperiment(Section):
                 (group.agents, find_method(group.method).rule, *(getattr(group.meta, key) for key in GROUP_CHOICES))
                 for group in self.groups
             ),
-            "naive": self.naive.static_choices,
+            "naive": self._naive_choices(),
             **self._rule_choices(),
         }
+
+    def _naive_choices(self) -> tuple[Any, ...]:
+        first, *others = self.naive_learners
+        if not others:
+            return first.config.static_choices
+        return tuple((learners.agents, learners.config.static_choices) for learners in (first, *others))
 
     def _rule_choices(self) -> dict[str, Any]:
         """Of the tables of settings of the methods' rules, by table: methods of one rule share a program."""

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Any, Literal, NamedTuple
-
-from pydantic import AfterValidator
+from typing import Any, Literal, NamedTuple
 
 from coalactl_core.configuration.numbers import (
     Coefficient,
@@ -16,13 +14,11 @@ from coalactl_core.configuration.numbers import (
     Size,
     numbers_of,
 )
-from coalactl_core.configuration.population import Method, PopulationConfig
-from coalactl_core.coplayers import A2C, check_algorithm, find_algorithm
+from coalactl_core.configuration.population import CoplayerAlgorithm, Method, PopulationConfig
+from coalactl_core.coplayers import A2C, find_algorithm
 
 Optimizer = Literal["adam", "adamw", "sgd"]
 BatchCritic = Literal["none", "measures", "play"]
-# A row of the table of co-players.
-CoplayerAlgorithm = Annotated[str, AfterValidator(check_algorithm)]
 # What of [meta] is a part of the program that agents learn by; agents that differ in it learn in groups of their own.
 GROUP_CHOICES = ("algorithm", "epochs", "minibatches", "optimizer", "value_after_end")
 
@@ -117,6 +113,13 @@ class NaiveConfig(Section):
                     f"{key}: {str(value).lower() if value is True else repr(value)} given; with naive.algorithm "
                     f"{self.algorithm!r} naive agents start afresh instead of with parameters, use {remedy}"
                 )
+
+
+class NaiveLearners(NamedTuple):
+    """Naive agents that learn alike: how many, one after the other, and their ``[naive]``."""
+
+    agents: int
+    config: NaiveConfig
 
 
 class LearningGroup(NamedTuple):

@@ -34,6 +34,10 @@ class LolaConfig(RuleSettings):
                 raise ValueError(
                     f"meta.algorithm: {config.algorithm!r} given; {method} takes one plain step an iteration, use 'a2c'"
                 )
+        if not isinstance(experiment.population.naive, int):
+            raise ValueError(
+                f"population.naive: groups given; {method} looks ahead through the learning of [naive], use a number"
+            )
         if experiment.naive.algorithm != "a2c":
             raise ValueError(
                 f"naive.algorithm: {experiment.naive.algorithm!r} given; {method} differentiates an update of A2C, "

@@ -7,10 +7,15 @@ from typing import Annotated, Any
 from pydantic import AfterValidator, Field, model_validator
 
 from coalactl_core.configuration.numbers import Few, Probability, Section, Size, scheduled_values
+from coalactl_core.coplayers import ALGORITHMS, check_algorithm, find_algorithm
 from coalactl_core.methods import check_method
 
 # A row of the table of methods.
 Method = Annotated[str, AfterValidator(check_method)]
+# A row of the table of co-players.
+CoplayerAlgorithm = Annotated[str, AfterValidator(check_algorithm)]
+# What holds for all naive agents of a run, whichever way they learn.
+_OF_ALL_NAIVE = ("algorithm", "optimizer_state")
 
 
 class AgentGroup(Section):
@@ -27,6 +32,28 @@ class AgentGroup(Section):
         return self
 
 
+class NaiveGroup(Section):
+    """Naive agents that learn by one algorithm; ``settings`` replace values of ``[naive]`` for them."""
+
+    algorithm: CoplayerAlgorithm
+    count: Size = 1
+    settings: dict[str, Any] = Field(default_factory=dict)
+
+    @model_validator(mode="after")
+    def _settings_are_its_own(self) -> NaiveGroup:
+        """Raises where they are another algorithm's; values are checked as those of ``[naive]``."""
+        for key in _OF_ALL_NAIVE:
+            if key in self.settings:
+                whose = "the group's" if key == "algorithm" else f"that of all naive agents, use naive.{key}"
+                raise ValueError(f"settings hold no {key}; it is {whose}")
+        of_others = {key for row in ALGORITHMS.values() for key in row.keys} - {*find_algorithm(self.algorithm).keys}
+        for key in self.settings:
+            if key in of_others:
+                readers = " and ".join(name for name, row in ALGORITHMS.items() if key in row.keys)
+                raise ValueError(f"settings hold {key}; {self.algorithm} has no use for it, but {readers}")
+        return self
+
+
 class FixedStrategy(Section):
     """A strategy that never learns, met with probability ``weight``."""
 
@@ -37,11 +64,12 @@ class FixedStrategy(Section):
 class PopulationConfig(Section):
     """Who is trained, and whom the meta agents meet (§5.1, App. B.2).
 
-    ``naive_from``: a run whose meta agents the naive agents are, in turn; by default fresh initialisations.
+    ``naive``: how many naive agents there are; in groups where not all learn by ``[naive]`` as it is. ``naive_from``: a
+    run whose meta agents the naive agents are, in turn; by default fresh initialisations.
     """
 
     meta: Few | Annotated[tuple[AgentGroup, ...], Field(strict=False, min_length=1)] = 1
-    naive: Size = 10
+    naive: Size | Annotated[tuple[NaiveGroup, ...], Field(strict=False, min_length=1)] = 10
     p_naive: Probability = 1.0
     stratified: bool = False
     dynamic_naive: bool = False
@@ -52,6 +80,11 @@ class PopulationConfig(Section):
     def meta_agents(self) -> int:
         """How many meta agents train."""
         return self.meta if isinstance(self.meta, int) else sum(group.count for group in self.meta)
+
+    @property
+    def naive_agents(self) -> int:
+        """How many naive agents there are, each as likely to be met as another."""
+        return self.naive if isinstance(self.naive, int) else sum(group.count for group in self.naive)
 
     @property
     def fixed_share(self) -> float:

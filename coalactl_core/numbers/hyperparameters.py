@@ -43,7 +43,7 @@ def _hyperparameters_of_one(experiment: SequenceExperiment, points: int) -> Sche
     meta = _stack([_meta_hyperparameters(config, points, has_critic) for config in experiment.agent_configs()])
     return Hyperparameters(
         meta=meta,
-        naive=_naive_hyperparameters(experiment.naive, points),
+        naive=_naive_hyperparameters(experiment, points),
         population=PopulationHyperparameters(
             fixed_weights=floats([fixed.weight for fixed in experiment.population.fixed]),
             **_schedules(experiment.population, PopulationHyperparameters, points),
@@ -84,8 +84,16 @@ def _meta_hyperparameters(config: MetaConfig, points: int, has_critic: bool) -> 
     )
 
 
-def _naive_hyperparameters(config: NaiveConfig, points: int) -> Scheduled[NaiveHyperparameters]:
-    own: dict[str, Any] = {key: schedule_of(getattr(config, key), points) for key in config.own_numbers}
+def _naive_hyperparameters(experiment: SequenceExperiment, points: int) -> Scheduled[NaiveHyperparameters]:
+    """Of all naive agents; where not all learn alike, leading with the groups that ``naive_learners`` has."""
+    configs = [learners.config for learners in experiment.naive_learners]
+    keys = tuple(dict.fromkeys(key for config in configs for key in config.own_numbers))
+    each = [_of_naive(config, keys, points) for config in configs]
+    return each[0] if len(each) == 1 else _stack(each)
+
+
+def _of_naive(config: NaiveConfig, keys: Sequence[str], points: int) -> Scheduled[NaiveHyperparameters]:
+    own: dict[str, Any] = {key: schedule_of(getattr(config, key), points) for key in keys}
     return NaiveHyperparameters(
         normalize_advantages=_flag(config.normalize_advantages),
         own=own,
@@ -101,7 +109,9 @@ def _schedules(config: Section, record: Any, points: int) -> dict[str, Any]:
 
 def most_points(experiment: SequenceExperiment) -> int:
     """How many points every schedule is padded to: a shape, so that only runs with as many share a program."""
-    numbers = [*_fields(experiment.naive), experiment.population.p_naive]
+    numbers: list[object] = [experiment.population.p_naive]
+    for learners in experiment.naive_learners:
+        numbers += _fields(learners.config)
     for _, settings in _rule_settings(experiment):
         numbers += _fields(settings)
     for config in experiment.agent_configs():

@@ -49,7 +49,7 @@ def build_population(config: PopulationConfig, meta_batch_size: int, environment
         raise ConfigurationError("population.fixed: memory-one strategies play two-action matrix games only")
     return Population(
         meta=config.meta_agents,
-        naive=config.naive,
+        naive=config.naive_agents,
         meta_batch_size=meta_batch_size,
         has_naive=config.has_naive,
         has_meta=config.has_meta,

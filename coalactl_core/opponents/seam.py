@@ -9,7 +9,7 @@ from collections.abc import Callable
 from typing import NamedTuple
 
 from jax import Array
-from jaxtyping import Float, Num
+from jaxtyping import Float, Int, Num
 
 from coalactl_core.configuration.learning import NaiveConfig
 from coalactl_core.envs.base import Environment
@@ -23,7 +23,8 @@ class Coplayer(NamedTuple):
     ``init`` makes a learner that has not taken a step; what it keeps beside parameters and optimiser is its ``state``.
     ``update`` is what it learns from the inner episode that it has just played. ``behave`` gives the logits that it
     draws its action from, of what it sees (as in :class:`Experience`) and of what its policy says (None: the policy's
-    own). ``differentiable``: whether ``update`` may be differentiated in its experience.
+    own). ``differentiable``: whether ``update`` may be differentiated in its experience. ``init_numbered``: ``init`` of
+    the naive agent with that number, where those of one pool differ in more than parameters (None: they do not).
     """
 
     init: Callable[[Params], Learner]
@@ -32,6 +33,7 @@ class Coplayer(NamedTuple):
         Callable[[Learner, Num[Array, "*features"], PolicyOutput, NaiveHyperparameters], Float[Array, "actions"]] | None
     ) = None
     differentiable: bool = False
+    init_numbered: Callable[[Params, Int[Array, ""]], Learner] | None = None
 
 
 class CoplayerSetting(NamedTuple):

@@ -11,15 +11,21 @@ from __future__ import annotations
 import jax
 import jax.numpy as jnp
 from jax import Array
-from jaxtyping import Shaped
+from jaxtyping import Int, Shaped
 
 from coalactl_core.opponents.seam import Coplayer
 from coalactl_core.types import NAIVE, Learner, Opponents
 
 
-def begun(learners: Learner, naive: Coplayer) -> Learner:
-    """Learners at the start of their meta-episodes: fresh ones, but for optimiser states that were kept."""
-    fresh = jax.vmap(naive.init)(learners.params)
+def begun(learners: Learner, numbers: Int[Array, "*lead"], naive: Coplayer) -> Learner:
+    """Learners at the start of their meta-episodes: fresh ones, but for optimiser states that were kept.
+
+    ``numbers`` are those of naive agents; others' are of no consequence.
+    """
+    if naive.init_numbered is None:
+        fresh = jax.vmap(naive.init)(learners.params)
+    else:
+        fresh = jax.vmap(naive.init_numbered)(learners.params, numbers)
     return fresh if learners.opt_state is None else fresh._replace(opt_state=learners.opt_state)
 
 
@@ -38,7 +44,7 @@ def with_kept_states(opponents: Opponents, kept: Learner, naive: Coplayer) -> Op
     ) -> Shaped[Array, "meta_batch *leaf"]:
         return jnp.where(is_naive.reshape(-1, *(1,) * (fresh.ndim - 1)), kept[number], fresh)
 
-    learner = begun(opponents.learner, naive)
+    learner = begun(opponents.learner, number, naive)
     opt_state = jax.tree.map(choose, kept.opt_state, learner.opt_state)
     return opponents._replace(learner=opponents.learner._replace(opt_state=opt_state))
 

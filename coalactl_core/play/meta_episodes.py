@@ -85,7 +85,10 @@ def _play_part(
     if rollout.recalling is not None:
         last = _repeat(_repeat(rollout.recalling.before_first, rollout.batch_size), count)
     pairs = Pairing(
-        learner=begun(opponents.learner, rollout.naive), ego_carry=ego_fresh, coplayer_carry=coplayer_fresh, last=last
+        learner=begun(opponents.learner, opponents.number, rollout.naive),
+        ego_carry=ego_fresh,
+        coplayer_carry=coplayer_fresh,
+        last=last,
     )
     is_naive, forgets = opponents.kind == NAIVE, opponents.kind == NAIVE
     if opponents.forgets is not None:

@@ -167,7 +167,8 @@ class SequenceEngine:
         params = jax.vmap(rollout.policy.init)(jax.random.split(params_key, population.meta + population.naive))
         naive = Learner(params[population.meta :])
         if self.pieces.keeps_optimizers:
-            naive = naive._replace(opt_state=begun(naive, rollout.naive).opt_state)
+            numbers = jnp.arange(population.naive)
+            naive = naive._replace(opt_state=begun(naive, numbers, rollout.naive).opt_state)
         return TrainState(
             key=key,
             step=jnp.int32(0),

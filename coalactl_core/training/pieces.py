@@ -13,9 +13,10 @@ from coalactl_core.loops.chunks import Map, agent_map
 from coalactl_core.methods import find_method
 from coalactl_core.nets.policy import Policy, Unpack, packed
 from coalactl_core.nets.registry import build_policy
+from coalactl_core.opponents.mixed import mixed
 from coalactl_core.opponents.population import Population, build_population
-from coalactl_core.opponents.registry import build_coplayer
-from coalactl_core.opponents.seam import CoplayerSetting
+from coalactl_core.opponents.registry import build_coplayers
+from coalactl_core.opponents.seam import Coplayer
 from coalactl_core.play.rollout import Rollout, Seat
 from coalactl_core.rules.score_function import updater_of
 from coalactl_core.rules.seam import Setting, build_rule
@@ -28,7 +29,8 @@ class Pieces(NamedTuple):
 
     ``rollout``: play as naive co-players know it; a group has it as its agents do. ``unpack`` names the
     parameters of an agent's vector; ``balance`` is None where gradient balance is not measured. ``keeps_optimizers``:
-    whether naive co-players' optimisers go on from one meta-episode to the next.
+    whether naive co-players' optimisers go on from one meta-episode to the next. ``coplayers``: how each group of naive
+    agents learns, of which the rollout's is made.
     """
 
     rollout: Rollout
@@ -36,6 +38,7 @@ class Pieces(NamedTuple):
     groups: tuple[RuleGroup, ...]
     map_agents: Map
     unpack: Unpack
+    coplayers: tuple[Coplayer, ...]
     balance: Balance | None = None
     keeps_optimizers: bool = False
 
@@ -58,7 +61,10 @@ def build_pieces(experiment: SequenceExperiment) -> Pieces:
     environment = build_environment(experiment)
     population = build_population(experiment.population, experiment.rollout.meta_batch_size, environment)
     policy, unpack = _packed_policy(experiment, environment)
-    rollout = _rollout(experiment, environment, policy, learns=population.has_naive)
+    learners = experiment.naive_learners
+    coplayers = build_coplayers(learners, policy, environment)
+    naive = mixed(coplayers, [group.agents for group in learners])
+    rollout = _rollout(experiment, environment, policy, naive)._replace(learns=population.has_naive)
     groups = _groups(experiment, rollout, population.kinds)
     map_agents = agent_map(experiment.compute.layout.agent_chunk)
     forgetful = _forgetful(groups)
@@ -72,6 +78,7 @@ def build_pieces(experiment: SequenceExperiment) -> Pieces:
         groups=groups,
         map_agents=map_agents,
         unpack=unpack,
+        coplayers=coplayers,
         balance=_balance(experiment, rollout, population, map_agents),
         keeps_optimizers=population.has_naive and experiment.naive.optimizer_state == "kept",
     )
@@ -125,7 +132,7 @@ def _packed_policy(experiment: SequenceExperiment, environment: Environment) -> 
     return packed(policy)
 
 
-def _rollout(experiment: SequenceExperiment, environment: Environment, policy: Policy, *, learns: bool) -> Rollout:
+def _rollout(experiment: SequenceExperiment, environment: Environment, policy: Policy, naive: Coplayer) -> Rollout:
     """The static side of a rollout; observations are numbers where the policy takes them."""
     few = environment if isinstance(environment, FewObservations) and policy.takes_indices else None
     return Rollout(
@@ -134,8 +141,8 @@ def _rollout(experiment: SequenceExperiment, environment: Environment, policy: P
         policy=policy,
         batch_size=experiment.rollout.batch_size,
         inner_episodes=experiment.rollout.inner_episodes,
-        naive=build_coplayer(CoplayerSetting(experiment.naive, policy, environment)),
+        naive=naive,
         naive_chunk=experiment.compute.layout.naive_chunk,
-        learns=learns,
+        learns=True,
         shards=chosen_shards(experiment),
     )

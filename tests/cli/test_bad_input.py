@@ -22,7 +22,7 @@ LONG = "n" * 300
 # --- values: ``--set KEY=VALUE``, and a word of what is allowed -----------------------------------------------------
 
 SIZES = [f"rollout.{key}" for key in ("meta_batch_size", "batch_size", "inner_episodes", "inner_episode_length")]
-SIZES += ["network.width", "network.mlp_width", "population.naive", "meta.minibatches", "network.heads"]
+SIZES += ["network.width", "network.mlp_width", "meta.minibatches", "network.heads"]
 FEW = ["network.depth", "meta.epochs", "naive.epochs"]
 COUNTS = ["run.iterations", "run.log_every", "run.checkpoint_every"]
 PROBABILITIES = [f"{who}.{key}" for who in ("meta", "naive") for key in ("discount", "td_lambda", "gae_lambda")]

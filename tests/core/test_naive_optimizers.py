@@ -162,7 +162,7 @@ def test_kept_states_matter_from_the_second_iteration_on_and_plain_steps_have_no
 
 def test_opponents_of_other_kinds_start_afresh() -> None:
     params = {"logits": jnp.zeros((5, 2)), "values": jnp.zeros(5)}
-    fresh = begun(Learner(jax.tree.map(lambda leaf: jnp.stack([leaf] * 2), params)), ADAM)
+    fresh = begun(Learner(jax.tree.map(lambda leaf: jnp.stack([leaf] * 2), params)), jnp.arange(2), ADAM)
     kept = fresh._replace(opt_state=jax.tree.map(lambda leaf: leaf + 7, fresh.opt_state))
     opponents = opponents_like(params, [META, NAIVE, FIXED])._replace(number=jnp.asarray([1, 1, 5]))
     assert with_kept_states(opponents, fresh._replace(opt_state=None), ADAM).learner.opt_state is None
