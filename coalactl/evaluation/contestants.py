@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, NamedTuple
 from coalactl.configuration import plain
 from coalactl.engines import sequence_engine
 from coalactl.errors import UserError
+from coalactl.evaluation.learners import NaiveLearner
 from coalactl.paths import nameable, typed
 from coalactl.runs.directory import RunDirectory, is_pack
 from coalactl.runs.finding import find_runs
@@ -23,6 +24,7 @@ from coalactl_core.configuration.kinds import Experiment
 
 if TYPE_CHECKING:
     from coalactl_core.games import Payoffs
+    from coalactl_core.opponents.seam import Coplayer
     from coalactl_core.types import NaiveHyperparameters, Params
 
 
@@ -35,13 +37,16 @@ class Entry(NamedTuple):
 
 
 class Contestant(NamedTuple):
-    """A run's agents at one step; ``naive`` leads with the naive initialisations."""
+    """A run's agents at one step; ``naive`` leads with the naive initialisations.
+
+    ``learners``: how each group of them learns, as the experiment's ``naive_learners`` has them; further ones behind.
+    """
 
     entry: Entry
     step: int
     agents: tuple[Agent, ...]
     naive: Params
-    hyper: NaiveHyperparameters
+    learners: tuple[NaiveLearner, ...]
     p_naive: float
 
     @property
@@ -115,14 +120,26 @@ def _contestant(entry: Entry, checkpoint: Checkpoint) -> Contestant:
     from coalactl_core.numbers.hyperparameters import at_iteration
 
     state = checkpoint.state
-    hyper = at_iteration(state.hyperparameters, state.step)
+    hyper, engine = at_iteration(state.hyperparameters, state.step), sequence_engine(checkpoint.engine)
     return Contestant(
         entry=entry,
         step=checkpoint.step,
         agents=agents_of(checkpoint),
-        naive=sequence_engine(checkpoint.engine).naive_of(state, entry.experiment.run.seed),
-        hyper=hyper.naive,
+        naive=engine.naive_of(state, entry.experiment.run.seed),
+        learners=_learners(engine.pieces.coplayers, hyper.naive),
         p_naive=round(float(hyper.population.p_naive), 6),
+    )
+
+
+def _learners(coplayers: Sequence[Coplayer], hyper: NaiveHyperparameters) -> tuple[NaiveLearner, ...]:
+    """Each group's co-player with its numbers, which lead with the groups where there are several."""
+    import jax
+
+    if len(coplayers) == 1:
+        return (NaiveLearner(coplayers[0], hyper),)
+    return tuple(
+        NaiveLearner(coplayer, jax.tree.map(lambda leaf, group=group: leaf[group], hyper))
+        for group, coplayer in enumerate(coplayers)
     )
 
 

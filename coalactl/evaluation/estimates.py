@@ -6,12 +6,13 @@ and agents are averaged first. Of a single run with several agents the unit is t
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, NamedTuple
 
 import pandas as pd
 
 from coalactl.evaluation.contestants import Contestant, same_settings
+from coalactl.evaluation.lineups import learner_in
 from coalactl.evaluation.pools import KINDS
 from coalactl.evaluation.rows import ALL, WHOLE
 from coalactl.report.statistics import t_interval
@@ -85,12 +86,23 @@ def _lines_of_setting(name: str, results: Sequence[pd.DataFrame]) -> list[Line]:
     lines = []
     for kind in kinds:
         of_kind = rows[rows["opponent_kind"] == kind]
-        named = list(dict.fromkeys(of_kind["opponent"])) if kind in _NAMED else []
         lines.append(_line(name, kind, ALL, of_kind))
-        lines += [_line(name, kind, each, of_kind[of_kind["opponent"] == each]) for each in named if each != ALL]
+        lines += [_line(name, kind, each, own) for each, own in _named(kind, of_kind)]
     if len(kinds) > 1:
         lines.append(_line(name, POOL, ALL, rows[~_tells_of_policy(rows)]))
     return lines
+
+
+def _named(kind: str, rows: pd.DataFrame) -> Iterator[tuple[str, pd.DataFrame]]:
+    """The rows against each opponent that a reader knows, and against the naive ones of each way of learning."""
+    opponents = rows["opponent"]
+    if kind == "naive":
+        learners = opponents.map(learner_in)
+        for learner in dict.fromkeys(learners[learners != ""]):
+            yield learner, rows[(learners == learner) | (opponents == learner)]
+    elif kind in _NAMED:
+        for name in dict.fromkeys(opponents[opponents != ALL]):
+            yield name, rows[opponents == name]
 
 
 def _line(name: str, kind: str, opponent: str, rows: pd.DataFrame) -> Line:

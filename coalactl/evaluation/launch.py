@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 from coalactl.environment import prepare_jax
 from coalactl.evaluation.contestants import Contestant, Entry, check_same_game, contestants_of, enter, newest
 from coalactl.evaluation.files import Target, target_in, write
-from coalactl.evaluation.lineups import Opponent, check_fits, meta_episodes, opponents_of
+from coalactl.evaluation.lineups import Opponent, check_fits, meta_episodes, opponents_of, with_learners
 from coalactl.evaluation.pools import MIXED, Pool, find_pool
 from coalactl.evaluation.request import EvalRequest
 from coalactl.output import emit_json, note
@@ -62,7 +62,7 @@ def _played(request: EvalRequest, pool: Pool, entries: Sequence[Entry], tell: Te
     tell("loading JAX")
     prepare_jax()
     tell("loading checkpoints")
-    contestants = contestants_of(entries, request.step)
+    contestants = with_learners(contestants_of(entries, request.step), pool)
     shares = [_p_naive(request, pool, contestant) for contestant in contestants]
     opponents = [
         [opponents_of(index, agent, contestants, pool, share) for agent in range(len(contestants[index].agents))]

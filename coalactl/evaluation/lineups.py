@@ -2,17 +2,23 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Sequence
 from itertools import accumulate, pairwise
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 from coalactl.errors import UserError
 from coalactl.evaluation.contestants import Contestant, Entry
+from coalactl.evaluation.learners import NaiveLearner, built, learning_by, numbers_of
 from coalactl.evaluation.pools import STRATEGY_KINDS, OpponentConfig, Pool
+from coalactl_core.configuration.experiment import SequenceExperiment
 from coalactl_core.configuration.memory_one import classic
 from coalactl_core.errors import ConfigurationError
 from coalactl_core.games import words_of
 from coalactl_core.opponents.strategies import STRATEGIES, Strategy, always, find_strategy
+
+if TYPE_CHECKING:
+    from coalactl_core.opponents.seam import Coplayer
 
 RANDOM = "random-tabular"
 
@@ -20,7 +26,8 @@ RANDOM = "random-tabular"
 class Opponent(NamedTuple):
     """One opponent: a network (``number`` of the naive initialisations or agents of run ``run``) or a strategy.
 
-    ``name`` is the number within the kind, the strategy's name, or the other run's label and agent.
+    ``name`` is the number within the kind, the strategy's name, or the other run's label and agent; of naive ones that
+    learn in several ways the learner's name stands before it. ``learner`` is a naive one's place in the run's.
     """
 
     kind: str
@@ -29,11 +36,22 @@ class Opponent(NamedTuple):
     run: int
     number: int = 0
     strategy: Strategy | None = None
+    learner: int = 0
+
+
+def learner_in(name: str) -> str:
+    """The learner that the name of a naive opponent tells; empty where all are of one."""
+    return name.rpartition("/")[0]
 
 
 def check_fits(pool: Pool, entries: Sequence[Entry]) -> None:
-    """Raises :class:`UserError` where a kind of the pool, or a strategy of it, cannot play the game of a run."""
+    """Raises :class:`UserError` where a kind of the pool, or a strategy of it, cannot play the game of a run.
+
+    So does a learner whose values are none of ``[naive]``.
+    """
     for entry in entries:
+        for learner in pool.learners:
+            learning_as(learner, entry.experiment, pool)
         for kind in pool.kinds:
             game = entry.experiment.environment.name
             if kind in STRATEGY_KINDS and not words_of(game).memory_one:
@@ -78,7 +96,7 @@ def _of_kind(
 ) -> list[Opponent]:
     own = contestants[index]
     if kind.kind == "naive":
-        return [Opponent("naive", str(number), 1.0, index, number) for number in range(len(own.naive))]
+        return _naive(kind, index, own, pool)
     if kind.kind == "meta":
         # One that is alone meets a copy of itself.
         others = [number for number in range(len(own.agents)) if number != agent] or [agent]
@@ -94,6 +112,46 @@ def _of_kind(
         Opponent(kind.kind, name, 1.0, index, strategy=strategy)
         for name, strategy in _strategies(kind, own, pool).items()
     ]
+
+
+def _naive(kind: OpponentConfig, index: int, own: Contestant, pool: Pool) -> list[Opponent]:
+    """Each initialisation, learning as in training or as a learner of the pool does."""
+    groups = own.entry.experiment.naive_learners
+    learners = [place for place, group in enumerate(groups) for _ in range(group.agents)]
+    named = [group.config.algorithm for group in groups] if len(groups) > 1 else [""]
+    if kind.learner is not None:
+        learners = [len(groups) + pool.learners.index(kind)] * len(learners)
+        named = [*named, *(each.called for each in pool.learners)]
+    return [
+        Opponent("naive", f"{named[place]}/{number}".lstrip("/"), 1.0, index, number, learner=place)
+        for number, place in enumerate(learners)
+    ]
+
+
+def with_learners(contestants: Sequence[Contestant], pool: Pool) -> list[Contestant]:
+    """The contestants with the pool's learners behind their own; those of one program share a co-player.
+
+    Raises :class:`UserError`: a learner cannot play the game of a run.
+    """
+    plays: dict[str, Coplayer] = {}
+
+    def learner_of(contestant: Contestant, learner: OpponentConfig) -> NaiveLearner:
+        learning = learning_as(learner, contestant.entry.experiment, pool)
+        form = json.dumps(learning.static_choices, default=str)
+        if form not in plays:
+            plays[form] = built(learning).naive
+        return NaiveLearner(plays[form], numbers_of(learning, contestant.step))
+
+    return [
+        each._replace(learners=(*each.learners, *(learner_of(each, learner) for learner in pool.learners)))
+        for each in contestants
+    ]
+
+
+def learning_as(learner: OpponentConfig, experiment: SequenceExperiment, pool: Pool) -> SequenceExperiment:
+    """The experiment of a run in which naive agents learn as a learner of the pool does."""
+    whose = f"--pool {pool.name}: learner {learner.called!r}"
+    return learning_by(experiment, learner.learner or "", learner.set or {}, whose)
 
 
 def _strategies(kind: OpponentConfig, contestant: Contestant, pool: Pool) -> dict[str, Strategy]:

@@ -38,8 +38,9 @@ def play(
 ) -> list[Played]:
     """One agent's meta-episodes against all its opponents, each as often as the number beside it says.
 
-    Opponents whose network or memory is another one than the agent's are another program each. Random numbers depend
-    on the seed, the run's own seed, the agent and the opponents, not on which other runs are evaluated.
+    Opponents whose network or memory is another one than the agent's are another program each, and so are naive ones
+    that learn in another way, or with other numbers, than the first. Random numbers depend on the seed, the run's own
+    seed, the agent and the opponents, not on which other runs are evaluated.
     """
     own = contestants[index]
     key = jax.random.key(seed)
@@ -48,7 +49,7 @@ def play(
     seats: dict[Any, list[tuple[Opponent, int]]] = {}
     for opponent, count in opponents:
         rollout = contestants[opponent.run].agents[_member(opponent)].rollout
-        seats.setdefault(_plays_by(rollout), []).append((opponent, count))
+        seats.setdefault((*_plays_by(rollout), opponent.learner), []).append((opponent, count))
     played = []
     for number, group in enumerate(seats.values()):
         played += _play_seat(jax.random.fold_in(key, number), own, agent, contestants, group)
@@ -58,11 +59,13 @@ def play(
 def _play_seat(
     key: Any, own: Contestant, agent: int, contestants: Sequence[Contestant], group: Sequence[tuple[Opponent, int]]
 ) -> list[Played]:
-    """Against opponents of one network."""
+    """Against opponents of one network, of whom naive ones learn alike."""
     strategies_key, play_key = jax.random.split(key)
     met = [opponent for opponent, count in group for _ in range(count)]
     theirs = contestants[met[0].run].agents[_member(met[0])].rollout
+    learner = own.learners[met[0].learner]
     rollout = _rollout(own.agents[agent].rollout, theirs, any(opponent.kind == "naive" for opponent in met))
+    rollout = rollout._replace(naive=learner.coplayer)
     networks = list(dict.fromkeys(_network(opponent) for opponent in met))
     lineup = Lineup(
         kind=jnp.asarray([_kind(opponent) for opponent in met]),
@@ -71,7 +74,7 @@ def _play_seat(
     )
     bank = jnp.stack([_parameters(network, contestants) for network in networks])
     chunks = jax.tree.map(lambda leaf: _in_chunks(leaf, rollout.shards.devices), lineup)
-    encounters = evaluate(play_key, own.agents[agent].params, bank, chunks, own.hyper, rollout=rollout)
+    encounters = evaluate(play_key, own.agents[agent].params, bank, chunks, learner.hyper, rollout=rollout)
     encounters = jax.tree.map(np.asarray, encounters)
     ends = np.cumsum([count for _, count in group])
     return [

@@ -1,7 +1,8 @@
 """Pools: which kinds of opponents an agent meets, with what weights.
 
 A pool file holds a list of tables ``[[opponents]]``, each with a ``kind``, a ``weight`` (1 by default) and, for
-``kind = "fixed"``, a ``strategy``.
+``kind = "fixed"``, a ``strategy``; one of ``kind = "naive"`` may have a ``learner``, with values of ``[naive]`` in
+``set``.
 """
 
 from __future__ import annotations
@@ -18,6 +19,7 @@ from coalactl.evaluation.request import check_name
 from coalactl.overrides import shortened
 from coalactl.presets import find_file, nearest, read_preset
 from coalactl_core.configuration.numbers import Section
+from coalactl_core.configuration.population import CoplayerAlgorithm
 
 Kind = Literal["naive", "meta", "tabular", "classic", "cross", "fixed"]
 MIXED = "mixed"
@@ -29,16 +31,31 @@ STRATEGY_KINDS = ("tabular", "classic", "fixed")
 
 
 class OpponentConfig(Section):
-    """Opponents of one kind in a pool file."""
+    """Opponents of one kind in a pool file.
+
+    ``learner``: how naive ones learn (None: as the run's do), with ``set`` values of ``[naive]``, and called ``name``.
+    """
 
     kind: Kind
     weight: Annotated[float, Field(gt=0, allow_inf_nan=False)] = 1.0
     strategy: str | None = None
+    learner: CoplayerAlgorithm | None = None
+    set: dict[str, Any] | None = None
+    name: Annotated[str, Field(pattern=r"^[A-Za-z0-9._+:-]{1,64}$")] | None = None
+
+    @property
+    def called(self) -> str:
+        """The name of a learner."""
+        return self.name or self.learner or ""
 
     @model_validator(mode="after")
     def _strategy_where_fixed(self) -> OpponentConfig:
         if (self.kind == "fixed") != (self.strategy is not None):
             raise ValueError("strategy: it stands where kind is 'fixed', and only there")
+        if self.kind != "naive" and self.learner is not None:
+            raise ValueError("learner: it stands where kind is 'naive', and only there")
+        if self.learner is None and (self.set is not None or self.name is not None):
+            raise ValueError(f"{'name' if self.set is None else 'set'}: it is for opponents with a learner")
         return self
 
 
@@ -46,6 +63,14 @@ class PoolConfig(Section):
     """A pool file."""
 
     opponents: Annotated[tuple[OpponentConfig, ...], Field(strict=False, min_length=1)]
+
+    @model_validator(mode="after")
+    def _names_tell_learners_apart(self) -> PoolConfig:
+        names = [each.called for each in self.opponents if each.learner is not None]
+        for name in names:
+            if names.count(name) > 1:
+                raise ValueError(f"opponents: {names.count(name)} learners are called {name!r}; give them names")
+        return self
 
 
 class Pool(NamedTuple):
@@ -58,6 +83,11 @@ class Pool(NamedTuple):
     def kinds(self) -> tuple[str, ...]:
         """The kinds that occur."""
         return ("naive", "meta") if self.name == MIXED else tuple(each.kind for each in self.opponents)
+
+    @property
+    def learners(self) -> tuple[OpponentConfig, ...]:
+        """The naive opponents that learn otherwise than the run's do."""
+        return tuple(each for each in self.opponents if each.learner is not None)
 
     def of_run(self, p_naive: float) -> tuple[OpponentConfig, ...]:
         """The opponents of the agents of a run; kinds with no weight are left out."""

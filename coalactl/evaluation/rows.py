@@ -4,7 +4,7 @@
 it; of matrix games also ``cooperation_start`` and ``cooperation_cc`` to ``cooperation_dd``, the agent's probability of
 cooperating after each outcome, own action first, and ``zd_chi``, ``zd_phi`` and ``zd_error`` of the closest extortion
 policy. For these there are rows over the whole meta-episode, ``inner_episode`` -1, and over all opponents of a kind,
-``opponent`` "all".
+``opponent`` "all", and where naive ones learn in several ways over all that learn in one, ``opponent`` its name.
 """
 
 from __future__ import annotations
@@ -16,6 +16,7 @@ import jax.numpy as jnp
 import numpy as np
 import pandas as pd
 
+from coalactl.evaluation.lineups import learner_in
 from coalactl.evaluation.playing import Played
 from coalactl_core.configuration.memory_one import STATES
 from coalactl_core.fits.zero_determinant import extortion_of
@@ -36,6 +37,11 @@ def rows_of(agent: int, played: Sequence[Played], payoffs: Any) -> pd.DataFrame:
         measured += _behaviour(each.opponent.kind, each.opponent.name, [each], payoffs)
     for kind in dict.fromkeys(each.opponent.kind for each in played):
         measured += _behaviour(kind, ALL, [each for each in played if each.opponent.kind == kind], payoffs)
+    naive = [each for each in played if each.opponent.kind == "naive"]
+    for learner in dict.fromkeys(learner_in(each.opponent.name) for each in naive):
+        if learner:
+            alike = [each for each in naive if learner_in(each.opponent.name) == learner]
+            measured += _behaviour("naive", learner, alike, payoffs)
     rows = pd.DataFrame([(agent, *row) for row in measured], columns=list(COLUMNS))
     return rows.astype({"agent": "int64", "inner_episode": "int64", "value": "float64", "episodes": "int64"})
 

@@ -11,18 +11,17 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from coalactl.configuration import plain, validate
+from coalactl.configuration import plain
 from coalactl.engines import sequence_engine_for, with_open_compute
 from coalactl.errors import UserError
 from coalactl.evaluation.contestants import Contestant, contestants_of
+from coalactl.evaluation.learners import built, learning_by, numbers_of, of_sequence
 from coalactl.league.definition import FIVE_SEEDS, RANDOM, Definition, EntrantConfig
 from coalactl.league.groups import EntrantGroup, Gathered
 from coalactl_core.configuration.experiment import SequenceExperiment
-from coalactl_core.configuration.kinds import Experiment
 from coalactl_core.configuration.memory_one import classic
 from coalactl_core.envs.base import Environment, MemoryOneGame
 from coalactl_core.errors import ConfigurationError
-from coalactl_core.numbers.hyperparameters import at_iteration, hyperparameters_of
 from coalactl_core.opponents.strategies import Strategy, always, find_strategy
 from coalactl_core.play.duels import DuelSide, Player
 from coalactl_core.play.rollout import Rollout
@@ -71,7 +70,7 @@ def check_players(gathered: Gathered) -> None:
     """
     for group in gathered.groups:
         if group.kind == "learner":
-            sequence_engine_for(_learning(group, gathered.experiment))
+            built(_learning(group, gathered.experiment))
         elif group.kind == "strategy":
             _find(group)
 
@@ -137,10 +136,8 @@ def _of_learner(
     """A learner's seeds are its initialisations: it is trained anew in every meta-episode."""
     del own, rollout
     learning = _learning(group, experiment)
-    play = sequence_engine_for(learning).pieces.rollout
-    naive = learning.naive
+    play, naive = built(learning), learning.naive
     key = json.dumps([_network(learning), *naive.static_choices], default=str)
-    hyper = at_iteration(jax.tree.map(lambda leaf: leaf[0], hyperparameters_of([learning])), jnp.int32(0)).naive
     seeds = group.config.seeds
     params = jax.vmap(play.policy.init)(jnp.stack([jax.random.key(seed) for seed in seeds]))
     return LoadedEntrant(
@@ -149,7 +146,7 @@ def _of_learner(
         seeds=seeds,
         agents=1,
         side=sides.setdefault(key, DuelSide(play.observe, play.policy, play.naive)),
-        players=_repeated(Player(params, jnp.asarray(True), hyper), len(seeds)),
+        players=_repeated(Player(params, jnp.asarray(True), numbers_of(learning)), len(seeds)),
         about={"naive": naive.model_dump()},
     )
 
@@ -191,27 +188,13 @@ def _find(group: EntrantGroup) -> Strategy:
 
 
 def _learning(group: EntrantGroup, experiment: SequenceExperiment) -> SequenceExperiment:
-    """The league's experiment with a learner's algorithm and numbers; no start from other parameters."""
-    tree = plain(_laid_out(experiment))
-    tree["naive"] = {**tree["naive"], "algorithm": group.config.learner}
-    tree["population"] = {**tree["population"], "naive_from": "", "dynamic_naive": False}
-    for key, value in group.config.set.items():
-        section, dot, name = key.partition(".")
-        if section != "naive" or not dot:
-            raise UserError(f"entrant {group.name!r}: set: {key}: a learner takes keys of [naive] alone")
-        tree["naive"][name] = value
-    return _of_sequence(validate(tree, f"entrant {group.name!r}"))
+    """The league's experiment with a learner's algorithm and numbers."""
+    return learning_by(experiment, group.config.learner, group.config.set, f"entrant {group.name!r}")
 
 
 def _laid_out(experiment: SequenceExperiment) -> SequenceExperiment:
     """Laid out for the machine at hand."""
-    return _of_sequence(with_open_compute(experiment))
-
-
-def _of_sequence(experiment: Experiment) -> SequenceExperiment:
-    if not isinstance(experiment, SequenceExperiment):
-        raise TypeError(f"an experiment of kind 'sequence' expected, one of kind {experiment.kind} given")
-    return experiment
+    return of_sequence(with_open_compute(experiment))
 
 
 def _network(experiment: SequenceExperiment) -> str:

@@ -95,7 +95,7 @@ def _target(request: WatchRequest, contestant: Contestant, opponent: Opponent, e
     if request.out is not None:
         return request.out
     folder = contestant.entry.run.path / "watch"
-    pair = f"agent-{request.agent}-{opponent.kind}-{opponent.name}"
+    pair = f"agent-{request.agent}-{opponent.kind}-{opponent.number}"
     name = f"step-{contestant.step}-{pair}-episode-{episode}-seed-{request.seed}.gif"
     refuse_links((folder, folder / name))
     check_target(folder / name)

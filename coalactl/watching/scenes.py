@@ -44,11 +44,12 @@ def play(contestant: Contestant, agent: int, opponent: Opponent, seed: int) -> S
     Random numbers depend on the seed and the run's own seed.
     """
     naive = opponent.kind == "naive"
-    rollout = _rollout(contestant, agent, opponent)._replace(learns=naive, shards=Shards())
+    learner = contestant.learners[opponent.learner]
+    rollout = _rollout(contestant, agent, opponent)._replace(learns=naive, naive=learner.coplayer, shards=Shards())
     theirs = contestant.naive[opponent.number] if naive else contestant.agents[opponent.number].params
     met = opponents_of(jnp.asarray([NAIVE if naive else META]), jnp.asarray([opponent.number]), theirs[None])
     key = jax.random.fold_in(jax.random.key(seed), contestant.entry.experiment.run.seed)
-    record: Any = evaluation.watch(key, contestant.agents[agent].params, met, contestant.hyper, rollout=rollout)
+    record: Any = evaluation.watch(key, contestant.agents[agent].params, met, learner.hyper, rollout=rollout)
     return Scenes(
         record=jax.tree.map(lambda leaf: np.asarray(leaf)[0], record),
         environment=rollout.environment,
@@ -66,5 +67,5 @@ def _rollout(contestant: Contestant, agent: int, opponent: Opponent) -> Rollout:
 
 def _name(agent: int, opponent: Opponent) -> str:
     if opponent.kind == "naive":
-        return f"naive learner {opponent.number}"
+        return f"naive learner {opponent.name}"
     return "its copy" if opponent.number == agent else f"agent {opponent.number}"
