@@ -110,19 +110,31 @@ def method_of(config: Config) -> str:
 
 
 def learns_by_a2c(config: Config) -> bool:
-    """Whether naive co-players learn as the paper's do."""
-    return _naive_algorithm(config) == A2C
+    """Whether naive co-players learn as the paper's do, all of them."""
+    return set(_naive_algorithms(config)) == {A2C}
+
+
+def naive_groups(config: Config) -> tuple[Mapping[str, Any], ...]:
+    """The groups of naive agents with their ``algorithm``, ``count`` and ``settings``; none where all learn alike."""
+    groups = config.get("population", {}).get("naive")
+    return tuple(groups) if isinstance(groups, list) else ()
 
 
 def unused_naive_keys(config: Config) -> frozenset[str]:
-    """Keys of ``[naive]`` that are of other algorithms than the co-players', if theirs is one of this project."""
-    own = ALGORITHMS.get(_naive_algorithm(config))
+    """Keys of ``[naive]`` that are of other algorithms than the co-players', if theirs are of this project.
+
+    Groups of naive agents name their own algorithms, so that there the table's is idle too.
+    """
+    idle = {"algorithm"} if naive_groups(config) else set()
+    own = [ALGORITHMS.get(algorithm) for algorithm in _naive_algorithms(config)]
     of_all = {key for algorithm in ALGORITHMS.values() for key in algorithm.keys}
-    return frozenset(of_all.difference(own.keys) if own else ())
+    read = {key for algorithm in own if algorithm is not None for key in algorithm.keys}
+    return frozenset(idle if None in own else idle | (of_all - read))
 
 
-def _naive_algorithm(config: Config) -> str:
-    return str(config.get("naive", {}).get("algorithm", A2C))
+def _naive_algorithms(config: Config) -> tuple[str, ...]:
+    groups = naive_groups(config) or (config.get("naive", {}),)
+    return tuple(str(group.get("algorithm", A2C)) for group in groups)
 
 
 def meta_agents(config: Config) -> int:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from coalactl.agents import TABLES, Agents, agents_of, meta_agents, table_of, unused_naive_keys
+from coalactl.agents import TABLES, Agents, agents_of, meta_agents, naive_groups, table_of, unused_naive_keys
 from coalactl.tables import flatten
 
 # No result depends on them, or they are the seeds.
@@ -25,9 +25,23 @@ def result_keys(config: Mapping[str, Any]) -> dict[str, Any]:
     What only other algorithms of naive co-players have a use for is not among them: runs from before there were such
     keys are of one setting with those of today.
     """
-    flat = flatten(config)
+    flat = {**flatten(config), **_naive_pool(config)}
     idle = {*_BOOKKEEPING, *(f"naive.{key}" for key in unused_naive_keys(config))}
     return {key: flat[key] for key in flat if key not in idle and not key.startswith("compute.")}
+
+
+def _naive_pool(config: Mapping[str, Any]) -> dict[str, Any]:
+    """Groups of naive agents as ``5 a2c + 5 q-learning``, and each one's own values."""
+    groups = naive_groups(config)
+    if not groups:
+        return {}
+    pool = " + ".join(f"{group.get('count', 1)} {group['algorithm']}" for group in groups)
+    values = {
+        f"population.naive.{index}.{key}": value
+        for index, group in enumerate(groups)
+        for key, value in group.get("settings", {}).items()
+    }
+    return {"population.naive": pool, **values}
 
 
 def setting_keys(config: Mapping[str, Any]) -> dict[str, Any]:

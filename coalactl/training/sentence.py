@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
+from coalactl.agents import learns_by_a2c, naive_groups
 from coalactl.criteria import CONSIDERABLY, COOPERATES, DEFECTS, is_the_dilemma
 from coalactl.summary import Means
 
@@ -58,6 +59,7 @@ def _shapes(own: float, theirs: float, defecting: float) -> bool:
 def _by_defecting(config: Mapping[str, Any]) -> float | None:
     rollout = config.get("rollout", {})
     same = all(rollout.get(key) == value for key, value in _LEARNERS_SEE.items())
+    same = same and learns_by_a2c(config) and not naive_groups(config)
     return _BY_DEFECTING.get(config.get("naive", {}).get("learning_rate")) if same and is_the_dilemma(config) else None
 
 

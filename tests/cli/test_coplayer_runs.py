@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import pandas as pd
 import pytest
-from command_line import Command, assert_one_line
+from command_line import TINY, Command, assert_one_line
+from processes import assert_same_rows
 from resolving import resolved
 
 from coalactl.configuration import plain
@@ -13,6 +15,9 @@ from coalactl.papers.coala_pg.roles import ROLES
 from coalactl.report.configurations import result_keys
 
 Q = ["--set", "naive.algorithm=q-learning"]
+MIXED = ["--set", "population.naive=[{ algorithm = 'a2c', count = 2 }, { algorithm = 'q-learning', count = 2 }]"]
+Q_SLOWLY = "algorithm = 'q-learning', settings = { learning_rate = 0.1 }"
+PLAIN = ["--set", "population.naive=[{ algorithm = 'a2c' }, { algorithm = 'reinforce' }]"]
 
 
 @pytest.mark.parametrize(
@@ -22,6 +27,14 @@ Q = ["--set", "naive.algorithm=q-learning"]
         ([*Q, "--set", "population.dynamic_naive=true"], ("population.dynamic_naive: true", "use false")),
         ([*Q, "--set", "population.naive_from=there"], ("population.naive_from: 'there'", "use ''")),
         (["--set", "naive.algorithm=reinforce", "--set", "rollout.batch_size=1"], ("naive.baseline", "use 'none'")),
+        (["cleanup-shaping-quick", *MIXED], ("population.naive.1: naive.algorithm: 'q-learning'", "use 'a2c', 'ppo'")),
+        ([*MIXED, "--set", "population.dynamic_naive=true"], ("population.naive.1: population.dynamic_naive", "false")),
+        ([*PLAIN, "--set", "rollout.batch_size=1"], ("population.naive.1: naive.baseline", "use 'none'")),
+        ([*MIXED, "--set", "naive.algorithm=ppo"], ("population.naive lists groups with algorithms of their own",)),
+        (
+            [*PLAIN, "--method", "lola-dice", "--set", "meta.algorithm=a2c"],
+            ("population.naive: groups given; lola-dice looks ahead", "use a number"),
+        ),
         *(
             (
                 ["--method", "lola-dice", "--set", "meta.algorithm=a2c", "--set", f"naive.algorithm={algorithm}"],
@@ -53,6 +66,38 @@ def test_what_another_algorithm_reads_makes_no_other_setting() -> None:
     ]
     assert ppo[0] != ppo[1]
     assert not {"naive.baseline", "naive.exploration"} & set(ppo[0])
+
+
+@pytest.mark.slow
+def test_a_mixed_pool_trains_goes_on_bit_by_bit_and_is_evaluated(train: Command, coalactl: Command) -> None:
+    """With optimisers that go on as well; evaluated, each algorithm has a line and each agent a row of its own."""
+    arguments = [*TINY, *MIXED, "--set", "naive.optimizer_state=kept", "-q"]
+    for place, iterations in (("whole", "4"), ("parts", "2")):
+        result = train("ipd-shaping-quick", *arguments, "--iterations", iterations, "--out", place)
+        assert result.code == 0, result.err
+    assert train("--resume", "parts", "--iterations", "4", "-q").code == 0
+    assert_same_rows("whole", "parts")
+    assert train("ipd-shaping-quick", *arguments, "--iterations", "1", "--init-from", "whole", "--out", "on").code == 0
+    result = coalactl("eval", "whole", "--pool", "naive", "--episodes", "16")
+    assert result.code == 0, result.err
+    assert all(f"  {name}" in result.out for name in ("a2c", "q-learning"))
+    rows = pd.read_parquet("whole/eval/naive.parquet").query("metric == 'reward'")
+    assert set(rows["opponent"]) == {"a2c/0", "a2c/1", "q-learning/2", "q-learning/3"}
+    result = coalactl("watch", "whole", "--seed", "2", "--out", "scene.gif", "-q")
+    assert result.code == 0, result.err
+
+
+def test_groups_of_naive_agents_are_told_by_who_they_are() -> None:
+    """Their algorithms' keys count and no others', nor does the table's own algorithm."""
+    rated = f"population.naive=[{{ algorithm = 'a2c', count = 2 }}, {{ {Q_SLOWLY}, count = 2 }}]"
+    keys = result_keys(plain(resolved({}, rated).experiment))
+    assert keys["population.naive"] == "2 a2c + 2 q-learning"
+    assert keys["population.naive.1.learning_rate"] == 0.1
+    assert "naive.exploration" in keys
+    assert not {"naive.algorithm", "naive.clip", "naive.baseline"} & set(keys)
+    config = plain(resolved({}, rated).experiment)
+    assert not [role.name for role in ROLES if role.kind == "sequence" and role.fits({**config, "preset": ""})]
+    assert resolved(config).experiment == resolved({}, rated).experiment
 
 
 def test_other_learners_are_none_of_the_papers_experiments() -> None:
