@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 
 import pandas as pd
@@ -11,6 +12,10 @@ from processes import assert_same_rows
 from resolving import resolved
 
 from coalactl.configuration import plain
+from coalactl.errors import UserError
+from coalactl.evaluation.learners import learning_by
+from coalactl.evaluation.lineups import learning_as
+from coalactl.evaluation.pools import Pool, find_pool
 from coalactl.papers.coala_pg.roles import ROLES
 from coalactl.report.configurations import result_keys
 
@@ -66,6 +71,27 @@ def test_what_another_algorithm_reads_makes_no_other_setting() -> None:
     ]
     assert ppo[0] != ppo[1]
     assert not {"naive.baseline", "naive.exploration"} & set(ppo[0])
+
+
+@pytest.mark.parametrize(
+    ("opponent", "words"),
+    [
+        ('kind = "naive"\nlearner = "dqn"', "opponents.0.learner: 'dqn' given; use 'a2c'"),
+        ('kind = "meta"\nlearner = "ppo"', "learner: it stands where kind is 'naive'"),
+        ('kind = "naive"\nset = { "naive.clip" = 0.1 }', "set: it is for opponents with a learner"),
+        ('kind = "naive"\nlearner = "ppo"\nset = { "meta.clip" = 1 }', "a learner takes keys of [naive] alone"),
+        ('kind = "naive"\nlearner = "ppo"\nset = { "naive.clip" = 0 }', "naive.clip: 0 is out of range"),
+        (2 * '[[opponents]]\nkind = "naive"\nlearner = "ppo"\n', "2 learners are called 'ppo'"),
+    ],
+)
+def test_a_pool_files_learners_are_checked(opponent: str, words: str) -> None:
+    """Before anything is loaded; any method's agents meet any of them, as nobody looks ahead any more."""
+    Path("pool.toml").write_text(opponent if opponent.startswith("[") else f"[[opponents]]\n{opponent}\n")
+    tables = {"meta": {"method": "lola-dice", "algorithm": "a2c"}}
+    experiment = resolved(tables).experiment
+    assert learning_by(experiment, "ppo", {}, "ours").naive.algorithm == "ppo"
+    with pytest.raises(UserError, match=re.escape(words)):
+        learning_as(find_pool("pool.toml", 1).learners[0], experiment, Pool("pool", ()))
 
 
 @pytest.mark.slow
