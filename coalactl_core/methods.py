@@ -90,6 +90,15 @@ METHODS: Mapping[str, Method] = {
         table="alignment",
         settings="coalactl_core.configuration.advantage_alignment:AdvantageAlignmentConfig",
     ),
+    "loqa": Method(
+        rule="coalactl_core.rules.loqa:build",
+        label="LOQA",
+        colour="#F0E442",
+        dashes=(0, (5, 1)),
+        summary="the co-player as a softmax of its action values (arXiv:2405.01035)",
+        table="loqa",
+        settings="coalactl_core.configuration.loqa:LoqaConfig",
+    ),
 }
 
 
