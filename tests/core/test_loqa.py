@@ -1,5 +1,6 @@
 """LOQA against a NumPy transcription of its objective, in float64: the credit alone, and on games that were played."""
 
+from collections.abc import Callable
 from functools import cache, partial
 from typing import Any
 
@@ -12,14 +13,13 @@ from reference import loqa as reference
 from support import meta_hyper, naive_hyper, recurrent_policy, rollout_of, score_function_updater
 
 from coalactl_core.envs.matrix_game import MatrixGame
-from coalactl_core.learning.objectives import POLICY_LOSSES, log_probs_and_entropy
-from coalactl_core.learning.optimizers import adam
+from coalactl_core.learning.objectives import log_probs_and_entropy
 from coalactl_core.nets.policy import unroll_from_start
 from coalactl_core.opponents.population import opponents_of
 from coalactl_core.play.meta_episodes import play_meta_episodes
 from coalactl_core.rules.loqa import Loqa, chances_by_values, loqa_rule, shaping_credit
 from coalactl_core.rules.score_function import score_function_rule
-from coalactl_core.rules.seam import Met, Numbers, Rule
+from coalactl_core.rules.seam import Met, Numbers
 from coalactl_core.types import FIXED, META, NAIVE
 
 pytestmark = pytest.mark.usefixtures("float64")
@@ -29,8 +29,11 @@ STEPS = EPISODES * LENGTH
 ENVIRONMENT = MatrixGame(episode_length=LENGTH, recalls=True)
 POLICY = recurrent_policy()
 ROLLOUT = rollout_of(ENVIRONMENT, POLICY, BATCH, EPISODES)
+# One plain step of A2C and one of the model.
+UPDATER = score_function_updater(POLICY, ENVIRONMENT, 2)
 KINDS = [META, NAIVE, FIXED, META]
 ALL = (NAIVE, META, FIXED)
+RULE = loqa_rule(Loqa(ROLLOUT, UPDATER, ALL, steps=1))
 HYPER = {"discount": 0.9, "gae_lambda": 0.7, "td_lambda": 1.0, "reward_scale": 0.5}
 SETTINGS = {"weight": 1.3, "temperature": 0.6, "decay": 0.8, "learning_rate": 0.05}
 FORMULA = {"weight": 1.3, "tau": 0.6, "gamma": 0.9, "delta": 0.8}
@@ -65,23 +68,19 @@ def played() -> tuple[Any, Met]:
     others = jax.vmap(POLICY.init)(keys[2:])
     tables = jnp.full((len(KINDS), 5, 2), 0.5)
     opponents = opponents_of(jnp.asarray(KINDS), jnp.zeros(len(KINDS), int), others, tables=tables)
-    play = jax.jit(partial(play_meta_episodes, rollout=ROLLOUT, keep=rule_of("a2c").keep))
+    play = jax.jit(partial(play_meta_episodes, rollout=ROLLOUT, keep=RULE.keep))
     kept = play(keys[1], params, opponents, naive_hyper(learning_rate=1.0))
     return params, Met(kept.kept, kept.outcomes, opponents)
-
-
-def updater_for(algorithm: str) -> Any:
-    ppo = {"optimizer": adam, "epochs": 2, "minibatches": 2} if algorithm == "ppo" else {}
-    return score_function_updater(POLICY, ENVIRONMENT, 2, policy_loss=POLICY_LOSSES[algorithm], **ppo)
-
-
-def rule_of(algorithm: str) -> Rule:
-    return loqa_rule(Loqa(ROLLOUT, updater_for(algorithm), ALL, steps=1))
 
 
 def numbers(**changes: Any) -> Numbers:
     settings = {name: jnp.asarray(changes.pop(name, value)) for name, value in SETTINGS.items()}
     return Numbers(meta_hyper("batch-unaware", **{**HYPER, **changes}), naive_hyper(), settings)
+
+
+@cache
+def update() -> Callable[..., Any]:
+    return jax.jit(RULE.update)
 
 
 def of_member(leaf: Any, member: int) -> np.ndarray:
@@ -120,8 +119,7 @@ def expected_credit(model: Any, met: Met) -> np.ndarray:
 def test_an_update_is_that_of_the_transcription_against_every_kind_of_coplayer() -> None:
     """With A2C and plain steps: of the policy by −mean(A* log π), of the model by its squared errors."""
     params, met = played()
-    rule = rule_of("a2c")
-    before = rule.init(jax.random.key(1), params)
+    before = RULE.init(jax.random.key(1), params)
     credit = expected_credit(before.state.params, met)
     trajectory = met.kept.trajectory
     states, actions, others = (
@@ -141,7 +139,7 @@ def test_an_update_is_that_of_the_transcription_against_every_kind_of_coplayer()
         return jnp.mean(errors / 2) - jnp.mean(credit * log_probs_and_entropy(output(params, 0).logits, actions)[0])
 
     gradients = jax.jit(jax.grad(loss, (0, 1)))(params, before.state.params)
-    after, report = jax.jit(rule.update)(jax.random.key(2), before, met, numbers())
+    after, report = update()(jax.random.key(2), before, met, numbers())
     jax.tree.map(lambda new, old, slope: close(new, old - 0.1 * slope), after.params, params, gradients[0])
     moved = after.state.params, before.state.params, gradients[1]
     jax.tree.map(lambda new, old, slope: close(new, old - 0.05 * slope), *moved)
@@ -151,14 +149,12 @@ def test_an_update_is_that_of_the_transcription_against_every_kind_of_coplayer()
 
 def test_without_weight_it_is_the_plain_policy_gradient() -> None:
     params, met = played()
-    updater, rule = updater_for("ppo"), rule_of("ppo")
-    changes = {"value_coefficient": 0.5, "entropy": 0.1, "normalize_advantages": True}
-    key, learner = jax.random.key(2), rule.init(jax.random.key(1), params)
+    changes = {"value_coefficient": 0.5, "entropy": 0.1, "normalize_advantages": True, "meta_opponent_weight": 2.0}
+    key, learner = jax.random.key(2), RULE.init(jax.random.key(1), params)
 
-    plain = jax.jit(score_function_rule(updater, ALL).update)
+    plain = jax.jit(score_function_rule(UPDATER, ALL).update)
     expected = plain(key, learner, met._replace(kept=met.kept.trajectory), numbers(**changes))[0]
-    update = jax.jit(rule.update)
-    found, shaped = (update(key, learner, met, numbers(weight=weight, **changes))[0] for weight in (0.0, 1.0))
+    found, shaped = (update()(key, learner, met, numbers(weight=weight, **changes))[0] for weight in (0.0, 1.0))
     jax.tree.map(close, found.params, expected.params)
     moved = jax.tree.map(lambda a, b: np.abs(a - b).max(), shaped.params, expected.params)
     assert max(jax.tree.leaves(moved)) > 1e-3
