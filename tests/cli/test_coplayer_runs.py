@@ -109,7 +109,7 @@ def test_a_mixed_pool_trains_goes_on_bit_by_bit_and_is_evaluated(train: Command,
     assert all(f"  {name}" in result.out for name in ("a2c", "q-learning"))
     rows = pd.read_parquet("whole/eval/naive.parquet").query("metric == 'reward'")
     assert set(rows["opponent"]) == {"a2c/0", "a2c/1", "q-learning/2", "q-learning/3"}
-    result = coalactl("watch", "whole", "--seed", "2", "--out", "scene.gif", "-q")
+    result = coalactl("watch", "whole", "--seed", "2", "--format", "gif", "--out", "scene.gif", "-q")
     assert result.code == 0, result.err
 
 
