@@ -94,7 +94,7 @@ def test_a_pool_files_learners_are_checked(opponent: str, words: str) -> None:
         learning_as(find_pool("pool.toml", 1).learners[0], experiment, Pool("pool", ()))
 
 
-@pytest.mark.slow
+@pytest.mark.long
 def test_a_mixed_pool_trains_goes_on_bit_by_bit_and_is_evaluated(train: Command, coalactl: Command) -> None:
     """With optimisers that go on as well; evaluated, each algorithm has a line and each agent a row of its own."""
     arguments = [*TINY, *MIXED, "--set", "naive.optimizer_state=kept", "-q"]

@@ -116,7 +116,7 @@ def test_what_learns_alike_is_a_pool_as_ever() -> None:
     assert experiment([{**TWO[0], "count": 2}, TWO[1]]).static_choices != pool.static_choices
 
 
-@pytest.mark.slow
+@pytest.mark.long
 def test_a_run_meets_all_of_them_and_cuts_change_no_bit() -> None:
     engine = build_engine(experiment(TWO))
     whole, _ = engine.advance(engine.init([0]), 4)
