@@ -96,7 +96,7 @@ def _behave(
 
 def _numbers_of(learner: Learner, hyper: NaiveHyperparameters) -> NaiveHyperparameters:
     """Those of the learner's group; ``hyper`` lead with the groups."""
-    numbers: NaiveHyperparameters = jax.tree.map(lambda leaf: leaf[learner.state.group], hyper)
+    numbers: NaiveHyperparameters = jax.tree.map(lambda leaf: jnp.asarray(leaf)[learner.state.group], hyper)
     return numbers
 
 

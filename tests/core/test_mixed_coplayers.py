@@ -18,6 +18,8 @@ from coalactl_core.opponents.seam import Coplayer, CoplayerSetting
 from coalactl_core.opponents.starts import begun, with_kept_states
 from coalactl_core.play.meta_episodes import play_meta_episodes
 from coalactl_core.training.engine import SequenceEngine, build_engine
+from coalactl_core.training.fitting import memory_needed, settled
+from coalactl_core.training.pieces import build_pieces
 from coalactl_core.types import META, NAIVE, Learner, TrainState
 
 GAME = MatrixGame(episode_length=4)
@@ -114,6 +116,14 @@ def test_what_learns_alike_is_a_pool_as_ever() -> None:
     faster = experiment([TWO[0], {**TWO[1], "settings": {"learning_rate": 0.9}}])
     assert faster.static_choices == pool.static_choices
     assert experiment([{**TWO[0], "count": 2}, TWO[1]]).static_choices != pool.static_choices
+
+
+@pytest.mark.parametrize("method", ["loqa", "advantage-alignment"])
+def test_what_a_rule_keeps_of_play_with_all_of_them_is_known_beforehand(method: str) -> None:
+    """Numbers are NumPy's where nothing is computed."""
+    pool = experiment(TWO)
+    pool = settled(pool.model_copy(update={"meta": pool.meta.model_copy(update={"method": method})}))
+    assert memory_needed(pool, build_pieces(pool), 1) > 0
 
 
 @pytest.mark.long
