@@ -13,8 +13,8 @@ import pandas as pd
 
 from coalactl.evaluation.contestants import Contestant, same_settings
 from coalactl.evaluation.lineups import learner_in
-from coalactl.evaluation.pools import KINDS
-from coalactl.evaluation.rows import ALL, WHOLE
+from coalactl.evaluation.pools import ALL, KINDS
+from coalactl.evaluation.rows import WHOLE
 from coalactl.report.statistics import t_interval
 from coalactl_core.measures import Place, is_of_policy, parse_metric
 

@@ -47,11 +47,17 @@ def learner_in(name: str) -> str:
 def check_fits(pool: Pool, entries: Sequence[Entry]) -> None:
     """Raises :class:`UserError` where a kind of the pool, or a strategy of it, cannot play the game of a run.
 
-    So does a learner whose values are none of ``[naive]``.
+    So does a learner whose values are none of ``[naive]``, or that is called as naive agents of the run are.
     """
     for entry in entries:
+        own = _called(entry.experiment) if _meets_its_own(pool) else ()
         for learner in pool.learners:
             learning_as(learner, entry.experiment, pool)
+            if learner.called in own:
+                raise UserError(
+                    f"--pool {pool.name}: learner {learner.called!r}: naive agents of {entry.run.path} are called "
+                    f"{learner.called!r}, too; give it a name"
+                )
         for kind in pool.kinds:
             game = entry.experiment.environment.name
             if kind in STRATEGY_KINDS and not words_of(game).memory_one:
@@ -118,7 +124,7 @@ def _naive(kind: OpponentConfig, index: int, own: Contestant, pool: Pool) -> lis
     """Each initialisation, learning as in training or as a learner of the pool does."""
     groups = own.entry.experiment.naive_learners
     learners = [place for place, group in enumerate(groups) for _ in range(group.agents)]
-    named = [group.config.algorithm for group in groups] if len(groups) > 1 else [""]
+    named = [*_called(own.entry.experiment)]
     if kind.learner is not None:
         learners = [len(groups) + pool.learners.index(kind)] * len(learners)
         named = [*named, *(each.called for each in pool.learners)]
@@ -126,6 +132,17 @@ def _naive(kind: OpponentConfig, index: int, own: Contestant, pool: Pool) -> lis
         Opponent("naive", f"{named[place]}/{number}".lstrip("/"), 1.0, index, number, learner=place)
         for number, place in enumerate(learners)
     ]
+
+
+def _called(experiment: SequenceExperiment) -> tuple[str, ...]:
+    """What each group of a run's naive agents is called, nothing where all learn alike."""
+    groups = experiment.naive_learners
+    return tuple(group.config.algorithm for group in groups) if len(groups) > 1 else ("",)
+
+
+def _meets_its_own(pool: Pool) -> bool:
+    """Whether agents meet their run's naive agents as these learn in training, beside learners of the pool."""
+    return any(kind.kind == "naive" and kind.learner is None for kind in pool.opponents)
 
 
 def with_learners(contestants: Sequence[Contestant], pool: Pool) -> list[Contestant]:

@@ -23,6 +23,8 @@ from coalactl_core.configuration.population import CoplayerAlgorithm
 
 Kind = Literal["naive", "meta", "tabular", "classic", "cross", "fixed"]
 MIXED = "mixed"
+# All opponents of a kind together, in the files.
+ALL = "all"
 # In the order of the tables.
 KINDS: tuple[str, ...] = get_args(Kind)
 NAMES = (MIXED, *(kind for kind in KINDS if kind != "fixed"))
@@ -67,6 +69,8 @@ class PoolConfig(Section):
     @model_validator(mode="after")
     def _names_tell_learners_apart(self) -> PoolConfig:
         names = [each.called for each in self.opponents if each.learner is not None]
+        if ALL in names:
+            raise ValueError(f"opponents: {ALL!r} is no name of a learner; it stands for all of a kind")
         for name in names:
             if names.count(name) > 1:
                 raise ValueError(f"opponents: {names.count(name)} learners are called {name!r}; give them names")

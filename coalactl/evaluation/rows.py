@@ -18,12 +18,12 @@ import pandas as pd
 
 from coalactl.evaluation.lineups import learner_in
 from coalactl.evaluation.playing import Played
+from coalactl.evaluation.pools import ALL
 from coalactl_core.configuration.memory_one import STATES
 from coalactl_core.fits.zero_determinant import extortion_of
 from coalactl_core.measures import PLAYERS, Measure, cooperation_in
 
 COLUMNS = ("agent", "opponent_kind", "opponent", "inner_episode", "metric", "value", "episodes")
-ALL = "all"
 WHOLE = -1
 
 _Row = tuple[str, str, int, str, float, int]

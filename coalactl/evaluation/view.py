@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from rich.table import Table
 
 from coalactl.evaluation.estimates import Estimate, Line
-from coalactl.evaluation.rows import ALL
+from coalactl.evaluation.pools import ALL
 from coalactl.terminal import OurConsole
 from coalactl_core.configuration.memory_one import STATES
 from coalactl_core.measures import Measure, cooperation_in, extortion_in, is_of_policy, parse_metric

@@ -13,11 +13,13 @@ from resolving import resolved
 
 from coalactl.configuration import plain
 from coalactl.errors import UserError
+from coalactl.evaluation.contestants import Entry
 from coalactl.evaluation.learners import learning_by
-from coalactl.evaluation.lineups import learning_as
+from coalactl.evaluation.lineups import check_fits, learning_as
 from coalactl.evaluation.pools import Pool, find_pool
 from coalactl.papers.coala_pg.roles import ROLES
 from coalactl.report.configurations import result_keys
+from coalactl.runs.directory import RunDirectory
 
 Q = ["--set", "naive.algorithm=q-learning"]
 MIXED = ["--set", "population.naive=[{ algorithm = 'a2c', count = 2 }, { algorithm = 'q-learning', count = 2 }]"]
@@ -82,6 +84,7 @@ def test_what_another_algorithm_reads_makes_no_other_setting() -> None:
         ('kind = "naive"\nlearner = "ppo"\nset = { "meta.clip" = 1 }', "a learner takes keys of [naive] alone"),
         ('kind = "naive"\nlearner = "ppo"\nset = { "naive.clip" = 0 }', "naive.clip: 0 is out of range"),
         (2 * '[[opponents]]\nkind = "naive"\nlearner = "ppo"\n', "2 learners are called 'ppo'"),
+        ('kind = "naive"\nlearner = "ppo"\nname = "all"', "'all' is no name of a learner"),
     ],
 )
 def test_a_pool_files_learners_are_checked(opponent: str, words: str) -> None:
@@ -92,6 +95,21 @@ def test_a_pool_files_learners_are_checked(opponent: str, words: str) -> None:
     assert learning_by(experiment, "ppo", {}, "ours").naive.algorithm == "ppo"
     with pytest.raises(UserError, match=re.escape(words)):
         learning_as(find_pool("pool.toml", 1).learners[0], experiment, Pool("pool", ()))
+
+
+def test_a_pool_files_learners_are_told_from_the_runs_own() -> None:
+    """Rows of one name would be of two ways of learning."""
+    learner = '[[opponents]]\nkind = "naive"\nlearner = "q-learning"\n'
+    Path("alone.toml").write_text(learner)
+    Path("beside.toml").write_text(f'{learner}[[opponents]]\nkind = "naive"\n')
+    Path("named.toml").write_text(f'{learner}name = "fast"\n[[opponents]]\nkind = "naive"\n')
+    plain_run, mixed_run = (
+        Entry(RunDirectory(Path("run")), "run", resolved({}, *sets).experiment) for sets in ((), (MIXED[1],))
+    )
+    for file, run in (("alone", mixed_run), ("named", mixed_run), ("beside", plain_run)):
+        check_fits(find_pool(f"{file}.toml", 1), [run])
+    with pytest.raises(UserError, match="learner 'q-learning': naive agents of run are called 'q-learning', too"):
+        check_fits(find_pool("beside.toml", 1), [mixed_run])
 
 
 @pytest.mark.long
