@@ -10,7 +10,7 @@ from typing import Any, NamedTuple
 from coalactl.agents import NO_CRITIC, Agents, agents_with
 from coalactl.errors import UserError
 from coalactl.presets import read_text, shipped_presets
-from coalactl.report.configurations import in_words, own_keys, run_keys
+from coalactl.report.configurations import in_words, own_keys, run_keys, shared_key
 from coalactl.report.exhibits import Printed, Results, Values
 from coalactl.report.labels import legend
 from coalactl.report.measures import groups_of
@@ -123,9 +123,9 @@ def _differences(settings: Sequence[Setting], papers: Sequence[Results]) -> Tabl
             values = _used(run_keys(setting.config, group.agents), group.agents)
             paper = {**printed.ours, **_paper_keys(role.presets[0], group.method)}
             differing += [
-                _Value(setting, group, key, in_words(values[key]), in_words(paper[key]))
+                _Value(setting, group, key, in_words(values[key]), in_words(paper[shared_key(key)]))
                 for key in values
-                if key in paper and values[key] != paper[key] and key != "meta.method"
+                if shared_key(key) in paper and values[key] != paper[shared_key(key)] and key != "meta.method"
             ]
     return _beside_the_papers(
         "differences",

@@ -44,6 +44,11 @@ def _naive_pool(config: Mapping[str, Any]) -> dict[str, Any]:
     return {"population.naive": pool, **values}
 
 
+def shared_key(key: str) -> str:
+    """``naive.clip`` of ``population.naive.1.clip``, a group's own value in its place; of other keys themselves."""
+    return f"naive.{key.rpartition('.')[2]}" if key.startswith("population.naive.") else key
+
+
 def setting_keys(config: Mapping[str, Any]) -> dict[str, Any]:
     """What is fixed while methods are compared (App. B.4): all but the meta agents' own values.
 

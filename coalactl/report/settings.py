@@ -175,7 +175,8 @@ def _told_apart(settings: Sequence[Setting]) -> Iterator[Setting]:
         rest = f" and {len(own) - _MOST_NAMED} more" if len(own) > _MOST_NAMED else ""
         name = ", ".join([setting.name, *own[:_MOST_NAMED]]) + rest
         counts[name] = counts.get(name, 0) + 1
-        named = setting._replace(name=name if counts[name] == 1 else f"{name} ({counts[name]})")
+        name = name if counts[name] == 1 else f"{name} ({counts[name]})"
+        named = setting._replace(name=name, full=name)
         is_holder = holders[setting.slug] is setting
         yield named if is_holder else named._replace(slug=slug_of(setting.slug, setting.keys))
 

@@ -238,6 +238,20 @@ def test_differences_from_the_papers_configuration_are_listed(coalactl: Command,
     assert any(row["key"] == "meta.value_clip" for row in rows_of("report/tables/open-choices.csv"))
 
 
+def test_groups_of_naive_agents_are_told_apart_with_their_own_values(coalactl: Command) -> None:
+    """In the legend of short names too, and beside the paper's values."""
+    for rate in (0.005, 0.05, 0.5):
+        groups = [{"algorithm": "a2c", "count": 9}, {"algorithm": "a2c", "settings": {"learning_rate": rate}}]
+        sequence_pack(Path(f"runs/{rate}"), "coala-pg", {0: shaping(0.5)}, **{"population.naive": groups})
+    assert coalactl("report", "runs").code == 0
+    names = [row["stands for"] for row in rows_of("report/tables/settings.csv")]
+    assert len(names) == len(set(names)) == 3
+    assert all(any(f"learning_rate {rate}" in name for name in names) for rate in (0.005, 0.05, 0.5))
+    rows = rows_of("report/tables/differences.csv")
+    rates = [(row["here"], row["paper"]) for row in rows if row["key"] == "population.naive.1.learning_rate"]
+    assert rates == [("0.05", "0.005"), ("0.5", "0.005")]
+
+
 @pytest.mark.parametrize(
     ("arguments", "words"),
     [
