@@ -144,7 +144,9 @@ def _learn(key: Key[Array, ""], learner: Learner, met: Met, numbers: Numbers, *,
     )
     expected = _expected(learner.state.params, episodes.trajectory.states, loqa)
     theirs = episodes.trajectory._replace(rewards=rewards, values=expected.value)
-    returns = targets_by(updater, episodes._replace(trajectory=theirs), opponents, hyper).value_targets
+    # Of the trajectory itself, whatever the agent's own critic learns: what followed is of what was done in it.
+    plain = hyper._replace(value_targets_average_future=jnp.zeros_like(hyper.value_targets_average_future))
+    returns = targets_by(updater, episodes._replace(trajectory=theirs), opponents, plain).value_targets
     targets = targets_by(updater, episodes, opponents, hyper)
     added = shaping_credit(
         targets.advantages,

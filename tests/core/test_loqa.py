@@ -158,3 +158,16 @@ def test_without_weight_it_is_the_plain_policy_gradient() -> None:
     jax.tree.map(close, found.params, expected.params)
     moved = jax.tree.map(lambda a, b: np.abs(a - b).max(), shaped.params, expected.params)
     assert max(jax.tree.leaves(moved)) > 1e-3
+
+
+def test_the_coplayers_returns_are_its_own_whatever_the_critic_learns() -> None:
+    """Value targets that average future episodes over the batch are the agent's own, against naive co-players."""
+    params, met = played()
+    key, learner = jax.random.key(2), RULE.init(jax.random.key(1), params)
+    plain, averaged = (
+        update()(key, learner, met, numbers(value_targets_average_future=flag, value_coefficient=0.5))
+        for flag in (False, True)
+    )
+    jax.tree.map(close, averaged[0].state.params, plain[0].state.params)
+    close(averaged[1]["loqa_scale"], plain[1]["loqa_scale"])
+    assert averaged[1]["value_loss"] != plain[1]["value_loss"]
