@@ -7,10 +7,11 @@ from typing import NamedTuple
 
 import pandas as pd
 
-from coalactl.agents import NO_CRITIC, colour_of
+from coalactl.agents import NO_CRITIC, colour_of, naive_groups
 from coalactl.report.captions import over_seeds
 from coalactl.report.evaluations import within
 from coalactl.report.figures import LOOKS, OTHER_LOOK, Figure, Line, Look, Panel, thinned
+from coalactl.report.finished import Run
 from coalactl.report.settings import Group, Setting
 from coalactl.report.statistics import t_band
 
@@ -99,10 +100,18 @@ def common_evaluation(setting: Setting) -> str | None:
     """The first evaluation against naive learners that all runs have: a figure must not mix sources."""
     runs = [run for group in groups_drawn(setting) for run in group.runs]
     for name in sorted(runs[0].evaluations):
-        evaluations = [run.evaluations.get(name) for run in runs]
-        if all(rows is not None and not within(rows, "defection", "naive").empty for rows in evaluations):
+        if all(_plays_its_own(run, run.evaluations.get(name)) for run in runs):
             return name
     return None
+
+
+def _plays_its_own(run: Run, rows: pd.DataFrame | None) -> bool:
+    """Whether naive learners are met, and all learn as in the run's training and not as a pool's file says."""
+    if rows is None or within(rows, "defection", "naive").empty:
+        return False
+    own = {"", *(str(group.get("algorithm")) for group in naive_groups(run.config))}
+    met = rows.loc[(rows["opponent_kind"] == "naive") & (rows["metric"] == "defection"), "opponent"]
+    return set(met.astype(str).str.rpartition("/")[0]) <= own
 
 
 def episodes_of(setting: Setting, metric: str, evaluation: str | None = None) -> Iterator[Line]:
