@@ -81,13 +81,13 @@ class Session:
 
     def _compile(self, iteration: int, seconds: float) -> None:
         """Nothing is to be saved while compiling, and a compilation cannot be cut short: a signal leaves at once."""
-        self._view.phase("compiling")
         began = time.perf_counter()
 
         def leave(code: ExitCode) -> None:
             self._tell_status(_STATES[code], iteration, seconds)
 
         with self._stop.leaving_at_once(leave):
+            self._view.phase("compiling")
             self.engine.compile(self.state)
         self._compiling = time.perf_counter() - began
         _log.info("compiled in %.1f s", self._compiling)

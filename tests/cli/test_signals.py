@@ -129,10 +129,9 @@ def test_a_real_compilation_is_left_too() -> None:
     process = start(*LONG, "--set", "network.depth=3")  # a program that no test has compiled
     wait_for(process, "compiling")
     process.send_signal(signal.SIGTERM)
-    began = time.monotonic()
-    process.communicate(timeout=60)
+    process.communicate(timeout=180)  # parts of a compilation hold Python's lock, for long on a busy machine
     assert process.returncode == 75
-    assert time.monotonic() - began < 30  # parts of a compilation hold Python's lock for seconds on a busy machine
+    assert "compiled in" not in Path("run/log.txt").read_text()
     assert RunDirectory("run").read_status().state == "preempted"
 
 
