@@ -4,11 +4,19 @@ from __future__ import annotations
 
 import json
 import struct
+import threading
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 Told = dict[str, list[tuple[int, float]]]
+
+
+def when_all_is_told(name: str) -> None:
+    """Waits for the threads that still tell a tracker, though the training has given it up."""
+    for thread in threading.enumerate():
+        if thread.name == f"tracker {name}":
+            thread.join()
 
 
 def in_tensorboard(run: Path) -> Told:
