@@ -53,13 +53,9 @@ def built(learning: SequenceExperiment) -> Rollout:
 
 def numbers_of(learning: SequenceExperiment, step: int = 0) -> NaiveHyperparameters:
     """The numbers that they learn with at an iteration."""
-    import jax
-    import jax.numpy as jnp
+    from coalactl_core.numbers.hyperparameters import numbers_at
 
-    from coalactl_core.numbers.hyperparameters import at_iteration, hyperparameters_of
-
-    of_run = jax.tree.map(lambda leaf: leaf[0], hyperparameters_of([learning]))
-    return at_iteration(of_run, jnp.int32(step)).naive
+    return numbers_at(learning, step).naive
 
 
 def of_sequence(experiment: Experiment) -> SequenceExperiment:

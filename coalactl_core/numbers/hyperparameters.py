@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from typing import Any
 
 import jax
+import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Int
 
@@ -36,6 +37,11 @@ def hyperparameters_of(experiments: Sequence[SequenceExperiment]) -> Scheduled[H
 def at_iteration(hyperparameters: Scheduled[Hyperparameters], step: Int[Array, ""]) -> Hyperparameters:
     """The numbers that hold at a training iteration: every schedule evaluated."""
     return all_at(hyperparameters, step)
+
+
+def numbers_at(experiment: SequenceExperiment, step: int) -> Hyperparameters:
+    """The numbers of one run at a training iteration, without the ``runs`` axis."""
+    return at_iteration(jax.tree.map(lambda leaf: leaf[0], hyperparameters_of([experiment])), jnp.int32(step))
 
 
 def _hyperparameters_of_one(experiment: SequenceExperiment, points: int) -> Scheduled[Hyperparameters]:

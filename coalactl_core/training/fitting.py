@@ -19,13 +19,12 @@ from coalactl_core.credit.batch_critic import build_batch_critic, fresh_state
 from coalactl_core.layout.compute import with_chosen_compute
 from coalactl_core.layout.memory import StepSizes, estimate_bytes
 from coalactl_core.layout.sharding import Shards
-from coalactl_core.numbers.hyperparameters import at_iteration, hyperparameters_of
+from coalactl_core.numbers.hyperparameters import numbers_at
 from coalactl_core.opponents.population import opponents_of
 from coalactl_core.play.meta_episodes import play_meta_episodes
 from coalactl_core.play.trajectories import ego_trajectory
 from coalactl_core.training.groups import RuleGroup
 from coalactl_core.training.pieces import Pieces, build_pieces
-from coalactl_core.types import NaiveHyperparameters
 
 # The share of an accelerator's memory that a run is laid out for: the estimate is off by up to a quarter.
 _MEMORY_SHARE = 0.75
@@ -120,15 +119,11 @@ def _kept(group: RuleGroup, experiment: SequenceExperiment) -> int:
     def play(key: Key[Array, ""]) -> Any:
         params = rollout.policy.init(key)
         opponents = opponents_of(jnp.zeros(1, int), jnp.zeros(1, int), jax.tree.map(lambda leaf: leaf[None], params))
-        return play_meta_episodes(key, params, opponents, _numbers(experiment), rollout, group.rule.keep).kept
+        return play_meta_episodes(
+            key, params, opponents, numbers_at(experiment, 0).naive, rollout, group.rule.keep
+        ).kept
 
     return _bytes(jax.eval_shape(play, jax.random.key(0))) // rollout.inner_episodes
-
-
-def _numbers(experiment: SequenceExperiment) -> NaiveHyperparameters:
-    """Those that naive co-players begin with."""
-    of_run = jax.tree.map(lambda leaf: leaf[0], hyperparameters_of([experiment]))
-    return at_iteration(of_run, jnp.int32(0)).naive
 
 
 def _bytes(tree: Any) -> int:

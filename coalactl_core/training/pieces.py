@@ -64,7 +64,7 @@ def build_pieces(experiment: SequenceExperiment) -> Pieces:
     learners = experiment.naive_learners
     coplayers = build_coplayers(learners, policy, environment)
     naive = mixed(coplayers, [group.agents for group in learners])
-    rollout = _rollout(experiment, environment, policy, naive)._replace(learns=population.has_naive)
+    rollout = _rollout(experiment, environment, policy, naive)
     groups = _groups(experiment, rollout, population.kinds)
     map_agents = agent_map(experiment.compute.layout.agent_chunk)
     forgetful = _forgetful(groups)
@@ -143,6 +143,6 @@ def _rollout(experiment: SequenceExperiment, environment: Environment, policy: P
         inner_episodes=experiment.rollout.inner_episodes,
         naive=naive,
         naive_chunk=experiment.compute.layout.naive_chunk,
-        learns=True,
+        learns=experiment.population.has_naive,
         shards=chosen_shards(experiment),
     )

@@ -11,7 +11,7 @@ from support import keep_start, naive_hyper, opponents_like, reactive_policy, ro
 from coalactl_core.configuration.experiment import SequenceExperiment
 from coalactl_core.configuration.learning import NaiveConfig
 from coalactl_core.envs.matrix_game import MatrixGame
-from coalactl_core.numbers.hyperparameters import at_iteration, hyperparameters_of
+from coalactl_core.numbers.hyperparameters import hyperparameters_of, numbers_at
 from coalactl_core.opponents.mixed import mixed
 from coalactl_core.opponents.registry import build_coplayer
 from coalactl_core.opponents.seam import Coplayer, CoplayerSetting
@@ -110,7 +110,7 @@ def test_what_learns_alike_is_a_pool_as_ever() -> None:
     assert mixed([own], [3]) is own
     pool = experiment(TWO)
     assert [(each.agents, each.config.algorithm) for each in pool.naive_learners] == [(1, "a2c"), (2, "q-learning")]
-    numbers = at_iteration(jax.tree.map(lambda leaf: leaf[0], hyperparameters_of([pool])), jnp.int32(2)).naive
+    numbers = numbers_at(pool, 2).naive
     np.testing.assert_allclose(numbers.learning_rate, [0.25, 0.25])
     np.testing.assert_allclose(numbers.own["exploration"], [0.1, 0.0])
     faster = experiment([TWO[0], {**TWO[1], "settings": {"learning_rate": 0.9}}])

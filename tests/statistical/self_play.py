@@ -8,7 +8,7 @@ import numpy as np
 
 from coalactl.configuration import resolve
 from coalactl.presets import find_preset, read_preset
-from coalactl_core.numbers.hyperparameters import at_iteration, hyperparameters_of
+from coalactl_core.numbers.hyperparameters import numbers_at
 from coalactl_core.opponents.strategies import find_strategy
 from coalactl_core.play.evaluation import Lineup, evaluate, strategy_tables
 from coalactl_core.training.engine import SequenceEngine, build_engine
@@ -32,7 +32,6 @@ def trained(preset: str, seed: int) -> tuple[SequenceEngine, TrainState, np.ndar
 
 def rewards_of(agent: int, params: Params, engine: SequenceEngine) -> dict[str, float]:
     """An agent's reward a step against each fixed strategy and against the other agent."""
-    numbers = jax.tree.map(lambda leaf: leaf[0], hyperparameters_of([engine.experiment]))
     tables = strategy_tables(jax.random.key(0), [(find_strategy(name), 1) for name in (*MEASURED, "tit-for-tat")])
     lineup = Lineup(
         kind=jnp.asarray([[FIXED] * len(MEASURED) + [META]]),
@@ -40,7 +39,7 @@ def rewards_of(agent: int, params: Params, engine: SequenceEngine) -> dict[str, 
         tables=tables[None],
     )
     own = jax.tree.map(lambda leaf: leaf[agent], params)
-    hyper = at_iteration(numbers, jnp.asarray(0)).naive
+    hyper = numbers_at(engine.experiment, 0).naive
     met = evaluate(jax.random.key(1), own, params, lineup, hyper, rollout=engine.pieces.rollout)
     means = np.asarray(met.outcomes["reward"])[..., 0].mean(1)
     return dict(zip((*MEASURED, "each other"), means.tolist(), strict=True))
