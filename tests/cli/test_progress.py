@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import time
 from pathlib import Path
+from typing import Any
 
 import pytest
 from command_line import TINY, Command
@@ -86,7 +87,14 @@ def test_every_command_that_takes_longer_tells(coalactl: Command, run: Path) -> 
 
 @pytest.mark.usefixtures("chatty")
 def test_the_list_of_figures_tells_which_is_planned(coalactl: Command, monkeypatch: pytest.MonkeyPatch) -> None:
+    planned = costs.plan
+
+    def plan_in_a_while(*arguments: Any) -> Any:
+        time.sleep(0.1)  # what is planned in a moment is not told
+        return planned(*arguments)
+
     monkeypatch.setattr(costs, "entries", lambda: entries()[:1])
+    monkeypatch.setattr(costs, "plan", plan_in_a_while)
     assert "planning fig3a  0/1" in coalactl("reproduce", "ls").err
     assert coalactl("reproduce", "ls", "--quiet").err == ""
 
