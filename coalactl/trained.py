@@ -54,7 +54,7 @@ class Checkpoint(NamedTuple):
 class Agent(NamedTuple):
     """A trained agent of the sequence engine: its number in its run, play as it knows it, and its parameters.
 
-    ``rollout`` has its policy, whose vector ``params`` is, and whether it forgets from one inner episode to the next.
+    ``rollout`` has its policy, whose vector ``params`` is, and how its memory crosses inner episodes.
     """
 
     number: int

@@ -99,6 +99,13 @@ METHODS: Mapping[str, Method] = {
         table="loqa",
         settings="coalactl_core.configuration.loqa:LoqaConfig",
     ),
+    "shaper": Method(
+        rule="coalactl_core.rules.shaper:build",
+        label="Shaper",
+        colour="#999999",
+        dashes=(0, (1, 1)),
+        summary="a memory shared by the batch, each trajectory's own return (arXiv:2312.12568)",
+    ),
 }
 
 

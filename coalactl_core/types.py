@@ -35,6 +35,9 @@ Scheduled = Annotated[Values, "a Schedule in place of each Number"]
 # Kinds of opponents, as they stand in Opponents.kind: indices in measures.KINDS.
 NAIVE, META, FIXED = range(len(KINDS))
 
+# How a memory crosses from one inner episode to the next: it goes on, starts afresh, or becomes one of the batch.
+CARRIED, FORGOTTEN, SHARED = range(3)
+
 
 class Schedule(NamedTuple):
     """A number over training iterations: ``values[k]`` from iteration ``starts[k]`` on, or linear in between."""
@@ -191,15 +194,15 @@ class Opponents(NamedTuple):
 
     ``number`` counts within the kind: naive initialisation, meta agent or fixed strategy. ``learner``: as they stand at
     the start of the meta-episode (without an optimiser state: they start with a fresh one). ``tables`` are the action
-    probabilities of fixed strategies by observation (None in a pool without them). ``forgets``: who knows the inner
-    episode alone (None: naive ones, and others if their seat does).
+    probabilities of fixed strategies by observation (None in a pool without them). ``crossing``: how memories cross
+    from one inner episode to the next (None: those of naive ones are forgotten, others' cross as their seat says).
     """
 
     kind: Int[Array, "*meta_batch"]
     number: Int[Array, "*meta_batch"]
     learner: Learner
     tables: Float[Array, "*meta_batch observations actions"] | None = None
-    forgets: Bool[Array, "*meta_batch"] | None = None
+    crossing: Int[Array, "*meta_batch"] | None = None
 
 
 class Trajectory(NamedTuple):

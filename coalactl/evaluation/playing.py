@@ -95,8 +95,8 @@ def _member(opponent: Opponent) -> int:
 
 
 def _plays_by(rollout: Rollout) -> Any:
-    """What tells apart how two runs' agents play: the network, and whether it forgets."""
-    return rollout.policy, rollout.forgets
+    """What tells apart how two runs' agents play: the network, and how its memory crosses inner episodes."""
+    return rollout.policy, rollout.crossing
 
 
 def _kind(opponent: Opponent) -> int:

@@ -25,6 +25,7 @@ from coalactl_core.errors import ConfigurationError
 from coalactl_core.opponents.strategies import Strategy, always, find_strategy
 from coalactl_core.play.duels import DuelSide, Player
 from coalactl_core.play.rollout import Rollout
+from coalactl_core.types import FORGOTTEN
 
 
 class LoadedEntrant(NamedTuple):
@@ -125,7 +126,7 @@ def _of_runs(
         seeds=seeds,
         agents=len(own[0].agents),
         side=sides.setdefault(_network(own[0].entry.experiment), DuelSide(play.observe, play.policy)),
-        players=Player(params, jnp.asarray([agent.rollout.forgets for agent in agents])),
+        players=Player(params, jnp.asarray([agent.rollout.crossing for agent in agents])),
         about={"runs": runs},
     )
 
@@ -146,7 +147,7 @@ def _of_learner(
         seeds=seeds,
         agents=1,
         side=sides.setdefault(key, DuelSide(play.observe, play.policy, play.naive)),
-        players=_repeated(Player(params, jnp.asarray(True), numbers_of(learning)), len(seeds)),
+        players=_repeated(Player(params, jnp.asarray(FORGOTTEN), numbers_of(learning)), len(seeds)),
         about={"naive": naive.model_dump()},
     )
 
@@ -168,7 +169,7 @@ def _of_strategy(
         seeds=seeds,
         agents=1,
         side=sides.setdefault("strategy", DuelSide(environment.observe)),
-        players=Player(np.stack([cooperation, 1 - cooperation], -1), jnp.ones(len(seeds), bool)),
+        players=Player(np.stack([cooperation, 1 - cooperation], -1), jnp.full(len(seeds), FORGOTTEN)),
         about={"cooperation": np.round(cooperation, 6).tolist()},
     )
 
@@ -208,7 +209,7 @@ def _repeated(player: Player, count: int) -> Player:
         return jnp.broadcast_to(leaf, (count, *jnp.shape(leaf)))
 
     hyper = None if player.hyper is None else jax.tree.map(repeat, player.hyper)
-    return player._replace(forgets=repeat(player.forgets), hyper=hyper)
+    return player._replace(crossing=repeat(player.crossing), hyper=hyper)
 
 
 def _digest(params: np.ndarray) -> str:

@@ -87,12 +87,15 @@ class _SequenceExperiment(Section):
             )
 
     def _check_batch_critic(self) -> None:
-        for config in self.agent_configs():
+        for agent, config in enumerate(self.agent_configs()):
             if config.batch_critic != "none" and not find_method(config.method).crosses_batch:
                 crossing = [name for name, row in METHODS.items() if row.crosses_batch]
+                alone = isinstance(self.population.meta, int)
+                whose = "" if alone else f"population.meta: agent {agent}: "
+                remedy = "'none'" if alone else "settings = { batch_critic = 'none' } in its group"
                 raise ValueError(
-                    f"meta.batch_critic: {config.batch_critic!r} given; credit of {config.method} does not cross the "
-                    f"batch, use 'none', or method {' or '.join(crossing)}"
+                    f"{whose}meta.batch_critic: {config.batch_critic!r} given; credit of {config.method} does not "
+                    f"cross the batch, use {remedy}, or method {' or '.join(crossing)}"
                 )
         names = sorted({config.batch_critic for config in self.agent_configs()} - {"none"})
         if len(names) > 1:

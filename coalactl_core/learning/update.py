@@ -15,7 +15,7 @@ from coalactl_core.layout.sharding import Shards
 from coalactl_core.learning.objectives import PolicyLoss, clipped_value_loss, log_probs_and_entropy
 from coalactl_core.learning.optimizers import Optimizer, apply_gradients
 from coalactl_core.loops.chunks import fitting_chunk, sum_over_chunks
-from coalactl_core.nets.policy import Policy, Prepared, unroll_from_start
+from coalactl_core.nets.policy import Policy, Prepared, unroll_from_start, unroll_sharing
 from coalactl_core.types import EnvironmentState, Learner, MetaHyperparameters, Params, Targets, Trajectory
 
 
@@ -24,7 +24,7 @@ class Updater(NamedTuple):
 
     Meta-episodes of more than ``trajectory_chunk`` trajectories are split into parts of so many, and each minibatch
     into chunks of ``chunk`` meta-episodes or such parts. The trajectories of a chunk share ``copies`` copies of the
-    parameters.
+    parameters. ``sharing``: the trajectories of a part share their memory between inner episodes.
     """
 
     observe: Callable[[EnvironmentState, int], Num[Array, "*features"]]
@@ -40,6 +40,7 @@ class Updater(NamedTuple):
     copies: int = 1
     shards: Shards = Shards()
     bootstrap_end: bool = False
+    sharing: bool = False
 
 
 class LearningBatch(NamedTuple):
@@ -176,6 +177,9 @@ def _side_by_side(chunk: LearningBatch) -> LearningBatch:
 def _evaluate(prepared: Prepared, trajectory: Trajectory, updater: Updater) -> _Evaluation:
     """What the policy makes of trajectories, unrolled from their start."""
     observations = jax.vmap(jax.vmap(lambda state: updater.observe(state, 0)))(trajectory.states)
-    output = unroll_from_start(updater.policy, prepared, observations, copies=updater.copies)
+    unroll = unroll_from_start
+    if updater.sharing:
+        unroll = partial(unroll_sharing, every=updater.inner_episode_length, sharing=updater.trajectory_chunk)
+    output = unroll(updater.policy, prepared, observations, copies=updater.copies)
     log_probs, entropy = log_probs_and_entropy(output.logits, trajectory.actions)
     return _Evaluation(log_probs=log_probs, values=output.value, entropies=entropy)

@@ -42,7 +42,7 @@ def hawk_policy(config: NetworkConfig, observation_size: int, num_actions: int, 
     ) -> tuple[PolicyOutput, PolicyCarry]:
         return network.apply({"params": params}, observations, carry, resets)
 
-    return Policy(init=init, initial_carry=initial_carry, step=as_sequences_of_one(unroll), unroll=unroll)
+    return Policy(init=init, initial_carry=initial_carry, step=as_sequences_of_one(unroll), unroll=unroll, share=_share)
 
 
 class _PreparedHawk(NamedTuple):
@@ -94,7 +94,17 @@ def tabulated_hawk_policy(
         unroll=unroll,
         prepare=prepare,
         takes_indices=True,
+        share=_share,
     )
+
+
+def _share(carries: tuple[WindowCarry | HawkCarry, ...]) -> tuple[WindowCarry | HawkCarry, ...]:
+    """Recurrent states become their mean; what convolutions look back on stays each sequence's own."""
+
+    def share(carry: WindowCarry | HawkCarry) -> WindowCarry | HawkCarry:
+        return carry._replace(recurrent=jnp.broadcast_to(jnp.mean(carry.recurrent, 0), carry.recurrent.shape))
+
+    return tuple(map(share, carries))
 
 
 class _HawkNetwork(nn.Module):

@@ -9,7 +9,7 @@ import jax
 import jax.flatten_util
 import jax.numpy as jnp
 from jax import Array
-from jaxtyping import Bool, Float, Key, Num
+from jaxtyping import Bool, Float, Key, Num, Shaped
 
 from coalactl_core.loops.chunks import fitting_chunk
 from coalactl_core.types import Params, PolicyCarry
@@ -32,9 +32,19 @@ def _as_they_are(params: Params, uses: int) -> Prepared:
 Observation = Num[Array, "*features"]
 Observations = Num[Array, "steps *features"]
 Resets = Bool[Array, "steps"] | None
+# Memories lead with the batch whose members share them.
+Share = Callable[[PolicyCarry], PolicyCarry]
 Step = Callable[[Prepared, Observation, PolicyCarry], tuple[PolicyOutput, PolicyCarry]]
 Unpack = Callable[[Float[Array, "parameters"]], Params]
 Unroll = Callable[[Prepared, Observations, PolicyCarry, Resets], tuple[PolicyOutput, PolicyCarry]]
+
+
+def _means(carry: PolicyCarry) -> PolicyCarry:
+    def mean(leaf: Shaped[Array, "batch *leaf"]) -> Shaped[Array, "batch *leaf"]:
+        is_number = jnp.issubdtype(leaf.dtype, jnp.floating)
+        return jnp.broadcast_to(jnp.mean(leaf, 0), leaf.shape) if is_number else leaf
+
+    return jax.tree.map(mean, carry)
 
 
 class Policy(NamedTuple):
@@ -44,7 +54,8 @@ class Policy(NamedTuple):
     work that parameters need only once for about so many steps; it is differentiated through.
     ``step(prepared, observation, carry)`` acts; ``unroll(prepared, observations, carry, resets)`` gives the same
     outputs for a whole sequence, starting afresh at each step where ``resets`` is true (None: nowhere inside).
-    ``takes_indices``: observations are numbers of the environment's vocabulary instead of features.
+    ``takes_indices``: observations are numbers of the environment's vocabulary instead of features. ``share(carries)``
+    makes the memories of a batch of sequences one; without it floating-point numbers become their means.
     """
 
     init: Callable[[Key[Array, ""]], Params]
@@ -53,15 +64,14 @@ class Policy(NamedTuple):
     unroll: Unroll
     prepare: Callable[[Params, int], Prepared] = _as_they_are
     takes_indices: bool = False
+    share: Share = _means
 
 
 def unroll_from_start(
     policy: Policy, prepared: Prepared, observations: Num[Array, "steps batch *features"], *, copies: int = 1
 ) -> PolicyOutput:
     """Outputs along a batch of sequences, each from a fresh start; leaves lead with (steps, batch)."""
-    batch = observations.shape[1]
-    carry = jax.tree.map(lambda leaf: jnp.broadcast_to(leaf, (batch, *leaf.shape)), policy.initial_carry())
-    return unroll_from(policy, prepared, observations, carry, copies=copies)
+    return unroll_from(policy, prepared, observations, _fresh(policy, observations.shape[1]), copies=copies)
 
 
 def unroll_from(
@@ -76,12 +86,54 @@ def unroll_from(
 
     With several ``copies`` of what is prepared, each is read by a part of the batch and gets a gradient of its own.
     """
+    return _unrolled(policy, prepared, observations, carry, copies=copies)[0]
+
+
+def unroll_sharing(
+    policy: Policy,
+    prepared: Prepared,
+    observations: Num[Array, "steps batch *features"],
+    *,
+    every: int,
+    sharing: int,
+    copies: int = 1,
+) -> PolicyOutput:
+    """Outputs along a batch of sequences from a fresh start, of which so many at a time are ``sharing`` their memory.
+
+    They do so after ``every`` so many steps. Each sequence is differentiated through what all that it shares with saw.
+    """
+    steps, batch = observations.shape[:2]
+
+    def along(carry: PolicyCarry, seen: Num[Array, "every batch *features"]) -> tuple[PolicyCarry, PolicyOutput]:
+        output, carry = _unrolled(policy, prepared, seen, carry, copies=copies)
+        together = jax.tree.map(lambda leaf: leaf.reshape(batch // sharing, sharing, *leaf.shape[1:]), carry)
+        shared = jax.vmap(policy.share)(together)
+        return jax.tree.map(lambda leaf, like: leaf.reshape(like.shape), shared, carry), output
+
+    parts = observations.reshape(steps // every, every, *observations.shape[1:])
+    output = jax.lax.scan(along, _fresh(policy, batch), parts)[1]
+    return jax.tree.map(lambda leaf: leaf.reshape(steps, *leaf.shape[2:]), output)
+
+
+def _fresh(policy: Policy, batch: int) -> PolicyCarry:
+    return jax.tree.map(lambda leaf: jnp.broadcast_to(leaf, (batch, *leaf.shape)), policy.initial_carry())
+
+
+def _unrolled(
+    policy: Policy,
+    prepared: Prepared,
+    observations: Num[Array, "steps batch *features"],
+    carry: PolicyCarry,
+    *,
+    copies: int,
+) -> tuple[PolicyOutput, PolicyCarry]:
+    """Outputs that lead with (steps, batch), and memories after the last step."""
 
     def unroll(
         prepared: Prepared, observations: Num[Array, "part steps *features"], carry: PolicyCarry
-    ) -> PolicyOutput:
-        unroll_one: Callable[..., PolicyOutput] = jax.vmap(
-            lambda seen, carry: policy.unroll(prepared, seen, carry, None)[0]
+    ) -> tuple[PolicyOutput, PolicyCarry]:
+        unroll_one: Callable[..., tuple[PolicyOutput, PolicyCarry]] = jax.vmap(
+            lambda seen, carry: policy.unroll(prepared, seen, carry, None)
         )
         return unroll_one(observations, carry)
 
@@ -91,11 +143,11 @@ def unroll_from(
     if copies > 1:
         prepared = jax.tree.map(lambda leaf: jnp.broadcast_to(leaf, (copies, *leaf.shape)), prepared)
         parts = jax.tree.map(lambda leaf: leaf.reshape(copies, -1, *leaf.shape[1:]), (observations, carry))
-        output = jax.vmap(unroll)(prepared, *parts)
-        output = jax.tree.map(lambda leaf: leaf.reshape(-1, *leaf.shape[2:]), output)
+        unrolled = jax.vmap(unroll)(prepared, *parts)
+        output, after = jax.tree.map(lambda leaf: leaf.reshape(-1, *leaf.shape[2:]), unrolled)
     else:
-        output = unroll(prepared, observations, carry)
-    return jax.tree.map(lambda leaf: jnp.swapaxes(leaf, 0, 1), output)
+        output, after = unroll(prepared, observations, carry)
+    return jax.tree.map(lambda leaf: jnp.swapaxes(leaf, 0, 1), output), after
 
 
 def packed(policy: Policy) -> tuple[Policy, Unpack]:

@@ -7,19 +7,29 @@ from typing import NamedTuple
 import jax
 import jax.numpy as jnp
 from jax import Array
-from jaxtyping import Bool, Float, Int, Key
+from jaxtyping import Float, Int, Key
 
 from coalactl_core.configuration.population import PopulationConfig
 from coalactl_core.envs.base import Environment, MemoryOneGame
 from coalactl_core.errors import ConfigurationError
 from coalactl_core.opponents.strategies import Strategy, find_strategy
-from coalactl_core.types import FIXED, META, NAIVE, Learner, Opponents, Params, PopulationHyperparameters
+from coalactl_core.types import (
+    CARRIED,
+    FIXED,
+    FORGOTTEN,
+    META,
+    NAIVE,
+    Learner,
+    Opponents,
+    Params,
+    PopulationHyperparameters,
+)
 
 
 class Population(NamedTuple):
     """The static side of a pool: sizes and which kinds of opponents can occur.
 
-    ``forgetful``: which meta agents know the inner episode alone, where that differs among them (else empty).
+    ``crossings``: how each meta agent's memory crosses inner episodes, where that differs among them (else empty).
     """
 
     meta: int
@@ -30,7 +40,7 @@ class Population(NamedTuple):
     strategies: tuple[Strategy, ...]
     stratified: bool
     dynamic_naive: bool
-    forgetful: tuple[bool, ...] = ()
+    crossings: tuple[int, ...] = ()
 
     @property
     def kinds(self) -> tuple[int, ...]:
@@ -81,7 +91,7 @@ def sample_opponents(
         jnp.select([drawn_kinds == NAIVE, drawn_kinds == META], [naive_index, meta_index], strategies),
         params,
         tables=_tables(table_key, strategies, population),
-        forgets=_forgetting(drawn_kinds, meta_index, population),
+        crossing=_crossing(drawn_kinds, meta_index, population),
     )
 
 
@@ -91,10 +101,10 @@ def opponents_of(
     params: Params,
     *,
     tables: Float[Array, "*meta_batch observations actions"] | None = None,
-    forgets: Bool[Array, "*meta_batch"] | None = None,
+    crossing: Int[Array, "*meta_batch"] | None = None,
 ) -> Opponents:
     """Opponents with these parameters, whose optimisers are fresh."""
-    return Opponents(kind=kind, number=number, learner=Learner(params), tables=tables, forgets=forgets)
+    return Opponents(kind=kind, number=number, learner=Learner(params), tables=tables, crossing=crossing)
 
 
 def naive_set(key: Key[Array, ""], naive: Learner, meta_params: Params, population: Population) -> Learner:
@@ -149,12 +159,13 @@ def _gather(
     return jax.tree.map(choose, naive_params, meta_params)
 
 
-def _forgetting(
+def _crossing(
     kinds: Int[Array, "meta_batch"], meta_index: Int[Array, "meta_batch"], population: Population
-) -> Bool[Array, "meta_batch"] | None:
-    if not population.forgetful:
+) -> Int[Array, "meta_batch"] | None:
+    if not population.crossings:
         return None
-    return (kinds == NAIVE) | ((kinds == META) & jnp.asarray(population.forgetful)[meta_index])
+    of_agents = jnp.asarray(population.crossings)[meta_index]
+    return jnp.select([kinds == NAIVE, kinds == META], [FORGOTTEN, of_agents], CARRIED)
 
 
 def _tables(

@@ -14,7 +14,7 @@ from typing import Any, NamedTuple
 import jax
 import jax.numpy as jnp
 from jax import Array
-from jaxtyping import Bool, Float, Int, Key, Num
+from jaxtyping import Float, Int, Key, Num
 
 from coalactl_core.envs.base import DerivesMeasures, Environment, RecallsEnds
 from coalactl_core.layout.sharding import Shards
@@ -22,7 +22,16 @@ from coalactl_core.loops.steps import scan_steps
 from coalactl_core.nets.policy import Policy
 from coalactl_core.opponents.seam import Coplayer
 from coalactl_core.play.rollout import recalling_of, sight_of
-from coalactl_core.types import EnvironmentState, Experience, Learner, NaiveHyperparameters, Params, PolicyCarry
+from coalactl_core.types import (
+    FORGOTTEN,
+    SHARED,
+    EnvironmentState,
+    Experience,
+    Learner,
+    NaiveHyperparameters,
+    Params,
+    PolicyCarry,
+)
 
 # Duels that are played at once on a device: what they work on should stay in the cache of a CPU.
 AT_ONCE = 8
@@ -42,11 +51,11 @@ class DuelSide(NamedTuple):
 class Player(NamedTuple):
     """How a player plays, the numbers: its network's parameters, or a strategy's table of action probabilities.
 
-    ``forgets``: it knows the inner episode alone. ``hyper``: how it learns (None: it does not).
+    ``crossing``: how its memory crosses from one inner episode to the next. ``hyper``: how it learns (None: not).
     """
 
     params: Params
-    forgets: Bool[Array, "*lead"]
+    crossing: Int[Array, "*lead"]
     hyper: NaiveHyperparameters | None = None
 
 
@@ -178,9 +187,9 @@ def play_inner_episode(
     return standing._replace(memories=memories, last=last), records
 
 
-def seen_by(player: int, forgets: Bool[Array, ""], duel: Duel) -> Callable[[EnvironmentState], Num[Array, "*features"]]:
+def seen_by(player: int, crossing: Int[Array, ""], duel: Duel) -> Callable[[EnvironmentState], Num[Array, "*features"]]:
     """What a player takes in of a state; who knows the inner episode alone does not see how the one before ended."""
-    return sight_of(player, duel.sides[player].observe, duel.recalling, forgets)
+    return sight_of(player, duel.sides[player].observe, duel.recalling, crossing == FORGOTTEN)
 
 
 def outcomes_of(records: DuelRecord, environment: Environment) -> dict[str, Float[Array, "players"]]:
@@ -213,7 +222,7 @@ def _step(
     *action_keys, environment_key = jax.random.split(key, 3)
     actions, remembered = [], []
     for player, (side, numbers) in enumerate(zip(duel.sides, players, strict=True)):
-        seen = seen_by(player, numbers.forgets, duel)(state)
+        seen = seen_by(player, numbers.crossing, duel)(state)
         logits, memory = _decide(side, acting[player], learners[player], numbers, seen, memories[player])
         actions.append(jax.random.categorical(action_keys[player], logits))
         remembered.append(memory)
@@ -251,7 +260,7 @@ def _learnt(
 
 def experience_of(player: int, players: tuple[Player, Player], records: DuelRecord, duel: Duel) -> Experience:
     """What a player learns from; records lead with (steps, batch)."""
-    see = seen_by(player, players[player].forgets, duel)
+    see = seen_by(player, players[player].crossing, duel)
     return Experience(
         jax.vmap(jax.vmap(see))(records.state), records.actions[..., player], records.rewards[..., player]
     )
@@ -260,12 +269,18 @@ def experience_of(player: int, players: tuple[Player, Player], records: DuelReco
 def _at_start(
     players: tuple[Player, Player], memories: tuple[PolicyCarry, PolicyCarry], duel: Duel
 ) -> tuple[PolicyCarry, PolicyCarry]:
-    """Memories at the start of an inner episode: fresh ones of those who know that alone."""
+    """Memories at the start of an inner episode: fresh ones of those who know that alone, one of those who share it."""
     first, second = (
-        jax.tree.map(partial(jnp.where, player.forgets), new, old)
-        for player, new, old in zip(players, _fresh_memories(duel), memories, strict=True)
+        _crossed(player.crossing, old, new, side)
+        for player, side, new, old in zip(players, duel.sides, _fresh_memories(duel), memories, strict=True)
     )
     return first, second
+
+
+def _crossed(crossing: Int[Array, ""], memory: PolicyCarry, fresh: PolicyCarry, side: DuelSide) -> PolicyCarry:
+    shared = memory if side.policy is None else side.policy.share(memory)
+    choices = [crossing == FORGOTTEN, crossing == SHARED]
+    return jax.tree.map(lambda new, one, old: jnp.select(choices, [new, one], old), fresh, shared, memory)
 
 
 def _fresh_memories(duel: Duel) -> tuple[PolicyCarry, PolicyCarry]:

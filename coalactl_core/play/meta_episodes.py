@@ -1,7 +1,8 @@
 """Meta-episodes: inner episodes one after the other, with a co-player that may learn in between.
 
 At every inner-episode boundary the environments reset; a naive co-player starts its memory afresh and learns
-from its own B trajectories. The ego agent's memory is carried through all M inner episodes.
+from its own B trajectories. The ego agent's memory is carried through all M inner episodes, unless its rule says
+otherwise.
 """
 
 from __future__ import annotations
@@ -18,9 +19,11 @@ from jaxtyping import Bool, Float, Key, Num
 from coalactl_core.envs.base import DerivesMeasures
 from coalactl_core.loops.chunks import map_in_chunks
 from coalactl_core.opponents.starts import begun
-from coalactl_core.play.rollout import Record, Rollout, play_inner_episode
+from coalactl_core.play.rollout import Record, Rollout, Seat, play_inner_episode
 from coalactl_core.types import (
+    FORGOTTEN,
     NAIVE,
+    SHARED,
     EnvironmentState,
     Experience,
     Learner,
@@ -29,6 +32,7 @@ from coalactl_core.types import (
     Pairing,
     Params,
     Played,
+    PolicyCarry,
     Tree,
 )
 
@@ -90,18 +94,15 @@ def _play_part(
         coplayer_carry=coplayer_fresh,
         last=last,
     )
-    is_naive, forgets = opponents.kind == NAIVE, opponents.kind == NAIVE
-    if opponents.forgets is not None:
-        forgets = opponents.forgets
+    is_naive = opponents.kind == NAIVE
     acting_params = rollout.policy.prepare(
         ego_params, keys.size * rollout.batch_size * rollout.environment.episode_length
     )
 
     def inner_episode(pairs: Pairing, keys: Key[Array, "meta_batch"]) -> tuple[Pairing, Tree]:
-        coplayer_carry = _select(forgets, coplayer_fresh, pairs.coplayer_carry)
         start = pairs._replace(
-            ego_carry=ego_fresh if own.forgets else pairs.ego_carry,
-            coplayer_carry=coplayer_fresh if others.forgets else coplayer_carry,
+            ego_carry=_crossed(pairs.ego_carry, ego_fresh, own),
+            coplayer_carry=_crossed_by_opponents(pairs.coplayer_carry, coplayer_fresh, opponents, others),
         )
         play = jax.vmap(partial(play_inner_episode, acting_params, hyper=hyper, rollout=rollout))
         moment, records = play(keys, opponents, start)
@@ -119,6 +120,21 @@ def _play_part(
     end, kept = jax.lax.scan(inner_episode, pairs, keys)
     learners = None if opponents.learner.opt_state is None else end.learner
     return jax.tree.map(lambda leaf: jnp.swapaxes(leaf, 0, 1), kept), learners
+
+
+def _crossed(memory: PolicyCarry, fresh: PolicyCarry, seat: Seat) -> PolicyCarry:
+    """Memories of one seat at the start of an inner episode; they lead with (meta_batch, batch)."""
+    if seat.crossing == FORGOTTEN:
+        return fresh
+    return jax.vmap(seat.policy.share)(memory) if seat.crossing == SHARED else memory
+
+
+def _crossed_by_opponents(memory: PolicyCarry, fresh: PolicyCarry, opponents: Opponents, seat: Seat) -> PolicyCarry:
+    """The same of co-players, who may differ in how their memories cross."""
+    if opponents.crossing is None:
+        return _select(opponents.kind == NAIVE, fresh, _crossed(memory, fresh, seat))
+    shared = _select(opponents.crossing == SHARED, jax.vmap(seat.policy.share)(memory), memory)
+    return _select(opponents.crossing == FORGOTTEN, fresh, shared)
 
 
 def _learn(

@@ -26,7 +26,7 @@ from coalactl_core.play.duels import (
     fresh,
     play_meta_episode,
 )
-from coalactl_core.types import Learner
+from coalactl_core.types import CARRIED, FORGOTTEN, Learner
 
 
 @partial(jax.jit, static_argnames=("duel", "remembers", "meta_episodes", "shards"))
@@ -62,7 +62,7 @@ def train_response(
     if remembers:  # It does not learn within the meta-episode.
         acting = duel._replace(sides=(duel.sides[0], duel.sides[1]._replace(coplayer=None)))
     keep = _all if remembers else _nothing
-    response = players[1]._replace(forgets=jnp.asarray(not remembers))
+    response = players[1]._replace(crossing=jnp.asarray(CARRIED if remembers else FORGOTTEN))
 
     def meta_episode(learner: Learner, key: Key[Array, ""]) -> tuple[Learner, Float[Array, ""]]:
         own = players[0], response._replace(params=learner.params)

@@ -21,7 +21,9 @@ from coalactl_core.loops.steps import scan_steps
 from coalactl_core.nets.policy import Policy
 from coalactl_core.opponents.seam import Coplayer
 from coalactl_core.types import (
+    CARRIED,
     FIXED,
+    FORGOTTEN,
     NAIVE,
     EnvironmentState,
     NaiveHyperparameters,
@@ -35,18 +37,18 @@ from coalactl_core.types import (
 class Seat(NamedTuple):
     """How a player plays: its policy, and ``observe``, which gives what that takes, features or numbers.
 
-    ``forgets``: it knows the inner episode alone, its memory starts afresh in each, as a naive co-player's in any seat.
+    ``crossing``: how its memory crosses from one inner episode to the next; a naive one's is forgotten in any seat.
     """
 
     observe: Callable[[EnvironmentState, int], Num[Array, "*features"]]
     policy: Policy
-    forgets: bool = False
+    crossing: int = CARRIED
 
 
 class Rollout(NamedTuple):
     """The static side of play: the environment, who sits where, how many trajectories and inner episodes there are.
 
-    ``observe``, ``policy`` and ``forgets`` are the ego agent's, and both players' where ``coplayer`` is None;
+    ``observe``, ``policy`` and ``crossing`` are the ego agent's, and both players' where ``coplayer`` is None;
     ``naive``: how naive co-players learn; ``learns``: whether the pool has some.
     """
 
@@ -60,12 +62,12 @@ class Rollout(NamedTuple):
     learns: bool
     shards: Shards = Shards()
     coplayer: Seat | None = None
-    forgets: bool = False
+    crossing: int = CARRIED
 
     @property
     def seats(self) -> tuple[Seat, Seat]:
         """Those of the ego agent and of the co-player."""
-        ego = Seat(observe=self.observe, policy=self.policy, forgets=self.forgets)
+        ego = Seat(observe=self.observe, policy=self.policy, crossing=self.crossing)
         return ego, self.coplayer or ego
 
     @property
@@ -88,9 +90,13 @@ class Rollout(NamedTuple):
 
     def forgetting(self, opponents: Opponents) -> tuple[bool, Bool[Array, "*meta_batch"]]:
         """Whether the ego agent knows the inner episode alone, and which opponents do."""
-        own, others = self.seats
-        they_forget = opponents.kind == NAIVE if opponents.forgets is None else opponents.forgets
-        return own.forgets, jnp.logical_or(others.forgets, they_forget)
+        return self.seats[0].crossing == FORGOTTEN, self.crossing_of(opponents) == FORGOTTEN
+
+    def crossing_of(self, opponents: Opponents) -> Int[Array, "*meta_batch"]:
+        """How opponents' memories cross from one inner episode to the next."""
+        if opponents.crossing is not None:
+            return opponents.crossing
+        return jnp.where(opponents.kind == NAIVE, FORGOTTEN, self.seats[1].crossing)
 
 
 def recalling_of(environment: Environment) -> RecallsEnds | None:

@@ -17,7 +17,7 @@ from typing import Any, NamedTuple
 import jax
 import jax.numpy as jnp
 from jax import Array
-from jaxtyping import Bool, Float, Int, Key
+from jaxtyping import Float, Int, Key
 
 from coalactl_core.configuration.advantage_alignment import AdvantageAlignmentConfig
 from coalactl_core.credit.estimators import centre_by_kind
@@ -176,7 +176,7 @@ class _Seen(NamedTuple):
 
     params: Params
     kind: Int[Array, "*meta_batch"]
-    forgets: Bool[Array, "*meta_batch"] | None
+    crossing: Int[Array, "*meta_batch"] | None
     states: EnvironmentState
     memory: PolicyCarry
 
@@ -184,7 +184,7 @@ class _Seen(NamedTuple):
 def _coplayer_values(kept: Kept, opponents: Opponents, alignment: Alignment) -> Float[Array, "meta_batch steps batch"]:
     """What the co-players' networks expect before each step, in rescaled rewards."""
     rollout, updater = alignment.rollout, alignment.updater
-    seen = _Seen(opponents.learner.params, opponents.kind, opponents.forgets, kept.trajectory.states, kept.memory)
+    seen = _Seen(opponents.learner.params, opponents.kind, opponents.crossing, kept.trajectory.states, kept.memory)
     of_each = partial(map_in_chunks, partial(_values, rollout=rollout), chunk=updater.chunk)
     return updater.shards.each(of_each, axes=(0,))(seen)
 
@@ -192,7 +192,7 @@ def _coplayer_values(kept: Kept, opponents: Opponents, alignment: Alignment) -> 
 def _values(seen: _Seen, rollout: Rollout) -> Float[Array, "steps batch"]:
     """Those of one meta-episode; its inner episodes are unrolled side by side, each from its memory."""
     policy = rollout.seats[1].policy
-    opponent = Opponents(kind=seen.kind, number=seen.kind, learner=Learner(()), forgets=seen.forgets)
+    opponent = Opponents(kind=seen.kind, number=seen.kind, learner=Learner(()), crossing=seen.crossing)
     see = jax.vmap(jax.vmap(rollout.sight(1, opponent)))
     prepared = policy.prepare(
         seen.params, rollout.inner_episodes * rollout.environment.episode_length * rollout.batch_size

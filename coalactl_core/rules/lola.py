@@ -36,7 +36,9 @@ from coalactl_core.opponents.a2c import episode_targets, naive_update
 from coalactl_core.play.rollout import Record, Rollout, play_inner_episode
 from coalactl_core.rules.seam import Met, Numbers, Report, Rule, Setting
 from coalactl_core.types import (
+    CARRIED,
     FIXED,
+    FORGOTTEN,
     META,
     Experience,
     Learner,
@@ -91,8 +93,8 @@ def build(setting: Setting) -> Rule:
     config, experiment = setting.settings, setting.experiment
     if not isinstance(config, LolaConfig):
         raise TypeError(f"LOLA's settings are a LolaConfig, not {config!r}")
-    forgets = config.memory == "inner-episode"
-    rollout = setting.rollout._replace(forgets=forgets)
+    crossing = FORGOTTEN if config.memory == "inner-episode" else CARRIED
+    rollout = setting.rollout._replace(crossing=crossing)
 
     def sample(
         prepared: Prepared, key: Key[Array, ""], opponent: Opponents, start: Pairing, naive: NaiveHyperparameters
@@ -111,7 +113,7 @@ def build(setting: Setting) -> Rule:
         * experiment.rollout.inner_episodes
         // (2 * config.look_aheads + 2),
     )
-    return lola_rule(lola)._replace(forgets=forgets)
+    return lola_rule(lola)._replace(crossing=crossing)
 
 
 def lola_rule(lola: Lola) -> Rule:

@@ -18,6 +18,7 @@ from coalactl_core.configuration.rule_settings import RuleSettings
 from coalactl_core.play.rollout import Record, Rollout
 from coalactl_core.plugins import load_named
 from coalactl_core.types import (
+    CARRIED,
     Learner,
     MetaHyperparameters,
     NaiveHyperparameters,
@@ -56,13 +57,13 @@ class Rule(NamedTuple):
     ``init`` makes a learner of fresh or of given parameters, with what the rule keeps of its own in ``state``. ``keep``
     takes what it needs from the start of an inner episode of all pairings, and from its records (meta_batch,
     episode_steps, batch). ``update`` gives the learner after the iteration, and a report with one number for each
-    column. ``forgets``: the agent's memory starts afresh in each inner episode.
+    column. ``crossing``: how the agent's memory crosses from one inner episode to the next.
     """
 
     init: Callable[[Key[Array, ""], Params], Learner]
     keep: Callable[[Pairing, Record], Any]
     update: Callable[[Key[Array, ""], Learner, Met, Numbers], tuple[Learner, Report]]
-    forgets: bool = False
+    crossing: int = CARRIED
 
 
 class Setting(NamedTuple):

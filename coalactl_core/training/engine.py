@@ -109,7 +109,7 @@ class SequenceEngine:
         return Memory(needed=partial(memory_needed, *parts), fitting_change=partial(fitting_change, *parts))
 
     def rollout_of(self, agent: int) -> Rollout:
-        """Play as an agent knows it: the environment, its policy, and whether it forgets."""
+        """Play as an agent knows it: the environment, its policy, and how its memory crosses inner episodes."""
         return self.pieces.rollout_of(agent)
 
     def naive_of(self, state: TrainState, seed: int) -> Params:

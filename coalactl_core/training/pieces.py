@@ -67,11 +67,11 @@ def build_pieces(experiment: SequenceExperiment) -> Pieces:
     rollout = _rollout(experiment, environment, policy, naive)
     groups = _groups(experiment, rollout, population.kinds)
     map_agents = agent_map(experiment.compute.layout.agent_chunk)
-    forgetful = _forgetful(groups)
-    if len(set(forgetful)) == 1:
-        rollout = rollout._replace(forgets=forgetful[0])
+    crossings = _crossings(groups)
+    if len(set(crossings)) == 1:
+        rollout = rollout._replace(crossing=crossings[0])
     else:
-        population = population._replace(forgetful=forgetful)
+        population = population._replace(crossings=crossings)
     return Pieces(
         rollout=rollout,
         population=population,
@@ -85,21 +85,21 @@ def build_pieces(experiment: SequenceExperiment) -> Pieces:
 
 
 def _groups(experiment: SequenceExperiment, rollout: Rollout, kinds: tuple[int, ...]) -> tuple[RuleGroup, ...]:
-    """Every group's rule, and play as its agents know it: opponents say for themselves whether they forget."""
+    """Every group's rule, and play as its agents know it: opponents say for themselves what they remember."""
     groups = []
     for group in experiment.groups:
         method = find_method(group.method)
         rule = build_rule(method.rule, Setting(experiment, group, rollout, kinds, experiment.settings_of(group.method)))
-        groups.append(RuleGroup(group.agents, rule, rollout._replace(forgets=rule.forgets), method.table))
-    if len({group.rule.forgets for group in groups}) == 1:
+        groups.append(RuleGroup(group.agents, rule, rollout._replace(crossing=rule.crossing), method.table))
+    if len({group.rule.crossing for group in groups}) == 1:
         return tuple(groups)
     remembering = Seat(observe=rollout.observe, policy=rollout.policy)
     return tuple(group._replace(rollout=group.rollout._replace(coplayer=remembering)) for group in groups)
 
 
-def _forgetful(groups: Sequence[RuleGroup]) -> tuple[bool, ...]:
-    """Whether each agent, by number, knows the inner episode alone."""
-    by_agent = {agent: group.rule.forgets for group in groups for agent in group.agents}
+def _crossings(groups: Sequence[RuleGroup]) -> tuple[int, ...]:
+    """How each agent's memory, by number, crosses from one inner episode to the next."""
+    by_agent = {agent: group.rule.crossing for group in groups for agent in group.agents}
     return tuple(by_agent[agent] for agent in sorted(by_agent))
 
 

@@ -85,7 +85,7 @@ def test_a_killed_run_goes_on_bit_by_bit_and_another_begins_with_a_fresh_critic(
         ),
         (
             ["--set", f"meta.batch_critic={CRITIC}", "--set", "population.meta=[{ method = 'batch-unaware' }]"],
-            "credit of batch-unaware does not cross the batch",
+            "population.meta: agent 0: meta.batch_critic",
         ),
     ],
 )

@@ -21,7 +21,7 @@ from coalactl_core.play.meta_episodes import play_meta_episodes
 from coalactl_core.play.rollout import Rollout, Seat
 from coalactl_core.play.trajectories import play_meta_trajectories
 from coalactl_core.rules.lola import Situation, look_ahead
-from coalactl_core.types import FIXED, META, NAIVE, Experience, Opponents, Pairing, Trajectory
+from coalactl_core.types import FIXED, FORGOTTEN, META, NAIVE, Experience, Opponents, Pairing, Trajectory
 
 pytestmark = pytest.mark.usefixtures("float64")
 
@@ -164,7 +164,7 @@ def test_naive_co_players_learn_from_what_they_saw() -> None:
 def test_where_nobody_remembers_it_the_game_is_the_one_that_hides_it() -> None:
     hiding = RECALLING._replace(recalls=False)
     opponents = opponents_like(players()[1], [NAIVE, META])
-    forgetful = rollout(forgets=True, coplayer=Seat(observe=RECALLING.observe, policy=POLICY, forgets=True))
+    forgetful = rollout(crossing=FORGOTTEN, coplayer=Seat(observe=RECALLING.observe, policy=POLICY, crossing=FORGOTTEN))
     recalling = play(forgetful, opponents, learning_rate=0.3)
     plain = play(rollout(environment=hiding, observe=hiding.observe), opponents, learning_rate=0.3)
     assert (recalling.trajectory.states > 4).any()

@@ -14,7 +14,7 @@ from coalactl_core.layout.sharding import Shards
 from coalactl_core.learning.optimizers import adam
 from coalactl_core.play.duels import Duel, DuelSide, Player, play_duel, play_duels
 from coalactl_core.play.evaluation import Lineup, evaluate
-from coalactl_core.types import NAIVE
+from coalactl_core.types import CARRIED, FORGOTTEN, NAIVE
 
 pytestmark = pytest.mark.usefixtures("float64")
 
@@ -31,12 +31,12 @@ def playing(name: str, side: DuelSide) -> Player:
     cooperation = np.asarray(MEMORY_ONE[name])
     probabilities = jnp.asarray(np.stack([cooperation, 1 - cooperation], -1))
     params = probabilities if side is TABLE else {"logits": CERTAIN * probabilities, "values": jnp.zeros(5)}
-    return Player(params, jnp.asarray(True))
+    return Player(params, jnp.asarray(FORGOTTEN))
 
 
 def untaught(rate: float = 0.5) -> Player:
     params = {"logits": jnp.zeros((5, 2)), "values": jnp.zeros(5)}
-    return Player(params, jnp.asarray(True), naive_hyper(learning_rate=rate))
+    return Player(params, jnp.asarray(FORGOTTEN), naive_hyper(learning_rate=rate))
 
 
 def played(players: tuple[Player, Player], sides: tuple[DuelSide, DuelSide], **sizes: Any) -> dict[str, np.ndarray]:
@@ -77,7 +77,7 @@ def test_a_duel_does_not_depend_on_those_beside_it() -> None:
     duel = Duel(ENVIRONMENT, (NETWORK, LEARNER), BATCH, EPISODES)
     keys = jax.random.split(jax.random.key(3), 4)
     own = POLICY.init(jax.random.key(1))
-    players = Player(own, jnp.asarray(False)), untaught()
+    players = Player(own, jnp.asarray(CARRIED)), untaught()
     many = jax.tree.map(lambda leaf: jnp.stack([leaf] * 4), players)
     together = play_duels(keys, many, duel=duel, shards=Shards())
     alone = play_duels(keys[2:3], jax.tree.map(lambda leaf: leaf[:1], many), duel=duel, shards=Shards())

@@ -14,7 +14,7 @@ from coalactl_core.loops.chunks import agent_map
 from coalactl_core.rules.seam import Met, Numbers, Report, Rule
 from coalactl_core.training.engine import build_engine
 from coalactl_core.training.groups import RuleGroup, fresh_agents, learn_groups, play_groups
-from coalactl_core.types import NAIVE, Hyperparameters, Learner, Number
+from coalactl_core.types import CARRIED, FORGOTTEN, NAIVE, Hyperparameters, Learner, Number
 
 ENVIRONMENT = MatrixGame(episode_length=3)
 POLICY = reactive_policy()
@@ -89,7 +89,7 @@ def test_agents_are_grouped_by_rule_and_by_what_shapes_a_program() -> None:
 def test_coala_pg_and_lola_dice_train_in_one_pool() -> None:
     """Each told of by its rule's columns; those who know the inner episode alone are told from those who do not."""
     engine = build_engine(experiment([LOLA, COALA]))
-    assert engine.pieces.population.forgetful == (True, False)
+    assert engine.pieces.population.crossings == (FORGOTTEN, CARRIED)
     state = engine.init([0])
     before = np.asarray(state.meta.params)
     state, metrics = engine.advance(state, 2)

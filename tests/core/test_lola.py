@@ -22,7 +22,7 @@ from coalactl_core.opponents.population import opponents_of
 from coalactl_core.play.meta_episodes import play_meta_episodes
 from coalactl_core.play.rollout import Rollout
 from coalactl_core.rules.lola import Situation, look_ahead, meta_gradient, situation_loss
-from coalactl_core.types import FIXED, META, NAIVE, Experience, Pairing
+from coalactl_core.types import CARRIED, FIXED, FORGOTTEN, META, NAIVE, Experience, Pairing
 
 pytestmark = pytest.mark.usefixtures("float64")
 
@@ -174,19 +174,19 @@ def test_starts_are_what_each_inner_episode_begins_with() -> None:
     opponents = opponents_like(other, [NAIVE, META])
     play = jax.jit(partial(play_meta_episodes, keep=keep_start), static_argnames="rollout")
 
-    def starts(*, forgets: bool) -> Pairing:
-        rollout = rollout_of(policy, forgets=forgets)
+    def starts(*, crossing: int) -> Pairing:
+        rollout = rollout_of(policy, crossing=crossing)
         found: Pairing = play(jax.random.key(0), ego, opponents, naive_hyper(), rollout=rollout).kept
         return found
 
-    begun = starts(forgets=False)
+    begun = starts(crossing=CARRIED)
     np.testing.assert_array_equal(begun.ego_carry[0, :, 0], [-1, LENGTH - 1, 2 * LENGTH - 1])
     np.testing.assert_array_equal(begun.coplayer_carry[:, :, 0], [[-1] * 3, [-1, LENGTH - 1, 2 * LENGTH - 1]])
     logits = begun.learner.params["logits"]
     np.testing.assert_array_equal(logits[:, 0], jnp.stack([other["logits"]] * 2))
     assert jnp.abs(logits[0, 1:] - logits[0, :-1]).max((1, 2)).min() > 0
     np.testing.assert_array_equal(logits[1, 1:], logits[1, :-1])
-    forgetful = starts(forgets=True)
+    forgetful = starts(crossing=FORGOTTEN)
     np.testing.assert_array_equal(forgetful.ego_carry, -jnp.ones((2, 3, BATCH)))
     np.testing.assert_array_equal(forgetful.coplayer_carry, -jnp.ones((2, 3, BATCH)))
 

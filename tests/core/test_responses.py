@@ -11,6 +11,7 @@ from coalactl_core.envs.matrix_game import MatrixGame
 from coalactl_core.learning.optimizers import adam
 from coalactl_core.play.duels import Duel, DuelSide, Player
 from coalactl_core.play.responses import train_response
+from coalactl_core.types import FORGOTTEN
 
 pytestmark = pytest.mark.usefixtures("float64")
 
@@ -23,9 +24,9 @@ BUDGET = 40
 def test_a_response_finds_what_is_best(remembers: bool) -> None:
     """To always-cooperate that is defection, 2 a step; one that starts with a fair coin earns 1.5."""
     cooperation = np.asarray(MEMORY_ONE["always-cooperate"])
-    frozen = Player(jnp.asarray(np.stack([cooperation, 1 - cooperation], -1)), jnp.asarray(True))
+    frozen = Player(jnp.asarray(np.stack([cooperation, 1 - cooperation], -1)), jnp.asarray(FORGOTTEN))
     params = {"logits": jnp.zeros((5, 2)), "values": jnp.zeros(5)}
-    response = Player(params, jnp.asarray(True), naive_hyper(learning_rate=0.3))
+    response = Player(params, jnp.asarray(FORGOTTEN), naive_hyper(learning_rate=0.3))
     sides = DuelSide(ENVIRONMENT.observe), DuelSide(ENVIRONMENT.observe, POLICY, a2c_with(adam, POLICY))
     duel = Duel(ENVIRONMENT, sides, batch_size=32, inner_episodes=3)
     found = np.asarray(

@@ -47,6 +47,12 @@ def test_coala_pg_extorts_naive_learners_and_the_baselines_do_not() -> None:
     assert (baselines[:, -10:].mean(-1) < 0.4).all(), baselines
 
 
+def test_shaper_earns_more_of_learners_of_two_trajectories_than_always_defecting_does() -> None:
+    """That is 0.54 (docs/shaper.md), and what agents come to first."""
+    rewards = train([quick("ipd-shaper-quick", "shaper", 0)], 56, "reward_vs_naive")
+    assert rewards[:, -8:].mean() > 0.66, rewards
+
+
 def test_coala_pg_cooperates_in_a_mixed_pool_and_without_naive_agents_it_does_not() -> None:
     """Of batch-unaware pools some end a little above 0 (docs/algorithm.md); those without naive agents never did."""
     mixed = train([quick("ipd-mixed-quick", "coala-pg", 12)], 160, "reward_vs_meta")
