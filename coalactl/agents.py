@@ -36,6 +36,11 @@ class Agents(NamedTuple):
         return label_of(self.method) if self.critic == NO_CRITIC else f"{label_of(self.method)}, batch critic"
 
 
+def learner_in(opponent: str) -> str:
+    """The learner that the name of a naive opponent in an evaluation tells; empty where all are of one."""
+    return opponent.rpartition("/")[0]
+
+
 def label_of(method: str) -> str:
     """What a method is called: the name of one of this project, the label of another package's where it is at hand."""
     row = None if method in METHODS else _row(method)

@@ -11,8 +11,8 @@ from typing import Any, NamedTuple
 
 import pandas as pd
 
+from coalactl.agents import learner_in
 from coalactl.evaluation.contestants import Contestant, same_settings
-from coalactl.evaluation.lineups import learner_in
 from coalactl.evaluation.pools import ALL, KINDS
 from coalactl.evaluation.rows import WHOLE
 from coalactl.report.statistics import t_interval

@@ -39,11 +39,6 @@ class Opponent(NamedTuple):
     learner: int = 0
 
 
-def learner_in(name: str) -> str:
-    """The learner that the name of a naive opponent tells; empty where all are of one."""
-    return name.rpartition("/")[0]
-
-
 def check_fits(pool: Pool, entries: Sequence[Entry]) -> None:
     """Raises :class:`UserError` where a kind of the pool, or a strategy of it, cannot play the game of a run.
 

@@ -16,7 +16,7 @@ import jax.numpy as jnp
 import numpy as np
 import pandas as pd
 
-from coalactl.evaluation.lineups import learner_in
+from coalactl.agents import learner_in
 from coalactl.evaluation.playing import Played
 from coalactl.evaluation.pools import ALL
 from coalactl_core.configuration.memory_one import STATES

@@ -7,6 +7,7 @@ from typing import NamedTuple
 
 import pandas as pd
 
+from coalactl.report.evaluations import against, opponents_in
 from coalactl.report.labels import legend
 from coalactl.report.measures import MEAN_COLUMNS, estimates_of, mean_cells
 from coalactl.report.settings import Group, Setting
@@ -30,7 +31,7 @@ def evaluation_tables(settings: Sequence[Setting]) -> Iterator[Table]:
 
 
 class _Shown(NamedTuple):
-    """One measure of one method against one kind of opponent."""
+    """One measure of one method against one kind of opponent, or one way in which naive ones learn."""
 
     order: tuple[bool | str, ...]
     row: tuple[Cell, ...]
@@ -90,7 +91,7 @@ def _measured(group: Group, name: str, opponent: str) -> Iterator[Measure]:
         for run in group.runs
         if name in run.evaluations
         for rows in [run.evaluations[name]]
-        for metric in rows.loc[(rows["opponent_kind"] == opponent) & (rows["inner_episode"] >= 0), "metric"].unique()
+        for metric in against(rows, opponent)["metric"].unique()
         if not is_of_policy(str(metric))
     }
     yield from (measure for measure in _REWARDS if measure in measures)
@@ -99,12 +100,12 @@ def _measured(group: Group, name: str, opponent: str) -> Iterator[Measure]:
 
 
 def _played(group: Group) -> Iterator[tuple[str, str]]:
-    """Every evaluation's name with each kind of opponent in it."""
+    """Every evaluation's name with each kind of opponent in it, and each way in which naive ones learn."""
     pairs = {
-        (name, str(kind))
+        (name, opponent)
         for run in group.runs
         for name, rows in run.evaluations.items()
-        for kind in rows["opponent_kind"].unique()
+        for opponent in opponents_in(rows)
     }
     yield from sorted(pairs)
 
@@ -114,9 +115,8 @@ def _per_seed(group: Group, name: str, opponent: str, measure: Measure) -> dict[
     values = {}
     for run in group.runs:
         if name in run.evaluations:
-            rows = run.evaluations[name]
-            rows = rows[(rows["metric"] == metric) & (rows["opponent_kind"] == opponent) & (rows["inner_episode"] >= 0)]
-            value = _at(rows, measure.place)
+            rows = against(run.evaluations[name], opponent)
+            value = _at(rows[rows["metric"] == metric], measure.place)
             if not pd.isna(value):
                 values[run.seeds[0]] = value
     return values

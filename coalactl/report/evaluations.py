@@ -8,6 +8,7 @@ from pathlib import Path
 import pandas as pd
 import pyarrow as pa
 
+from coalactl.agents import learner_in
 from coalactl.runs.files import reason
 from coalactl.runs.layout import refuse_links
 
@@ -25,8 +26,24 @@ def read_evaluations(run: Path) -> Iterator[tuple[Path, pd.DataFrame | str]]:
             yield path, f"damaged: {reason(error)}"
 
 
+def opponents_in(rows: pd.DataFrame) -> list[str]:
+    """The kinds of opponents that were met, and each way in which naive ones learn: ``naive q-learning``."""
+    naive = rows.loc[rows["opponent_kind"] == "naive", "opponent"].astype(str)
+    learners = sorted({learner_in(name) for name in naive.unique()} - {""})
+    return [*map(str, rows["opponent_kind"].unique()), *(f"naive {learner}" for learner in learners)]
+
+
+def against(rows: pd.DataFrame, opponent: str) -> pd.DataFrame:
+    """The rows by inner episode against one of :func:`opponents_in`."""
+    kind, _, learner = opponent.partition(" ")
+    met = (rows["opponent_kind"] == kind) & (rows["inner_episode"] >= 0)
+    if learner:
+        met &= rows["opponent"].astype(str).map(learner_in) == learner
+    return rows[met]
+
+
 def within(rows: pd.DataFrame, metric: str, opponent: str) -> pd.Series:
     """By inner episode: means over agents and opponents of a kind."""
-    fitting = (rows["metric"] == metric) & (rows["opponent_kind"] == opponent) & (rows["inner_episode"] >= 0)
-    means: pd.Series = rows[fitting].groupby("inner_episode")["value"].mean()
+    met = against(rows, opponent)
+    means: pd.Series = met[met["metric"] == metric].groupby("inner_episode")["value"].mean()
     return means
