@@ -22,6 +22,7 @@ from coalactl_core.rules.score_function import updater_of
 from coalactl_core.rules.seam import Setting, build_rule
 from coalactl_core.training.gradient_balance import Balance
 from coalactl_core.training.groups import RuleGroup
+from coalactl_core.types import FORGOTTEN
 
 
 class Pieces(NamedTuple):
@@ -85,11 +86,16 @@ def build_pieces(experiment: SequenceExperiment) -> Pieces:
 
 
 def _groups(experiment: SequenceExperiment, rollout: Rollout, kinds: tuple[int, ...]) -> tuple[RuleGroup, ...]:
-    """Every group's rule, and play as its agents know it: opponents say for themselves what they remember."""
+    """Every group's rule, and play as its agents know it: opponents say for themselves what they remember.
+
+    Agents that never meet a second inner episode know one alone, also where they play several later.
+    """
     groups = []
     for group in experiment.groups:
         method = find_method(group.method)
         rule = build_rule(method.rule, Setting(experiment, group, rollout, kinds, experiment.settings_of(group.method)))
+        if rollout.inner_episodes == 1:
+            rule = rule._replace(crossing=FORGOTTEN)
         groups.append(RuleGroup(group.agents, rule, rollout._replace(crossing=rule.crossing), method.table))
     if len({group.rule.crossing for group in groups}) == 1:
         return tuple(groups)

@@ -121,7 +121,7 @@ def test_shipped_leagues_are_whole(league) -> None:
     assert len({group.name for group in gathered.groups}) == len(config.entrants)
     assert not request.folder.exists()
     runs = {group.name: [entry.experiment.run.seed for entry in group.entries] for group in gathered.groups}
-    assert runs["coala-pg"] == [0, 1, 2]
+    assert runs["coala-pg"] == [0, 1, 2, 3, 4]
 
 
 BAD_FILES = {

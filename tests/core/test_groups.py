@@ -85,6 +85,14 @@ def test_agents_are_grouped_by_rule_and_by_what_shapes_a_program() -> None:
     assert [group.method for group in groups] == ["coala-pg", "lola-dice", "coala-pg"]
 
 
+def test_agents_that_never_meet_a_second_inner_episode_know_one_alone() -> None:
+    several = experiment([COALA, COALA])
+    once = several.model_copy(update={"rollout": several.rollout.model_copy(update={"inner_episodes": 1})})
+    for each, crossing in ((once, FORGOTTEN), (several, CARRIED)):
+        pieces = build_engine(each).pieces
+        assert pieces.rollout_of(0).crossing == pieces.rollout.crossing == crossing
+
+
 @pytest.mark.long
 def test_coala_pg_and_lola_dice_train_in_one_pool() -> None:
     """Each told of by its rule's columns; those who know the inner episode alone are told from those who do not."""
