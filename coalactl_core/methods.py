@@ -99,6 +99,15 @@ METHODS: Mapping[str, Method] = {
         table="loqa",
         settings="coalactl_core.configuration.loqa:LoqaConfig",
     ),
+    "reciprocator": Method(
+        rule="coalactl_core.rules.reciprocator:build",
+        label="Reciprocator",
+        colour="#999999",
+        dashes=(0, (1, 1)),
+        summary="a reward for answering the co-player's influence (arXiv:2406.01641)",
+        table="reciprocator",
+        settings="coalactl_core.configuration.reciprocator:ReciprocatorConfig",
+    ),
 }
 
 
