@@ -14,7 +14,7 @@ class ReciprocatorConfig(RuleSettings):
 
     weight: Coefficient = 1.0
     decay: Probability = 0.9
-    repayment: Probability = 1.0
+    repayment: Probability = 0.0
     discount: Probability = 0.0
     learning_rate: Coefficient = 3e-3
     steps: Few = 4
