@@ -99,11 +99,20 @@ METHODS: Mapping[str, Method] = {
         table="loqa",
         settings="coalactl_core.configuration.loqa:LoqaConfig",
     ),
+    "reciprocator": Method(
+        rule="coalactl_core.rules.reciprocator:build",
+        label="Reciprocator",
+        colour="#999999",
+        dashes=(0, (1, 1)),
+        summary="a reward for answering the co-player's influence (arXiv:2406.01641)",
+        table="reciprocator",
+        settings="coalactl_core.configuration.reciprocator:ReciprocatorConfig",
+    ),
     "shaper": Method(
         rule="coalactl_core.rules.shaper:build",
         label="Shaper",
-        colour="#999999",
-        dashes=(0, (1, 1)),
+        colour="#999933",
+        dashes=(0, (8, 1, 1, 1, 1, 1)),
         summary="a memory shared by the batch, each trajectory's own return (arXiv:2312.12568)",
     ),
 }

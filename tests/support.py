@@ -188,14 +188,14 @@ def _table_policy(rows: int, start: int, remember: Callable[[jax.Array, jax.Arra
     return _policy(init, lambda: jnp.asarray(start, int), step)
 
 
-def recurrent_policy(width: int = 3) -> Policy:
+def recurrent_policy(width: int = 3, outputs: int = ACTIONS) -> Policy:
     """A tanh network, h' = tanh(W x + U h), with linear read-outs that are not zero at the start."""
 
     def init(key: jax.Array) -> Any:
         shapes = {
             "inputs": (OBSERVATIONS, width),
             "recurrent": (width, width),
-            "policy": (width, ACTIONS),
+            "policy": (width, outputs),
             "value": (width,),
         }
         keys = jax.random.split(key, len(shapes))

@@ -7,6 +7,7 @@ divided by the size of that batch.
 
 from __future__ import annotations
 
+import jax
 import jax.numpy as jnp
 from jax import Array
 from jaxtyping import Float
@@ -77,3 +78,15 @@ def values_after(values: Float[Array, "batch steps"], *, bootstrap_end: bool = F
     if bootstrap_end:
         return jnp.concatenate([values[:, 1:], values[:, -1:]], 1)
     return jnp.pad(values[:, 1:], ((0, 0), (0, 1)))
+
+
+def discounted_past(
+    terms: Float[Array, "*lead steps batch"], discount: float | Number
+) -> Float[Array, "*lead steps batch"]:
+    """Σ_{k<t} γ^{t−1−k} x_k for each step t; 0 at the first one, which has no past."""
+
+    def step(past: Float[Array, "*lead batch"], now: Float[Array, "*lead batch"]) -> tuple[Array, Array]:
+        return now + discount * past, past
+
+    by_step = jnp.moveaxis(terms, -2, 0)
+    return jnp.moveaxis(jax.lax.scan(step, jnp.zeros_like(by_step[0]), by_step)[1], 0, -2)

@@ -2,13 +2,23 @@
 
 from __future__ import annotations
 
+from typing import NamedTuple
+
 import jax
 from jax import Array
-from jaxtyping import Key, Shaped
+from jaxtyping import Float, Int, Key, Shaped
 
 from coalactl_core.play.meta_episodes import play_meta_episodes
 from coalactl_core.play.rollout import Record, Rollout
 from coalactl_core.types import MetaEpisode, NaiveHyperparameters, Opponents, Pairing, Params, Trajectory
+
+
+class JointTrajectory(NamedTuple):
+    """The agent's side of inner episodes, and what the co-player did and earned in them."""
+
+    trajectory: Trajectory
+    actions: Int[Array, "*lead batch"]
+    rewards: Float[Array, "*lead batch"]
 
 
 def play_meta_trajectories(
@@ -28,6 +38,13 @@ def ego_trajectory(start: Pairing, records: Record) -> Trajectory:
         rewards=records.rewards[..., 0],
         log_probs=records.log_prob,
         values=records.value,
+    )
+
+
+def joint_trajectory(start: Pairing, records: Record) -> JointTrajectory:
+    """What is needed by who learns from both sides of inner episodes."""
+    return JointTrajectory(
+        ego_trajectory(start, records), actions=records.actions[..., 1], rewards=records.rewards[..., 1]
     )
 
 

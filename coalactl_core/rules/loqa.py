@@ -31,24 +31,21 @@ from jaxtyping import Float, Int, Key
 
 from coalactl_core.configuration.loqa import LoqaConfig
 from coalactl_core.credit.estimators import centre_by_kind
+from coalactl_core.credit.returns import discounted_past
+from coalactl_core.learning.models import Model, fresh_model, model_after, output_of, outputs_of
 from coalactl_core.learning.objectives import value_loss
-from coalactl_core.learning.optimizers import apply_gradients, fresh_learner
+from coalactl_core.learning.optimizers import fresh_learner
 from coalactl_core.learning.update import LearningBatch, Updater, update_agent
-from coalactl_core.loops.chunks import fitting_chunk, map_in_chunks, sum_over_chunks
-from coalactl_core.nets.policy import PolicyOutput, unroll_from_start
-from coalactl_core.play.rollout import Record, Rollout
-from coalactl_core.play.trajectories import ego_trajectory, joined
+from coalactl_core.play.rollout import Rollout
+from coalactl_core.play.trajectories import joined, joint_trajectory
 from coalactl_core.rules.score_function import report_of, targets_by, updater_of
 from coalactl_core.rules.seam import Met, Numbers, Report, Rule, Setting
 from coalactl_core.types import (
     EnvironmentState,
     Learner,
     MetaEpisode,
-    MetaHyperparameters,
     Number,
-    Pairing,
     Params,
-    Trajectory,
 )
 
 
@@ -60,13 +57,10 @@ class Loqa(NamedTuple):
     kinds: tuple[int, ...]
     steps: int
 
-
-class Kept(NamedTuple):
-    """What is needed of inner episodes: the agent's side, and what the co-player did and earned."""
-
-    trajectory: Trajectory
-    actions: Int[Array, "*lead batch"]
-    rewards: Float[Array, "*lead batch"]
+    @property
+    def model(self) -> Model:
+        """The agent's model of what its co-player expects: of the policy's form, with the co-player's view."""
+        return Model(self.rollout.policy, 1, self.updater, self.steps)
 
 
 class Lesson(NamedTuple):
@@ -90,10 +84,9 @@ def loqa_rule(loqa: Loqa) -> Rule:
     """The rule behind the seam; its state is the learner of the model."""
 
     def init(key: Key[Array, ""], params: Params) -> Learner:
-        model = fresh_learner(loqa.updater.optimizer, loqa.rollout.policy.init(key))
-        return fresh_learner(loqa.updater.optimizer, params)._replace(state=model)
+        return fresh_learner(loqa.updater.optimizer, params)._replace(state=fresh_model(key, loqa.model))
 
-    return Rule(init=init, keep=_keep, update=partial(_learn, loqa=loqa))
+    return Rule(init=init, keep=joint_trajectory, update=partial(_learn, loqa=loqa))
 
 
 def chances_by_values(
@@ -119,17 +112,8 @@ def shaping_credit(
     decay: float | Number,
 ) -> Float[Array, "*lead steps batch"]:
     """What is added to the agent's advantages (A* less A of the module's docstring); 0 at the first step."""
-
-    def step(past: Float[Array, "*lead batch"], now: Float[Array, "*lead batch"]) -> tuple[Array, Array]:
-        return now + discount * decay * past, past
-
-    by_step = jnp.moveaxis((1 - chances) * own, -2, 0)
-    past = jnp.moveaxis(jax.lax.scan(step, jnp.zeros_like(by_step[0]), by_step)[1], 0, -2)
+    past = discounted_past((1 - chances) * own, discount * decay)
     return weight * discount / temperature * past * theirs
-
-
-def _keep(start: Pairing, records: Record) -> Kept:
-    return Kept(ego_trajectory(start, records), actions=records.actions[..., 1], rewards=records.rewards[..., 1])
 
 
 def _learn(key: Key[Array, ""], learner: Learner, met: Met, numbers: Numbers, *, loqa: Loqa) -> tuple[Learner, Report]:
@@ -142,7 +126,7 @@ def _learn(key: Key[Array, ""], learner: Learner, met: Met, numbers: Numbers, *,
     actions, rewards = (
         leaf.reshape(episodes.trajectory.rewards.shape) for leaf in (met.kept.actions, met.kept.rewards)
     )
-    expected = _expected(learner.state.params, episodes.trajectory.states, loqa)
+    expected = outputs_of(learner.state.params, episodes.trajectory.states, loqa.model)
     theirs = episodes.trajectory._replace(rewards=rewards, values=expected.value)
     # Of the trajectory itself, whatever the agent's own critic learns: what followed is of what was done in it.
     plain = hyper._replace(value_targets_average_future=jnp.zeros_like(hyper.value_targets_average_future))
@@ -158,51 +142,18 @@ def _learn(key: Key[Array, ""], learner: Learner, met: Met, numbers: Numbers, *,
         decay=settings["decay"],
     )
     lesson = Lesson(episodes.trajectory.states, actions, returns)
-    model, model_loss = model_after(
-        learner.state, lesson, hyper._replace(learning_rate=settings["learning_rate"]), loqa
-    )
+    of_model = hyper._replace(learning_rate=settings["learning_rate"])
+    model, model_loss = model_after(learner.state, lesson, partial(_loss, model=loqa.model), of_model, loqa.model)
     targets = targets._replace(advantages=targets.advantages + added)
     learner, losses = update_agent(key, learner, LearningBatch(episodes.trajectory, targets), hyper, updater)
     report = report_of(episodes, opponents, targets, losses, loqa.kinds)
     return learner._replace(state=model), report | {"loqa_scale": jnp.std(added), "loqa_model_loss": model_loss}
 
 
-def _expected(params: Params, states: EnvironmentState, loqa: Loqa) -> PolicyOutput:
-    """Action values (as logits) and values that the model expects before each step; leaves lead with meta_batch."""
-    policy = loqa.rollout.policy
-    prepared = policy.prepare(params, jax.tree.leaves(states)[0].size)
-    of_each = partial(map_in_chunks, lambda states: _output(prepared, states, loqa), chunk=loqa.updater.chunk)
-    return loqa.updater.shards.each(of_each, axes=(0,))(states)
-
-
-def _output(prepared: Params, states: EnvironmentState, loqa: Loqa) -> PolicyOutput:
-    """Of one meta-episode, with the co-player's view of it from its start."""
-    observations = jax.vmap(jax.vmap(lambda state: loqa.rollout.observe(state, 1)))(states)
-    return unroll_from_start(loqa.rollout.policy, prepared, observations, copies=loqa.updater.copies)
-
-
-def model_after(
-    model: Learner, lesson: Lesson, hyper: MetaHyperparameters, loqa: Loqa
-) -> tuple[Learner, Float[Array, ""]]:
-    """The model after its steps, each on the whole meta-batch, and its loss before the last of them."""
-    policy, updater = loqa.rollout.policy, loqa.updater
-
-    def loss(params: Params, part: Lesson) -> Float[Array, ""]:
-        prepared = policy.prepare(params, part.actions.size)
-        output = jax.vmap(lambda states: _output(prepared, states, loqa))(part.states)
-        taken = jax.nn.one_hot(part.actions, output.logits.shape[-1], dtype=bool)
-        of_action = value_loss(jnp.sum(output.logits, -1, where=taken), part.returns)
-        return jnp.mean(of_action + value_loss(output.value, part.returns))
-
-    def step(model: Learner, _: None) -> tuple[Learner, Float[Array, ""]]:
-        def gradient(share: Lesson) -> tuple[Float[Array, ""], Params]:
-            size = share.actions.shape[0]
-            chunk = fitting_chunk(size, updater.chunk)
-            total = sum_over_chunks(partial(jax.value_and_grad(loss), model.params), share, chunk=chunk)
-            return jax.tree.map(lambda leaf: leaf * (chunk / size), total)
-
-        value, gradients = updater.shards.mean(gradient)(lesson)
-        return apply_gradients(updater.optimizer, model, gradients, hyper).learner, value
-
-    model, losses = jax.lax.scan(step, model, None, length=loqa.steps)
-    return model, losses[-1]
+def _loss(params: Params, part: Lesson, model: Model) -> Float[Array, ""]:
+    """Half the squared errors of the values of what was done, and of the values before it."""
+    prepared = model.policy.prepare(params, part.actions.size)
+    output = jax.vmap(lambda states: output_of(prepared, states, model))(part.states)
+    taken = jax.nn.one_hot(part.actions, output.logits.shape[-1], dtype=bool)
+    of_action = value_loss(jnp.sum(output.logits, -1, where=taken), part.returns)
+    return jnp.mean(of_action + value_loss(output.value, part.returns))

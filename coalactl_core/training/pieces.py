@@ -11,12 +11,12 @@ from coalactl_core.envs.registry import build_environment
 from coalactl_core.layout.compute import chosen_shards
 from coalactl_core.loops.chunks import Map, agent_map
 from coalactl_core.methods import find_method
-from coalactl_core.nets.policy import Policy, Unpack, packed
-from coalactl_core.nets.registry import build_policy
+from coalactl_core.nets.policy import Policy, Unpack
 from coalactl_core.opponents.mixed import mixed
 from coalactl_core.opponents.population import Population, build_population
 from coalactl_core.opponents.registry import build_coplayers
 from coalactl_core.opponents.seam import Coplayer
+from coalactl_core.play.policies import packed_policy
 from coalactl_core.play.rollout import Rollout, Seat
 from coalactl_core.rules.score_function import updater_of
 from coalactl_core.rules.seam import Setting, build_rule
@@ -61,7 +61,7 @@ def build_pieces(experiment: SequenceExperiment) -> Pieces:
     """
     environment = build_environment(experiment)
     population = build_population(experiment.population, experiment.rollout.meta_batch_size, environment)
-    policy, unpack = _packed_policy(experiment, environment)
+    policy, unpack = packed_policy(experiment, environment)
     learners = experiment.naive_learners
     coplayers = build_coplayers(learners, policy, environment)
     naive = mixed(coplayers, [group.agents for group in learners])
@@ -124,18 +124,6 @@ def _balance(
         population=population,
         map_agents=map_agents,
     )
-
-
-def _packed_policy(experiment: SequenceExperiment, environment: Environment) -> tuple[Policy, Unpack]:
-    """The policy for this environment, its parameters in one vector, and the function that names them again."""
-    policy = build_policy(
-        experiment.network,
-        observation_size=environment.observation_size,
-        num_actions=environment.num_actions,
-        scan=experiment.compute.scan,
-        vocabulary=environment.vocabulary if isinstance(environment, FewObservations) else None,
-    )
-    return packed(policy)
 
 
 def _rollout(experiment: SequenceExperiment, environment: Environment, policy: Policy, naive: Coplayer) -> Rollout:

@@ -118,7 +118,7 @@ def test_what_learns_alike_is_a_pool_as_ever() -> None:
     assert experiment([{**TWO[0], "count": 2}, TWO[1]]).static_choices != pool.static_choices
 
 
-@pytest.mark.parametrize("method", ["loqa", "advantage-alignment"])
+@pytest.mark.parametrize("method", ["loqa", "advantage-alignment", "reciprocator"])
 def test_what_a_rule_keeps_of_play_with_all_of_them_is_known_beforehand(method: str) -> None:
     """Numbers are NumPy's where nothing is computed."""
     pool = experiment(TWO)
