@@ -99,6 +99,15 @@ METHODS: Mapping[str, Method] = {
         table="loqa",
         settings="coalactl_core.configuration.loqa:LoqaConfig",
     ),
+    "pola": Method(
+        rule="coalactl_core.rules.pola:build",
+        label="POLA-DiCE",
+        colour="#882255",
+        dashes=(0, (3, 1, 1, 1, 1, 1)),
+        summary="LOLA by proximal steps in what policies do (arXiv:2210.10125)",
+        table="pola",
+        settings="coalactl_core.configuration.pola:PolaConfig",
+    ),
     "reciprocator": Method(
         rule="coalactl_core.rules.reciprocator:build",
         label="Reciprocator",

@@ -18,7 +18,7 @@ from coalactl_core.opponents.a2c import naive_update
 from coalactl_core.opponents.population import opponents_of
 from coalactl_core.opponents.seam import Coplayer
 from coalactl_core.play.rollout import Record, Rollout, play_inner_episode
-from coalactl_core.rules.lola import Lola
+from coalactl_core.rules.look_ahead import LookAhead
 from coalactl_core.types import MetaHyperparameters, NaiveHyperparameters, Opponents, Pairing
 
 OBSERVATIONS, ACTIONS = 5, 2
@@ -101,13 +101,13 @@ def keep_start(start: Pairing, records: Record) -> Pairing:
     return start
 
 
-def lola_of(rollout: Rollout, **changes: Any) -> Lola:
+def lola_of(rollout: Rollout, **changes: Any) -> LookAhead:
     """One plain look-ahead step on what is sampled, one situation at a time; anything by keyword."""
 
     def sample(prepared: Any, key: Any, opponent: Opponents, start: Pairing, hyper: NaiveHyperparameters) -> Record:
         return play_inner_episode(prepared, key, opponent, start, hyper=hyper, rollout=rollout)[1]
 
-    plain = Lola(
+    plain = LookAhead(
         rollout=rollout,
         sample=sample,
         look_aheads=1,

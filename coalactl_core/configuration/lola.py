@@ -28,12 +28,10 @@ class LolaConfig(RuleSettings):
         return self.look_aheads
 
     def check(self, experiment: AroundRule, method: str) -> None:
-        """It takes one plain step an iteration, through co-players that learn by A2C."""
+        """It takes plain steps, through co-players that learn by A2C."""
         for config in experiment.agent_configs():
             if config.method == method and config.algorithm != "a2c":
-                raise ValueError(
-                    f"meta.algorithm: {config.algorithm!r} given; {method} takes one plain step an iteration, use 'a2c'"
-                )
+                raise ValueError(f"meta.algorithm: {config.algorithm!r} given; {method} takes plain steps, use 'a2c'")
         if not isinstance(experiment.population.naive, int):
             raise ValueError(
                 f"population.naive: groups given; {method} looks ahead through the learning of [naive], use a number"

@@ -65,3 +65,9 @@ def log_probs_and_entropy(
     all_log_probs = jax.nn.log_softmax(logits)
     taken = jax.nn.one_hot(actions, logits.shape[-1], dtype=logits.dtype)
     return jnp.sum(all_log_probs * taken, -1), -jnp.sum(jnp.exp(all_log_probs) * all_log_probs, -1)
+
+
+def kl_divergence(logits: Float[Array, "*lead actions"], reference: Float[Array, "*lead actions"]) -> PerSample:
+    """KL(π ‖ ρ) = Σ_a π(a) (log π(a) − log ρ(a)), in nats, of the distributions of two sets of logits."""
+    log_probs, of_reference = jax.nn.log_softmax(logits), jax.nn.log_softmax(reference)
+    return jnp.sum(jnp.exp(log_probs) * (log_probs - of_reference), -1)

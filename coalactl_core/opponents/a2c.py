@@ -14,7 +14,7 @@ from jax import Array
 from jaxtyping import Float
 
 from coalactl_core.credit.returns import batch_lambda_returns, td_errors, values_after
-from coalactl_core.learning.objectives import a2c_policy_loss, log_probs_and_entropy, value_loss
+from coalactl_core.learning.objectives import a2c_policy_loss, kl_divergence, log_probs_and_entropy, value_loss
 from coalactl_core.learning.optimizers import OPTIMIZERS, Optimizer, apply_gradients, fresh_learner
 from coalactl_core.nets.policy import Policy, PolicyOutput
 from coalactl_core.opponents.seam import Coplayer, CoplayerSetting, replayed
@@ -29,6 +29,13 @@ def build(setting: CoplayerSetting) -> Coplayer:
         update=partial(naive_update, policy=setting.policy, optimizer=optimizer),
         differentiable=True,
     )
+
+
+class Anchor(NamedTuple):
+    """The policy that an update stays close to: its logits on the experience, and what their divergence counts."""
+
+    logits: Float[Array, "steps batch actions"]
+    weight: Number
 
 
 class EpisodeTargets(NamedTuple):
@@ -60,7 +67,13 @@ class TargetNumbers(Protocol):
 
 
 def naive_update(
-    learner: Learner, experience: Experience, hyper: NaiveHyperparameters, *, policy: Policy, optimizer: Optimizer
+    learner: Learner,
+    experience: Experience,
+    hyper: NaiveHyperparameters,
+    *,
+    policy: Policy,
+    optimizer: Optimizer,
+    anchor: Anchor | None = None,
 ) -> Learner:
     """One A2C step of one naive agent; nothing is bootstrapped at the episode's end.
 
@@ -70,24 +83,31 @@ def naive_update(
     output, pull_back = jax.vjp(partial(replayed, experience=experience, policy=policy), learner.params)
     rewards = hyper.reward_scale * experience.rewards
     targets = episode_targets(rewards, output.value, hyper, experience.likelihood)
-    gradients = pull_back(jax.grad(naive_loss)(output, targets, experience, hyper))[0]
+    gradients = pull_back(jax.grad(naive_loss)(output, targets, experience, hyper, anchor))[0]
     return apply_gradients(optimizer, learner, gradients, hyper).learner
 
 
 def naive_loss(
-    output: PolicyOutput, targets: EpisodeTargets, experience: Experience, hyper: NaiveHyperparameters
+    output: PolicyOutput,
+    targets: EpisodeTargets,
+    experience: Experience,
+    hyper: NaiveHyperparameters,
+    anchor: Anchor | None = None,
 ) -> Float[Array, ""]:
-    """The A2C loss of what the policy makes of the episode: means over the B × T samples."""
+    """The A2C loss of what the policy makes of the episode, with its divergence from an anchor: means over B × T."""
     log_probs, entropy = log_probs_and_entropy(output.logits, experience.actions)
     policy_loss = a2c_policy_loss(log_probs, log_probs, targets.advantages, 0.0)
+    divergence = None if anchor is None else anchor.weight * kl_divergence(output.logits, anchor.logits)
     if experience.likelihood is None:
         critic_loss = value_loss(output.value, targets.value_targets)
     else:
-        # Targets count by how likely their rewards are; so must the value and the entropy of a step, which follow from
-        # the actions before it.
+        # Targets count by how likely their rewards are; so must what is said of a step itself, its value, entropy and
+        # divergence, which follow from the actions before it.
         reach = jnp.concatenate([jnp.ones_like(experience.likelihood[:1]), experience.likelihood[:-1]])
         critic_loss, entropy = reach * value_loss(output.value, targets.value_targets / reach), reach * entropy
-    return jnp.mean(policy_loss + hyper.value_coefficient * critic_loss - hyper.entropy * entropy)
+        divergence = None if divergence is None else reach * divergence
+    loss = policy_loss + hyper.value_coefficient * critic_loss - hyper.entropy * entropy
+    return jnp.mean(loss if divergence is None else loss + divergence)
 
 
 def episode_targets(

@@ -20,7 +20,7 @@ from coalactl_core.opponents.population import opponents_of
 from coalactl_core.play.meta_episodes import play_meta_episodes
 from coalactl_core.play.rollout import Rollout, Seat
 from coalactl_core.play.trajectories import play_meta_trajectories
-from coalactl_core.rules.lola import Situation, look_ahead
+from coalactl_core.rules.look_ahead import Situation, look_ahead
 from coalactl_core.types import FIXED, FORGOTTEN, META, NAIVE, Experience, Opponents, Pairing, Trajectory
 
 pytestmark = pytest.mark.usefixtures("float64")

@@ -21,7 +21,7 @@ from coalactl_core.opponents.a2c import naive_update
 from coalactl_core.opponents.population import opponents_of
 from coalactl_core.play.meta_episodes import play_meta_episodes
 from coalactl_core.play.rollout import Rollout
-from coalactl_core.rules.lola import Situation, look_ahead, meta_gradient, situation_loss
+from coalactl_core.rules.look_ahead import Situation, look_ahead, meta_gradient, situation_loss
 from coalactl_core.types import CARRIED, FIXED, FORGOTTEN, META, NAIVE, Experience, Pairing
 
 pytestmark = pytest.mark.usefixtures("float64")

@@ -18,7 +18,7 @@ from support import meta_hyper, naive_hyper, opponents_like
 
 from coalactl_core.learning.optimizers import differentiable_adam, fresh_learner, sgd
 from coalactl_core.play.rollout import Record, play_inner_episode
-from coalactl_core.rules.lola import Lola, Situation, look_ahead, meta_gradient, situation_loss
+from coalactl_core.rules.look_ahead import LookAhead, Situation, look_ahead, meta_gradient, situation_loss
 from coalactl_core.types import NAIVE, Opponents, Pairing
 
 # Sums of 16 to 256 terms in float64; measured about 1e-15.
@@ -28,7 +28,9 @@ RATE = 4.0
 pytestmark = pytest.mark.usefixtures("float64")
 
 
-def lola_of(sample: Any, *, steps: int = 1, batch: int = COUNT, baseline: bool = True, optimizer: Any = sgd) -> Lola:
+def lola_of(
+    sample: Any, *, steps: int = 1, batch: int = COUNT, baseline: bool = True, optimizer: Any = sgd
+) -> LookAhead:
     rollout = support.rollout_of(game.ENVIRONMENT, POLICY, batch, 1)
     changes = {"look_aheads": steps, "look_ahead_optimizer": optimizer, "baseline": baseline, "chunk": 100}
     return support.lola_of(rollout, sample=sample, **changes)
@@ -78,7 +80,7 @@ def exact_objective(ego: jax.Array, other: jax.Array, steps: int, rate: float) -
 
 
 @partial(jax.jit, static_argnames="lola")
-def expected_gradient(ego: Any, other: Any, rate: float, lola: Lola) -> jax.Array:
+def expected_gradient(ego: Any, other: Any, rate: float, lola: LookAhead) -> jax.Array:
     """Of the objective in the logits, as the engine has it."""
     hyper = naive_hyper(normalize_advantages=False, learning_rate=rate)
     gradient = jax.grad(situation_loss, has_aux=True)(ego, situation_of(other), meta_hyper(), hyper, lola)[0]

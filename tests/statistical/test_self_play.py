@@ -1,7 +1,7 @@
 """The published behaviour of methods for self-play, by their quick presets: cooperation that is not exploited.
 
-The thresholds are far from what was measured (docs/advantage-alignment.md, docs/loqa.md, docs/reciprocator.md), since
-rounding differs between processors and the dynamics amplify it.
+The thresholds are far from what was measured (docs/advantage-alignment.md, docs/loqa.md, docs/pola.md,
+docs/reciprocator.md), since rounding differs between processors and the dynamics amplify it.
 """
 
 from __future__ import annotations
@@ -13,11 +13,13 @@ from self_play import rewards_of, trained
 pytestmark = pytest.mark.slow
 
 
-@pytest.mark.parametrize("preset", ["ipd-alignment-quick", "ipd-loqa-quick", "ipd-reciprocator-quick"])
+@pytest.mark.parametrize(
+    "preset", ["ipd-alignment-quick", "ipd-loqa-quick", "ipd-pola-quick", "ipd-reciprocator-quick"]
+)
 def test_the_dilemma_ends_in_cooperation_that_is_not_exploited(preset: str) -> None:
     engine, state, rewards = trained(preset, 0)
     params = jax.tree.map(lambda leaf: leaf[0], state.meta.params)
-    assert rewards[-60:].mean() > 0.6, rewards
+    assert rewards[-(len(rewards) // 3) :].mean() > 0.6, rewards
     for agent in range(2):
         earned = rewards_of(agent, params, engine)
         assert earned["each other"] > 0.5
