@@ -36,7 +36,7 @@ class Agents(NamedTuple):
         return label_of(self.method) if self.critic == NO_CRITIC else f"{label_of(self.method)}, batch critic"
 
 
-def learner_in(opponent: str) -> str:
+def learner_named_in(opponent: str) -> str:
     """The learner that the name of a naive opponent in an evaluation tells; empty where all are of one."""
     return opponent.rpartition("/")[0]
 

@@ -1,6 +1,6 @@
 """What tests of the engine share: hyperparameters as plain numbers, and small policies without a network library."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from functools import partial
 from typing import Any
 
@@ -17,9 +17,10 @@ from coalactl_core.nets.policy import Policy, PolicyOutput
 from coalactl_core.opponents.a2c import naive_update
 from coalactl_core.opponents.population import opponents_of
 from coalactl_core.opponents.seam import Coplayer
+from coalactl_core.play.meta_episodes import play_meta_episodes
 from coalactl_core.play.rollout import Record, Rollout, play_inner_episode
 from coalactl_core.rules.look_ahead import LookAhead
-from coalactl_core.types import MetaHyperparameters, NaiveHyperparameters, Opponents, Pairing
+from coalactl_core.types import MetaHyperparameters, NaiveHyperparameters, Opponents, Pairing, Played
 
 OBSERVATIONS, ACTIONS = 5, 2
 
@@ -84,6 +85,19 @@ def rollout_of(
         learns=True,
     )
     return plain._replace(**changes)
+
+
+def played_with(
+    rollout: Rollout, kinds: Sequence[int], keep: Any, crossing: jax.Array | None = None
+) -> tuple[Any, Opponents, Played]:
+    """An agent's parameters, opponents of these kinds, and what came of its meta-episodes; naive ones learn fast."""
+    keys = jax.random.split(jax.random.key(0), 2 + len(kinds))
+    params = rollout.policy.init(keys[0])
+    others, count = jax.vmap(rollout.policy.init)(keys[2:]), len(kinds)
+    tables = jnp.full((count, OBSERVATIONS, ACTIONS), 0.5)
+    opponents = opponents_of(jnp.asarray(kinds), jnp.zeros(count, int), others, tables=tables, crossing=crossing)
+    play = jax.jit(partial(play_meta_episodes, rollout=rollout, keep=keep))
+    return params, opponents, play(keys[1], params, opponents, naive_hyper(learning_rate=1.0))
 
 
 def a2c_with(optimizer: Optimizer, policy: Policy) -> Coplayer:

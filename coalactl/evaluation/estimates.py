@@ -11,7 +11,7 @@ from typing import Any, NamedTuple
 
 import pandas as pd
 
-from coalactl.agents import learner_in
+from coalactl.agents import learner_named_in
 from coalactl.evaluation.contestants import Contestant, same_settings
 from coalactl.evaluation.pools import ALL, KINDS
 from coalactl.evaluation.rows import WHOLE
@@ -97,7 +97,7 @@ def _named(kind: str, rows: pd.DataFrame) -> Iterator[tuple[str, pd.DataFrame]]:
     """The rows against each opponent that a reader knows, and against the naive ones of each way of learning."""
     opponents = rows["opponent"]
     if kind == "naive":
-        learners = opponents.map(learner_in)
+        learners = opponents.map(learner_named_in)
         for learner in dict.fromkeys(learners[learners != ""]):
             yield learner, rows[(learners == learner) | (opponents == learner)]
     elif kind in _NAMED:

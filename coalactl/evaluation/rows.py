@@ -16,7 +16,7 @@ import jax.numpy as jnp
 import numpy as np
 import pandas as pd
 
-from coalactl.agents import learner_in
+from coalactl.agents import learner_named_in
 from coalactl.evaluation.playing import Played
 from coalactl.evaluation.pools import ALL
 from coalactl_core.configuration.memory_one import STATES
@@ -38,9 +38,9 @@ def rows_of(agent: int, played: Sequence[Played], payoffs: Any) -> pd.DataFrame:
     for kind in dict.fromkeys(each.opponent.kind for each in played):
         measured += _behaviour(kind, ALL, [each for each in played if each.opponent.kind == kind], payoffs)
     naive = [each for each in played if each.opponent.kind == "naive"]
-    for learner in dict.fromkeys(learner_in(each.opponent.name) for each in naive):
+    for learner in dict.fromkeys(learner_named_in(each.opponent.name) for each in naive):
         if learner:
-            alike = [each for each in naive if learner_in(each.opponent.name) == learner]
+            alike = [each for each in naive if learner_named_in(each.opponent.name) == learner]
             measured += _behaviour("naive", learner, alike, payoffs)
     rows = pd.DataFrame([(agent, *row) for row in measured], columns=list(COLUMNS))
     return rows.astype({"agent": "int64", "inner_episode": "int64", "value": "float64", "episodes": "int64"})

@@ -7,7 +7,7 @@ from typing import NamedTuple
 
 import pandas as pd
 
-from coalactl.agents import NO_CRITIC, colour_of, learner_in, naive_groups
+from coalactl.agents import NO_CRITIC, colour_of, learner_named_in, naive_groups
 from coalactl.report.captions import over_seeds
 from coalactl.report.evaluations import within
 from coalactl.report.figures import LOOKS, OTHER_LOOK, Figure, Line, Look, Panel, thinned
@@ -111,7 +111,7 @@ def _plays_its_own(run: Run, rows: pd.DataFrame | None) -> bool:
         return False
     own = {"", *(str(group.get("algorithm")) for group in naive_groups(run.config))}
     met = rows.loc[(rows["opponent_kind"] == "naive") & (rows["metric"] == "defection"), "opponent"]
-    return set(met.astype(str).map(learner_in)) <= own
+    return set(met.astype(str).map(learner_named_in)) <= own
 
 
 def episodes_of(setting: Setting, metric: str, evaluation: str | None = None) -> Iterator[Line]:

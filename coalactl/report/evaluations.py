@@ -8,7 +8,7 @@ from pathlib import Path
 import pandas as pd
 import pyarrow as pa
 
-from coalactl.agents import learner_in
+from coalactl.agents import learner_named_in
 from coalactl.runs.files import reason
 from coalactl.runs.layout import refuse_links
 
@@ -29,7 +29,7 @@ def read_evaluations(run: Path) -> Iterator[tuple[Path, pd.DataFrame | str]]:
 def opponents_in(rows: pd.DataFrame) -> list[str]:
     """The kinds of opponents that were met, and each way in which naive ones learn: ``naive q-learning``."""
     naive = rows.loc[rows["opponent_kind"] == "naive", "opponent"].astype(str)
-    learners = sorted({learner_in(name) for name in naive.unique()} - {""})
+    learners = sorted({learner_named_in(name) for name in naive.unique()} - {""})
     return [*map(str, rows["opponent_kind"].unique()), *(f"naive {learner}" for learner in learners)]
 
 
@@ -38,7 +38,7 @@ def against(rows: pd.DataFrame, opponent: str) -> pd.DataFrame:
     kind, _, learner = opponent.partition(" ")
     met = (rows["opponent_kind"] == kind) & (rows["inner_episode"] >= 0)
     if learner:
-        met &= rows["opponent"].astype(str).map(learner_in) == learner
+        met &= rows["opponent"].astype(str).map(learner_named_in) == learner
     return rows[met]
 
 

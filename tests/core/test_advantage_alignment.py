@@ -8,15 +8,13 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 from reference import advantage_alignment as reference
-from support import meta_hyper, naive_hyper, recurrent_policy, rollout_of, score_function_updater
+from support import meta_hyper, naive_hyper, played_with, recurrent_policy, rollout_of, score_function_updater
 
 from coalactl_core.configuration.experiment import SequenceExperiment
 from coalactl_core.envs.matrix_game import MatrixGame
 from coalactl_core.learning.objectives import POLICY_LOSSES, log_probs_and_entropy
 from coalactl_core.learning.optimizers import adam, fresh_learner, sgd
 from coalactl_core.nets.policy import unroll_from_start
-from coalactl_core.opponents.population import opponents_of
-from coalactl_core.play.meta_episodes import play_meta_episodes
 from coalactl_core.rules.advantage_alignment import Alignment, aligned, alignment_rule, returns_against_others
 from coalactl_core.rules.score_function import score_function_rule
 from coalactl_core.rules.seam import Met, Numbers, Rule
@@ -59,14 +57,7 @@ def test_without_a_critic_a_return_is_compared_with_those_of_the_other_trajector
 @cache
 def played() -> tuple[Any, Met]:
     """An agent's parameters, and what came of its meta-episodes against two meta agents, a naive and a fixed one."""
-    keys = jax.random.split(jax.random.key(0), 2 + len(KINDS))
-    params = POLICY.init(keys[0])
-    others = jax.vmap(POLICY.init)(keys[2:])
-    tables = jnp.full((len(KINDS), 5, 2), 0.5)
-    opponents = opponents_of(jnp.asarray(KINDS), jnp.zeros(len(KINDS), int), others, tables=tables)
-    rule = rule_of("a2c")
-    play = jax.jit(partial(play_meta_episodes, rollout=ROLLOUT, keep=rule.keep))
-    kept = play(keys[1], params, opponents, naive_hyper(learning_rate=1.0))
+    params, opponents, kept = played_with(ROLLOUT, KINDS, rule_of("a2c").keep)
     return params, Met(kept.kept, kept.outcomes, opponents)
 
 

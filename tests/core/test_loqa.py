@@ -10,13 +10,11 @@ import numpy as np
 import pytest
 from reference import advantage_alignment
 from reference import loqa as reference
-from support import meta_hyper, naive_hyper, recurrent_policy, rollout_of, score_function_updater
+from support import meta_hyper, naive_hyper, played_with, recurrent_policy, rollout_of, score_function_updater
 
 from coalactl_core.envs.matrix_game import MatrixGame
 from coalactl_core.learning.objectives import log_probs_and_entropy
 from coalactl_core.nets.policy import unroll_from_start
-from coalactl_core.opponents.population import opponents_of
-from coalactl_core.play.meta_episodes import play_meta_episodes
 from coalactl_core.rules.loqa import Loqa, chances_by_values, loqa_rule, shaping_credit
 from coalactl_core.rules.score_function import score_function_rule
 from coalactl_core.rules.seam import Met, Numbers
@@ -63,13 +61,7 @@ def test_the_credit_is_the_derivative_of_the_objective(delta: float, plain_dice:
 @cache
 def played() -> tuple[Any, Met]:
     """An agent's parameters, and what came of its meta-episodes against two meta agents, a naive and a fixed one."""
-    keys = jax.random.split(jax.random.key(0), 2 + len(KINDS))
-    params = POLICY.init(keys[0])
-    others = jax.vmap(POLICY.init)(keys[2:])
-    tables = jnp.full((len(KINDS), 5, 2), 0.5)
-    opponents = opponents_of(jnp.asarray(KINDS), jnp.zeros(len(KINDS), int), others, tables=tables)
-    play = jax.jit(partial(play_meta_episodes, rollout=ROLLOUT, keep=RULE.keep))
-    kept = play(keys[1], params, opponents, naive_hyper(learning_rate=1.0))
+    params, opponents, kept = played_with(ROLLOUT, KINDS, RULE.keep)
     return params, Met(kept.kept, kept.outcomes, opponents)
 
 

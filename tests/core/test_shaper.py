@@ -8,16 +8,14 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 from reference import shaper as reference
-from support import meta_hyper, naive_hyper, recurrent_policy, rollout_of, score_function_updater
+from support import meta_hyper, naive_hyper, played_with, recurrent_policy, rollout_of, score_function_updater
 
 from coalactl_core.configuration.experiment import SequenceExperiment
 from coalactl_core.configuration.sizes import NetworkConfig
 from coalactl_core.envs.matrix_game import MatrixGame
 from coalactl_core.nets.hawk_policy import hawk_policy, tabulated_hawk_policy
 from coalactl_core.nets.policy import Policy, unroll_from_start, unroll_sharing
-from coalactl_core.opponents.population import opponents_of
 from coalactl_core.play.duels import Duel, DuelSide, Player, play_duel
-from coalactl_core.play.meta_episodes import play_meta_episodes
 from coalactl_core.play.rollout import Rollout, Seat
 from coalactl_core.rules.score_function import score_function_rule
 from coalactl_core.rules.seam import Met, Numbers
@@ -40,14 +38,7 @@ def rollout(crossing: int = SHARED, **changes: Any) -> Rollout:
 
 
 def play(rollout: Rollout, crossing: jax.Array | None = None) -> tuple[Any, Any, Played]:
-    """An agent's parameters, whom it met, and what came of it; the naive one learns in large steps."""
-    keys = jax.random.split(jax.random.key(0), 2 + len(KINDS))
-    params = rollout.policy.init(keys[0])
-    others = jax.vmap(rollout.policy.init)(keys[2:])
-    tables = jnp.full((len(KINDS), 5, 2), 0.5)
-    opponents = opponents_of(jnp.asarray(KINDS), jnp.zeros(len(KINDS), int), others, tables=tables, crossing=crossing)
-    kept = jax.jit(partial(play_meta_episodes, rollout=rollout, keep=rule().keep))
-    return params, opponents, kept(keys[1], params, opponents, naive_hyper(learning_rate=1.0))
+    return played_with(rollout, KINDS, rule().keep, crossing)
 
 
 @cache
