@@ -60,7 +60,7 @@ def resolve(tables: Mapping[str, Any], label: str, overrides: Mapping[str, tuple
         _leave_critic_out(values, methods, overrides)
     check_keys(overrides, model, values, overrides)
     values = {**_of_game(values, overrides), **overrides}
-    _refuse_beside_groups(values)
+    _refuse_beside_groups(values, overrides)
     _check_naive_groups(values, label)
     _give_groups_their_settings(values, tables, label, set(overrides))
     experiment = validate(nested({key: value for key, (value, _) in values.items()}))
@@ -192,8 +192,11 @@ def _leave_critic_out(
         values["meta.batch_critic"] = ("none", f"as {method} has no use for one")
 
 
-def _refuse_beside_groups(values: Mapping[str, tuple[Any, str]]) -> None:
-    """``--method``, or ``--set naive.algorithm``, is for all agents; a list of groups names its own."""
+def _refuse_beside_groups(values: Mapping[str, tuple[Any, str]], overrides: Mapping[str, tuple[Any, str]]) -> None:
+    """``--method``, or ``--set naive.algorithm``, is for all agents; a list of groups names its own.
+
+    So are values that each group has its own of: they would change nothing.
+    """
     for section, key in (("meta", "method"), ("naive", "algorithm")):
         source = values.get(f"{section}.{key}", ("", ""))[1]
         if source.startswith("--") and isinstance(values.get(f"population.{section}", (1, ""))[0], list):
@@ -201,6 +204,19 @@ def _refuse_beside_groups(values: Mapping[str, tuple[Any, str]]) -> None:
                 f"{source}: population.{section} lists groups with {key}s of their own; "
                 f"give a number of agents (--set population.{section}=2) or other groups"
             )
+    for key, (value, source) in overrides.items():
+        section, _, name = key.partition(".")
+        groups = values.get(f"population.{section}", (1, ""))[0]
+        if isinstance(groups, list) and all(name in _settings_of(group) for group in groups):
+            raise UserError(
+                f"{source}: {key}: {shortened(repr(value))} given, but each group of population.{section} has a {name} "
+                f"of its own; give other groups (--set 'population.{section}=[...]')"
+            )
+
+
+def _settings_of(group: Any) -> Mapping[str, Any]:
+    settings = group.get("settings") if isinstance(group, Mapping) else None
+    return settings if isinstance(settings, Mapping) else {}
 
 
 def _check_naive_groups(values: Mapping[str, tuple[Any, str]], label: str) -> None:

@@ -39,6 +39,10 @@ PLAIN = ["--set", "population.naive=[{ algorithm = 'a2c' }, { algorithm = 'reinf
         ([*PLAIN, "--set", "rollout.batch_size=1"], ("population.naive.1: naive.baseline", "use 'none'")),
         ([*MIXED, "--set", "naive.algorithm=ppo"], ("population.naive lists groups with algorithms of their own",)),
         (
+            ["--set", f"population.naive=[{{ {Q_SLOWLY} }}]", "--set", "naive.learning_rate=0.3"],
+            ("naive.learning_rate: 0.3 given", "each group of population.naive has a learning_rate of its own"),
+        ),
+        (
             [*PLAIN, "--method", "lola-dice", "--set", "meta.algorithm=a2c"],
             ("population.naive: groups given; lola-dice looks ahead", "use a number"),
         ),
