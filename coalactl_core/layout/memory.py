@@ -44,7 +44,8 @@ class StepSizes(NamedTuple):
     """What a game adds to each step of each trajectory: bytes of the compact state and of what a policy takes of it.
 
     ``start``: bytes that are kept of how a pairing stands at the start of each inner episode. ``critic``: bytes of what
-    a critic of the batch makes of such a start; ``critic_state``: of what each agent keeps for it.
+    a critic of the batch makes of such a start; ``critic_state``: of what each agent keeps for it. ``whole``: an agent
+    learns from all trajectories of a chunk of meta-episodes at once.
     """
 
     state: int
@@ -53,6 +54,7 @@ class StepSizes(NamedTuple):
     start: int = 0
     critic: int = 0
     critic_state: int = 0
+    whole: bool = False
 
 
 def estimate_bytes(experiment: SequenceExperiment, step: StepSizes, *, runs: int, on_cpu: bool) -> int:
@@ -65,7 +67,7 @@ def estimate_bytes(experiment: SequenceExperiment, step: StepSizes, *, runs: int
     arrays = _ARRAYS[on_cpu, step.has_tables]
     row = arrays * FLOAT_BYTES * max(network.width, network.mlp_width) * network.depth
     row += OBSERVATION_COPIES * step.observation
-    trajectories = min(compute.layout.trajectory_chunk, sizes.batch_size)
+    trajectories = sizes.batch_size if step.whole else min(compute.layout.trajectory_chunk, sizes.batch_size)
     learning = min(compute.layout.meta_batch_chunk * together, experiment.minibatch_size) * trajectories * sizes.steps
     naive = min(compute.layout.naive_chunk * together, sizes.meta_batch_size) * sizes.batch_size
     rows = learning + naive * sizes.inner_episode_length

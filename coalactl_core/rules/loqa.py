@@ -86,7 +86,7 @@ def loqa_rule(loqa: Loqa) -> Rule:
     def init(key: Key[Array, ""], params: Params) -> Learner:
         return fresh_learner(loqa.updater.optimizer, params)._replace(state=fresh_model(key, loqa.model))
 
-    return Rule(init=init, keep=joint_trajectory, update=partial(_learn, loqa=loqa))
+    return Rule(init=init, keep=joint_trajectory, update=partial(_learn, loqa=loqa), whole=True)
 
 
 def chances_by_values(

@@ -87,7 +87,7 @@ def reciprocator_rule(reciprocator: Reciprocator) -> Rule:
         learner = fresh_learner(reciprocator.updater.optimizer, params)
         return learner._replace(state=fresh_model(key, reciprocator.model))
 
-    return Rule(init=init, keep=joint_trajectory, update=partial(_learn, reciprocator=reciprocator))
+    return Rule(init=init, keep=joint_trajectory, update=partial(_learn, reciprocator=reciprocator), whole=True)
 
 
 def model_outputs(num_actions: int) -> int:

@@ -24,4 +24,4 @@ def build(setting: Setting) -> Rule:
     updater = updater_of(setting.experiment, setting.group.meta, setting.rollout)
     # A meta-episode stays in one piece, for its trajectories share what they remember.
     updater = updater._replace(sharing=True, trajectory_chunk=setting.rollout.batch_size)
-    return score_function_rule(updater, setting.kinds)._replace(crossing=SHARED)
+    return score_function_rule(updater, setting.kinds)._replace(crossing=SHARED, whole=True)

@@ -101,6 +101,7 @@ def _step_sizes(experiment: SequenceExperiment, pieces: Pieces) -> StepSizes:
         observation=_bytes(observation),
         has_tables=rollout.policy.takes_indices,
         start=max(_kept(group, experiment) for group in pieces.groups),
+        whole=any(group.rule.whole for group in pieces.groups),
     )
     if experiment.batch_critic is None:
         return sizes

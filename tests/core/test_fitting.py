@@ -55,6 +55,15 @@ def test_a_chunk_that_was_asked_for_stays(monkeypatch: pytest.MonkeyPatch) -> No
     assert fitting.settled(settings()).compute.meta_batch_chunk == 256
 
 
+@pytest.mark.parametrize("preset", ["ipd-loqa-quick", "ipd-reciprocator-quick", "ipd-shaper-quick"])
+def test_who_learns_from_whole_meta_episodes_needs_the_memory_for_them(preset: str) -> None:
+    few, all_ = (settings(preset, **{"compute.trajectory_chunk": size}) for size in (1, 32))
+    assert needed(few) == needed(all_)
+    others = [few.model_copy(update={"meta": few.meta.model_copy(update={"method": "batch-unaware"})}), few]
+    in_parts, whole = map(needed, others)
+    assert in_parts < whole
+
+
 def test_chunks_are_lowered_before_the_meta_batch_is() -> None:
     experiment = settings()
     assert change(experiment, needed(experiment)) == {}
