@@ -57,8 +57,8 @@ class Rule(NamedTuple):
     ``init`` makes a learner of fresh or of given parameters, with what the rule keeps of its own in ``state``. ``keep``
     takes what it needs from the start of an inner episode of all pairings, and from its records (meta_batch,
     episode_steps, batch). ``update`` gives the learner after the iteration, and a report with one number for each
-    column. ``crossing``: how the agent's memory crosses from one inner episode to the next. ``whole``: it learns from all
-    trajectories of a chunk of meta-episodes at once, which an estimate of memory has to know.
+    column. ``crossing``: how the agent's memory crosses from one inner episode to the next. ``whole``: it learns from
+    all trajectories of a chunk of meta-episodes at once, which an estimate of memory has to know.
     """
 
     init: Callable[[Key[Array, ""], Params], Learner]
