@@ -137,12 +137,16 @@ def _loaded(run: RunDirectory, experiment: SequenceExperiment, number: int, step
     from coalactl_core.play.rollout import Seat
 
     environment, policy = _network(experiment)
-    one = jax.eval_shape(policy.init, jax.random.key(0))
+    key = jax.random.key(0)
+    with jax.enable_x64(False):  # Runs are trained in single precision, whatever Python's user plays in.
+        one = jax.eval_shape(policy.init, key)
     every = np.empty((experiment.population.meta_agents, *one.shape), one.dtype)
     step, state = restore(run, {"meta": {"params": every}}, step, partly=True)
     game = AgentGame(experiment.environment.name, environment, _crossing(experiment, number))
     seat = Seat(observe=observe_of(environment, policy), policy=policy, crossing=game.crossing)
-    return Agent(number, step, game, seat, jnp.asarray(state["meta"]["params"][number]))
+    return Agent(
+        number, step, game, seat, jnp.asarray(state["meta"]["params"][number], jax.eval_shape(policy.init, key).dtype)
+    )
 
 
 def _network(experiment: SequenceExperiment) -> tuple[Environment, Policy]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from functools import partial
+from functools import cached_property, partial
 from typing import Any
 
 import jax
@@ -48,7 +48,7 @@ class AgentGame:
         """Steps of one inner episode, T."""
         return self.environment.episode_length
 
-    @property
+    @cached_property
     def vocabulary(self) -> Float[np.ndarray, "vocabulary features"] | None:
         """All observations where these are numbers, each as its features; None of other games."""
         return self.environment.vocabulary if isinstance(self.environment, FewObservations) else None
@@ -61,11 +61,10 @@ class AgentGame:
 
         Raises:
             TypeError: the game is another one.
+            ValueError: there is no such action.
         """
         situations = self._situations()
-        if last is None or len(situations) == 5:
-            return _plain(situations[0])
-        return self._at(situations[5:], *last)
+        return _plain(situations[0]) if last is None else self._at(situations[5:], *last)
 
     def after(self, own: Any, other: Any) -> Any:
         """What is observed after a step in which the agent and the other player took these actions.
@@ -74,6 +73,7 @@ class AgentGame:
 
         Raises:
             TypeError: the game is another one.
+            ValueError: there is no such action.
         """
         return self._at(self._situations()[1:5], own, other)
 
@@ -101,7 +101,7 @@ class AgentGame:
         return sight_of(player, observe, recalling_of(self.environment), self.crossing == FORGOTTEN)
 
     def _situations(self) -> Any:
-        """What player 0 observes at the start and after CC, CD, DC, DD; then at the start after each, if recalled."""
+        """What player 0 observes at the start and after CC, CD, DC, DD; then at the start after each."""
         if not isinstance(self.environment, MemoryOneGame):
             raise TypeError(f"{self.name} is no game of memory-one observations; use reset, step and observe")
         if "situations" not in self._known:
@@ -112,11 +112,17 @@ class AgentGame:
         return self._known["situations"]
 
     def _at(self, situations: Any, own: Any, other: Any) -> Any:
-        for whose, action in (("own", own), ("other", other)):
-            if not isinstance(action, Array) and not np.isin(action, range(self.num_actions)).all():
-                raise ValueError(f"{whose} action: {action} given; {self.name} has 0 to {self.num_actions - 1}")
-        number = 2 * own + other
+        number = 2 * self._action("own", own) + self._action("other", other)
         return _plain((jnp.asarray(situations) if isinstance(number, Array) else situations)[number])
+
+    def _action(self, whose: str, action: Any) -> Any:
+        """Actions as an array; those on the host are of this game."""
+        if isinstance(action, Array):
+            return action
+        given = np.asarray(action)
+        if not (np.issubdtype(given.dtype, np.integer) and ((given >= 0) & (given < self.num_actions)).all()):
+            raise ValueError(f"{whose} action: {action} given; {self.name} has 0 to {self.num_actions - 1}")
+        return given
 
 
 @partial(jax.jit, static_argnames="game")
@@ -143,10 +149,8 @@ def _situations(*, game: AgentGame) -> Shaped[Array, "situations *features"]:
     joint = jnp.asarray([(own, other) for own in range(2) for other in range(2)])
     ends = jax.vmap(lambda actions: environment.step(key, start, actions)[0])(joint)
     see = game.sees(0)
-    seen = [see(start)[None], jax.vmap(see)(ends)]
-    if recalling is not None:
-        seen.append(jax.vmap(lambda last: see(recalling.recall(start, last)))(ends))
-    return jnp.concatenate(seen)
+    starts = jax.vmap(lambda last: start if recalling is None else recalling.recall(start, last))(ends)
+    return jnp.concatenate([see(start)[None], jax.vmap(see)(ends), jax.vmap(see)(starts)])
 
 
 def _plain(observation: Any) -> Any:

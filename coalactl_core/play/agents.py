@@ -48,8 +48,8 @@ class Agent:
         """An action for each observation, and the memory after it.
 
         ``observation`` is a number or an array of numbers where the game numbers what is seen; of other games an array
-        of features, its last axis. ``key`` is one that is split for all, or leads with the same axes: then each has its
-        own.
+        of features, its last axis. Numbers that lie on a device already are taken as they are, whether they stand for
+        something or not. ``key`` is one that is split for all, or leads with the same axes: then each has its own.
 
         Raises:
             ValueError: the observation or the key has another shape, or the memory is none of this agent's.
@@ -107,10 +107,10 @@ class Agent:
         """The axes that a memory leads with."""
         given = jax.tree.leaves(memory)
         own = jax.tree.leaves(self._one_memory)
-        lead = given[0].shape[: given[0].ndim - own[0].ndim] if given and own else ()
+        lead = np.shape(given[0])[: np.ndim(given[0]) - own[0].ndim] if given and own else ()
         form: Any = jax.tree.structure(memory)
         if form != jax.tree.structure(self._one_memory) or any(
-            one.shape != (*lead, *like.shape) for one, like in zip(given, own, strict=True)
+            np.shape(one) != (*lead, *like.shape) for one, like in zip(given, own, strict=True)
         ):
             raise ValueError("memory: none of this agent's given; begin with agent.start()")
         return lead

@@ -141,6 +141,16 @@ def test_a_run_of_an_older_format_loads() -> None:
     assert agent.act(jax.random.key(0), agent.game.start(), agent.start())[0] in (0, 1)
 
 
+def test_it_plays_in_double_precision_as_well(pool: Path) -> None:
+    expected = load(pool).probabilities(0, load(pool).start())
+    with jax.enable_x64(True):
+        agent = load(pool)
+        _, memory = agent.act(jax.random.key(0), 0, agent.start())
+        found = agent.probabilities(0, agent.next_episode(agent.start()))
+    assert {leaf.dtype for leaf in jax.tree.leaves((found, memory)) if leaf.dtype.kind == "f"} == {np.dtype(float)}
+    np.testing.assert_allclose(found, expected, atol=1e-6)  # single precision
+
+
 def test_of_damaged_checkpoints_the_newest_whole_one_is_taken(pool: Path, caplog: pytest.LogCaptureFixture) -> None:
     for step, left in ((2, 1), (1, None)):
         newest = max((pool / "checkpoints" / str(step)).rglob("*"), key=lambda path: path.stat().st_size)

@@ -169,6 +169,7 @@ def test_what_is_observed_in_a_game_of_memory_one_observations() -> None:
     assert [game.start(last=(own, other)) for own in (0, 1) for other in (0, 1)] == [5, 6, 7, 8]
     assert {forgets.start(last=(own, other)) for own in (0, 1) for other in (0, 1)} == {0}
     assert agent_of(GAME).game.start(last=(1, 1)) == 0
+    np.testing.assert_array_equal(agent_of(GAME).game.start(last=(np.asarray([0, 1]), [1, 0])), [0, 0])
     np.testing.assert_array_equal(game.after(np.asarray([0, 1]), np.asarray([1, 0])), [2, 3])
 
 
