@@ -25,6 +25,7 @@ from coalactl.runs.directory import RunDirectory
 from coalactl.training.outcome import parameters_digest
 from coalactl_core.configuration.analytical import AnalyticalExperiment
 from coalactl_core.configuration.experiment import SequenceExperiment
+from coalactl_core.methods import METHODS
 from coalactl_core.opponents.population import opponents_of
 from coalactl_core.play.rollout import Rollout
 from coalactl_core.play.trajectories import play_meta_trajectories
@@ -120,6 +121,14 @@ def engine_play(rollout: Rollout, params: Any, number: int) -> Any:
     return play(jax.random.key(7), own, met, naive_hyper(), rollout=rollout._replace(learns=False)).trajectory
 
 
+def test_a_rule_may_be_the_one_to_say_what_memories_do(
+    made: tuple[SequenceEngine, Path], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As rules of other packages do, whose row says nothing."""
+    monkeypatch.setitem(METHODS, "shaper", METHODS["shaper"]._replace(crossing=""))  # type: ignore[arg-type]
+    assert load(made[1], 2).seat.crossing == SHARED
+
+
 def test_two_agents_play_each_other(pool: Path) -> None:
     first, second = load(pool, 0).player(seed=0), load(str(pool), agent=2, step=1).player(seed=1)
     assert (first.agent.step, second.agent.step) == (2, 1)
@@ -153,8 +162,8 @@ def test_it_plays_in_double_precision_as_well(pool: Path) -> None:
 
 def test_of_damaged_checkpoints_the_newest_whole_one_is_taken(pool: Path, caplog: pytest.LogCaptureFixture) -> None:
     for step, left in ((2, 1), (1, None)):
-        newest = max((pool / "checkpoints" / str(step)).rglob("*"), key=lambda path: path.stat().st_size)
-        newest.write_bytes(newest.read_bytes()[::-1])
+        (data,) = (pool / "checkpoints" / str(step) / "d").iterdir()
+        data.write_bytes(data.read_bytes() + b"0")  # Orbax alone would not notice.
         if left is None:
             with pytest.raises(UserError, match="no whole checkpoint is left; the last tried is damaged") as caught:
                 load(pool)

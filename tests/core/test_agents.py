@@ -9,11 +9,11 @@ import numpy as np
 import pytest
 from support import naive_hyper, reactive_policy, recurrent_policy, rollout_of
 
-from coalactl_core.configuration.environments import CoinGameConfig
 from coalactl_core.configuration.experiment import SequenceExperiment
 from coalactl_core.configuration.sizes import NetworkConfig
 from coalactl_core.envs.coin_game import CoinGame
 from coalactl_core.envs.matrix_game import MatrixGame
+from coalactl_core.errors import ConfigurationError
 from coalactl_core.methods import CROSSINGS, METHODS
 from coalactl_core.nets.registry import build_policy
 from coalactl_core.opponents.population import opponents_of
@@ -238,17 +238,27 @@ def test_an_older_key_does_as_well() -> None:
 # --- what memories do is told without the rules ----------------------------------------------------------------------
 
 
+def test_a_row_and_a_rule_that_say_different_things_are_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(METHODS, "shaper", METHODS["shaper"]._replace(crossing="forgotten"))  # type: ignore[arg-type]
+    with pytest.raises(ConfigurationError, match=r"'shaper' says that memories are forgotten, its rule .* are shared"):
+        build_engine(of_method("shaper", 2))
+
+
+def of_method(method: str, inner_episodes: int) -> SequenceExperiment:
+    return SequenceExperiment.model_validate(
+        {
+            "meta": {"method": method, "minibatches": 1, "algorithm": "a2c"},
+            "population": {"naive": 2},
+            "rollout": {"meta_batch_size": 2, "batch_size": 2, "inner_episodes": inner_episodes},
+            "network": {"width": 4, "heads": 2, "mlp_width": 4},
+        }
+    )
+
+
 @pytest.mark.parametrize("method", METHODS)
 def test_methods_tell_what_their_rules_have(method: str) -> None:
     for episodes in (2, 1):
-        experiment = SequenceExperiment.model_validate(
-            {
-                "meta": {"method": method, "minibatches": 1, "algorithm": "a2c"},
-                "population": {"naive": 2},
-                "rollout": {"meta_batch_size": 2, "batch_size": 2, "inner_episodes": episodes},
-                "network": {"width": 4, "heads": 2, "mlp_width": 4},
-            }
-        )
+        experiment = of_method(method, episodes)
         engine = build_engine(experiment)
         told = told_crossing(experiment, 0)
         assert told == engine.rollout_of(0).crossing
@@ -261,6 +271,5 @@ def test_methods_tell_what_their_rules_have(method: str) -> None:
 def test_the_words_of_actions_are_as_many_as_actions() -> None:
     assert len(AgentGame("coin-game", CoinGame(stay=True), CARRIED).actions) == 5
     assert AgentGame("some:Game", CoinGame(), CARRIED).actions == ("0", "1", "2", "3")
-    assert CoinGameConfig().name == "coin-game"
     reactive = agent_of(policy=reactive_policy())
     assert reactive.probabilities(4, reactive.start()).shape == (2,)
