@@ -55,7 +55,8 @@ def prepare_jax(cpu_devices: int | None = None, *, connects: bool = False) -> No
     count_cores_as_devices(cpu_devices or usable_cores())
     if log_place() is None:  # JAX warns of cache entries that it cannot read; there may be no run yet to log that in.
         log_to(user_log())
-    _use_compile_cache()
+    if problem := use_compile_cache():
+        _tell_once(problem)
     if not connects:
         _require_devices()
 
@@ -98,23 +99,23 @@ def _asked(begin: str | tuple[str, ...]) -> str:
     return ", ".join(f"{name}={os.environ[name]}" for name in sorted(os.environ) if name.startswith(begin))
 
 
-def _use_compile_cache() -> None:
+def use_compile_cache() -> str:
+    """Has JAX keep compiled programs in the tool's cache; gives why it does not, or ""."""
     import jax
 
     folder = compile_cache_directory()
     if folder is None:
-        _tell_once(f"no home directory: training without a compile cache; ${CACHE_VARIABLE} may name a place for it")
-        return
+        return f"no home directory: training without a compile cache; ${CACHE_VARIABLE} may name a place for it"
     try:
         folder.mkdir(parents=True, exist_ok=True)
     except OSError as error:
-        _tell_once(f"{folder}: {error.strerror}: training without a compile cache; ${CACHE_VARIABLE} may name a place")
-        return
+        return f"{folder}: {error.strerror}: training without a compile cache; ${CACHE_VARIABLE} may name a place"
     jax.config.update("jax_compilation_cache_dir", str(folder))
     jax.config.update("jax_persistent_cache_min_compile_time_secs", 0.0)
     jax.config.update("jax_persistent_cache_min_entry_size_bytes", -1)
     # Of a cache entry that cannot be read JAX warns and compiles anew.
     jax.config.update("jax_raise_persistent_cache_errors", False)
+    return ""
 
 
 @cache

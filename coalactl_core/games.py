@@ -26,6 +26,8 @@ class Game(NamedTuple):
     """Its name in words, where it has such tables."""
     units: str = ""
     """What its measures are a step."""
+    actions: tuple[str, ...] = ()
+    """What its actions are called, in their order; a variant may have fewer."""
     own_measures: tuple[str, ...] = ()
     """What is measured beside rewards: the names that its environment describes and derives."""
     memory_one: bool = False
@@ -59,6 +61,7 @@ GAMES: Mapping[str, Game] = MappingProxyType(
                 "defection_first_vs_fixed": "defection vs fixed, first",
                 "defection_last_vs_fixed": "defection vs fixed, last",
             },
+            actions=("cooperate", "defect"),
             own_measures=("defection",),
             memory_one=True,
             few_observations=True,
@@ -78,6 +81,7 @@ GAMES: Mapping[str, Game] = MappingProxyType(
                 "cleaning_vs_meta": "cleaning vs meta",
                 "zapped_vs_meta": "zaps vs meta",
             },
+            actions=("right", "left", "up", "down", "zap", "nothing"),
             own_measures=(
                 *("harvest", "cleaning", "zapping", "zapped", "pollution_level", "apple_level"),
                 "cleaning_discrepancy",
@@ -100,6 +104,7 @@ GAMES: Mapping[str, Game] = MappingProxyType(
                 "own_coins_vs_meta": "own coins vs meta",
                 "other_coins_vs_meta": "coins taken from meta",
             },
+            actions=("right", "left", "down", "up", "stay"),
             own_measures=("own_coins", "other_coins"),
             table="coins",
             title="the coin game",

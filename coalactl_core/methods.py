@@ -13,6 +13,9 @@ from coalactl_core.plugins import Registry
 
 Dashes = str | tuple[int, tuple[int, ...]]
 
+CROSSINGS = ("carried", "forgotten", "shared")
+"""How a memory crosses from one inner episode to the next: it goes on, starts afresh, or becomes one of the batch."""
+
 
 class Method(NamedTuple):
     """A method: where its rule is built, what it is called and drawn with, and which settings it has of its own.
@@ -22,7 +25,8 @@ class Method(NamedTuple):
     (``configuration/rule_settings.py``). ``colour`` is ``#rrggbb``, ``dashes`` are Matplotlib's. ``crosses_batch``:
     whether its credit crosses the batch, so that it may come from a critic of the batch: its line is another then.
     ``judged_with_critic``: claims on it are judged by runs with that critic, where the setting's preset has it; claims
-    on others are on what was printed.
+    on others are on what was printed. ``crossing``: how its agents' memories cross inner episodes, of ``CROSSINGS``,
+    so that they can play where nobody learns; "" where its settings or its rule say.
     """
 
     rule: str
@@ -36,6 +40,7 @@ class Method(NamedTuple):
     settings: str = ""
     crosses_batch: bool = False
     judged_with_critic: bool = False
+    crossing: str = ""
 
     @property
     def is_estimator(self) -> bool:
@@ -55,6 +60,7 @@ METHODS: Mapping[str, Method] = {
         summary="co-agent learning-aware policy gradient (section 3)",
         crosses_batch=True,
         judged_with_critic=True,
+        crossing="carried",
     ),
     "batch-unaware": Method(
         rule=_SCORE_FUNCTION,
@@ -62,6 +68,7 @@ METHODS: Mapping[str, Method] = {
         colour="#009E73",
         dashes="-.",
         summary="the policy gradient of each trajectory by itself (Eq. 6)",
+        crossing="carried",
     ),
     "m-fos": Method(
         rule=_SCORE_FUNCTION,
@@ -72,6 +79,7 @@ METHODS: Mapping[str, Method] = {
         critic_dashes=(0, (5, 1, 1, 1, 1, 1)),
         summary="model-free opponent shaping (Eq. 7)",
         crosses_batch=True,
+        crossing="carried",
     ),
     "lola-dice": Method(
         rule="coalactl_core.rules.lola:build",
@@ -89,6 +97,7 @@ METHODS: Mapping[str, Method] = {
         summary="own past advantages times the co-player's (arXiv:2406.14662)",
         table="alignment",
         settings="coalactl_core.configuration.advantage_alignment:AdvantageAlignmentConfig",
+        crossing="carried",
     ),
     "loqa": Method(
         rule="coalactl_core.rules.loqa:build",
@@ -98,6 +107,7 @@ METHODS: Mapping[str, Method] = {
         summary="the co-player as a softmax of its action values (arXiv:2405.01035)",
         table="loqa",
         settings="coalactl_core.configuration.loqa:LoqaConfig",
+        crossing="carried",
     ),
     "pola": Method(
         rule="coalactl_core.rules.pola:build",
@@ -116,6 +126,7 @@ METHODS: Mapping[str, Method] = {
         summary="a reward for answering the co-player's influence (arXiv:2406.01641)",
         table="reciprocator",
         settings="coalactl_core.configuration.reciprocator:ReciprocatorConfig",
+        crossing="carried",
     ),
     "shaper": Method(
         rule="coalactl_core.rules.shaper:build",
@@ -123,6 +134,7 @@ METHODS: Mapping[str, Method] = {
         colour="#999933",
         dashes=(0, (8, 1, 1, 1, 1, 1)),
         summary="a memory shared by the batch, each trajectory's own return (arXiv:2312.12568)",
+        crossing="shared",
     ),
 }
 

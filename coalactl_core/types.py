@@ -12,14 +12,16 @@ from collections.abc import Callable
 from typing import Annotated, Any, NamedTuple, TypeAlias, TypeVar
 
 import numpy as np
-import optax
 from jax import Array
 from jaxtyping import Bool, Float, Int, Key, Num, PyTree, Shaped
 
 from coalactl_core.measures import KINDS
+from coalactl_core.methods import CROSSINGS
 
 Params: TypeAlias = PyTree[Float[Array, "..."]]
 PolicyCarry = Any
+# What an optimiser keeps between steps: a tree of arrays of its own.
+OptState = Any
 EnvironmentState: TypeAlias = PyTree[Shaped[Array, "..."]]
 
 # Any tree of arrays, where a function gives back what it takes.
@@ -35,8 +37,8 @@ Scheduled = Annotated[Values, "a Schedule in place of each Number"]
 # Kinds of opponents, as they stand in Opponents.kind: indices in measures.KINDS.
 NAIVE, META, FIXED = range(len(KINDS))
 
-# How a memory crosses from one inner episode to the next: it goes on, starts afresh, or becomes one of the batch.
-CARRIED, FORGOTTEN, SHARED = range(3)
+# How a memory crosses from one inner episode to the next: indices in methods.CROSSINGS.
+CARRIED, FORGOTTEN, SHARED = range(len(CROSSINGS))
 
 
 class Schedule(NamedTuple):
@@ -127,7 +129,7 @@ class Learner(NamedTuple):
     """Parameters and optimiser state of one agent that learns (None: fresh); ``state``: what else its rule keeps."""
 
     params: Params
-    opt_state: optax.OptState | None = None
+    opt_state: OptState | None = None
     state: Any = None
 
 
@@ -139,7 +141,7 @@ class MetaAgents(NamedTuple):
     """
 
     params: Params
-    opt_states: tuple[optax.OptState, ...]
+    opt_states: tuple[OptState, ...]
     states: tuple[Any, ...]
 
 

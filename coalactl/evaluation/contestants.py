@@ -18,13 +18,15 @@ from coalactl.runs.finding import find_runs
 from coalactl.runs.manifests import steps
 from coalactl.runs.pack import runs_at
 from coalactl.tables import flatten
-from coalactl.trained import Agent, Checkpoint, Readers, agents_of, checkpoint_of, experiment_of
+from coalactl.trained import Checkpoint, Readers, agents_of, checkpoint_of, experiment_of
 from coalactl_core.configuration.experiment import SequenceExperiment
 from coalactl_core.configuration.kinds import Experiment
 
 if TYPE_CHECKING:
     from coalactl_core.games import Payoffs
     from coalactl_core.opponents.seam import Coplayer
+    from coalactl_core.play.agents import Agent
+    from coalactl_core.play.rollout import Rollout
     from coalactl_core.types import NaiveHyperparameters, Params
 
 
@@ -37,7 +39,7 @@ class Entry(NamedTuple):
 
 
 class Contestant(NamedTuple):
-    """A run's agents at one step; ``naive`` leads with the naive initialisations.
+    """A run's agents at one step, with play as each knows it; ``naive`` leads with the naive initialisations.
 
     ``learners``: how each group of them learns, as the experiment's ``naive_learners`` has them; further ones behind.
     """
@@ -45,6 +47,7 @@ class Contestant(NamedTuple):
     entry: Entry
     step: int
     agents: tuple[Agent, ...]
+    rollouts: tuple[Rollout, ...]
     naive: Params
     learners: tuple[NaiveLearner, ...]
     p_naive: float
@@ -54,7 +57,7 @@ class Contestant(NamedTuple):
         """Of a game in which memory-one strategies play; None of others."""
         from coalactl_core.envs.base import MemoryOneGame
 
-        environment = self.agents[0].rollout.environment
+        environment = self.agents[0].game.environment
         return environment.payoffs if isinstance(environment, MemoryOneGame) else None
 
 
@@ -121,10 +124,12 @@ def _contestant(entry: Entry, checkpoint: Checkpoint) -> Contestant:
 
     state = checkpoint.state
     hyper, engine = at_iteration(state.hyperparameters, state.step), sequence_engine(checkpoint.engine)
+    agents = agents_of(checkpoint)
     return Contestant(
         entry=entry,
         step=checkpoint.step,
-        agents=agents_of(checkpoint),
+        agents=agents,
+        rollouts=tuple(engine.rollout_of(agent.number) for agent in agents),
         naive=engine.naive_of(state, entry.experiment.run.seed),
         learners=_learners(engine.pieces.coplayers, hyper.naive),
         p_naive=round(float(hyper.population.p_naive), 6),

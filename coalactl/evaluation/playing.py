@@ -14,7 +14,7 @@ from coalactl.evaluation.lineups import Opponent
 from coalactl_core.layout.sharding import Shards
 from coalactl_core.opponents.strategies import always
 from coalactl_core.play.evaluation import Encounters, Lineup, evaluate, strategy_tables
-from coalactl_core.play.rollout import Rollout
+from coalactl_core.play.rollout import Rollout, Seat
 from coalactl_core.types import FIXED, META, NAIVE
 
 # Meta-episodes that are played at once. Random numbers depend on it, so that it is the same on every machine.
@@ -48,8 +48,8 @@ def play(
         key = jax.random.fold_in(key, number)
     seats: dict[Any, list[tuple[Opponent, int]]] = {}
     for opponent, count in opponents:
-        rollout = contestants[opponent.run].agents[_member(opponent)].rollout
-        seats.setdefault((*_plays_by(rollout), opponent.learner), []).append((opponent, count))
+        seat = contestants[opponent.run].agents[_member(opponent)].seat
+        seats.setdefault((*_plays_by(seat), opponent.learner), []).append((opponent, count))
     played = []
     for number, group in enumerate(seats.values()):
         played += _play_seat(jax.random.fold_in(key, number), own, agent, contestants, group)
@@ -62,9 +62,9 @@ def _play_seat(
     """Against opponents of one network, of whom naive ones learn alike."""
     strategies_key, play_key = jax.random.split(key)
     met = [opponent for opponent, count in group for _ in range(count)]
-    theirs = contestants[met[0].run].agents[_member(met[0])].rollout
+    theirs = contestants[met[0].run].agents[_member(met[0])].seat
     learner = own.learners[met[0].learner]
-    rollout = _rollout(own.agents[agent].rollout, theirs, any(opponent.kind == "naive" for opponent in met))
+    rollout = _rollout(own.rollouts[agent], theirs, any(opponent.kind == "naive" for opponent in met))
     rollout = rollout._replace(naive=learner.coplayer)
     networks = list(dict.fromkeys(_network(opponent) for opponent in met))
     lineup = Lineup(
@@ -83,9 +83,9 @@ def _play_seat(
     ]
 
 
-def _rollout(own: Rollout, theirs: Rollout, learns: bool) -> Rollout:
+def _rollout(own: Rollout, theirs: Seat, learns: bool) -> Rollout:
     """Play of an agent with opponents who play as ``theirs`` has it."""
-    coplayer = None if _plays_by(theirs) == _plays_by(own) else theirs.seats[0]
+    coplayer = None if _plays_by(theirs) == _plays_by(own.seats[0]) else theirs
     return own._replace(learns=learns, shards=Shards(jax.device_count()), coplayer=coplayer)
 
 
@@ -94,9 +94,9 @@ def _member(opponent: Opponent) -> int:
     return 0 if opponent.kind == "naive" or opponent.strategy is not None else opponent.number
 
 
-def _plays_by(rollout: Rollout) -> Any:
+def _plays_by(seat: Seat) -> Any:
     """What tells apart how two runs' agents play: the network, and how its memory crosses inner episodes."""
-    return rollout.policy, rollout.crossing
+    return seat.policy, seat.crossing
 
 
 def _kind(opponent: Opponent) -> int:

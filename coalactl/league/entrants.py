@@ -114,7 +114,7 @@ def _of_runs(
             f"entrant {group.name!r}: several of its runs have seed {max(seeds, key=seeds.count)}; name each once"
         )
     agents = [agent for each in own for agent in each.agents]
-    play = agents[0].rollout
+    seat = agents[0].seat
     params = np.stack([np.asarray(agent.params) for agent in agents])
     runs = [
         {"run": each.entry.label, "step": each.step, "parameters": _digest(part)}
@@ -125,8 +125,8 @@ def _of_runs(
         kind="run",
         seeds=seeds,
         agents=len(own[0].agents),
-        side=sides.setdefault(_network(own[0].entry.experiment), DuelSide(play.observe, play.policy)),
-        players=Player(params, jnp.asarray([agent.rollout.crossing for agent in agents])),
+        side=sides.setdefault(_network(own[0].entry.experiment), DuelSide(seat.observe, seat.policy)),
+        players=Player(params, jnp.asarray([agent.seat.crossing for agent in agents])),
         about={"runs": runs},
     )
 

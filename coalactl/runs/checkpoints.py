@@ -68,11 +68,17 @@ def save(run: RunDirectory, step: int, tree: Any, rows: Mapping[str, int] | None
 
 
 def restore(
-    run: RunDirectory, template: Any, step: int | None = None, *, on_damage: Callable[[str], None] | None = None
+    run: RunDirectory,
+    template: Any,
+    step: int | None = None,
+    *,
+    on_damage: Callable[[str], None] | None = None,
+    partly: bool = False,
 ) -> tuple[int, Any]:
     """The newest whole checkpoint, or that of a step: the step and the state, structured as the template.
 
-    The template is a state or its ``jax.eval_shape``. Damaged checkpoints are passed over, each with one line to
+    The template is a state or its ``jax.eval_shape``, or with ``partly`` a tree of some of its leaves, in their places.
+    Damaged checkpoints are passed over, each with one line to
     ``on_damage`` (the log by default). Raises :class:`UserError`: damaged when none is whole, or when a checkpoint
     is not of the template's structure; usage when there is none to begin with.
     """
@@ -84,7 +90,7 @@ def restore(
     _refuse_first_parameters(run)
     for candidate in candidates:
         try:
-            return candidate, _restore_one(run, candidate, template)
+            return candidate, _restore_one(run, candidate, template, partly)
         except DamagedCheckpointError as damage:
             tell(f"checkpoint {candidate} of {run.path} is damaged: {damage}")
             last = damage
@@ -101,12 +107,14 @@ def _refuse_first_parameters(run: RunDirectory) -> None:
     refuse_first_parameters(run.path, provenance)
 
 
-def _restore_one(run: RunDirectory, step: int, template: Any) -> Any:
+def _restore_one(run: RunDirectory, step: int, template: Any, partly: bool) -> Any:
     manifest = read_manifest(run, step)
     check_files(run, manifest)
     today = _named_leaves(template)
     then = stored_names(today, manifest.arrays)
     leaves = {then[name]: leaf for name, leaf in today.items()}
+    if partly:
+        manifest = manifest._replace(arrays={name: manifest.arrays[name] for name in leaves.keys() & manifest.arrays})
     _check_structure(run, manifest, {name: _describe(leaf) for name, leaf in leaves.items()})
     stored = _read(checkpoint_folder(run, step), {name: _stored(leaf) for name, leaf in leaves.items()})
     return jax.tree.unflatten(
@@ -195,11 +203,12 @@ def _commit(folder: Path, arrays: Mapping[str, np.ndarray]) -> None:
 
 def _read(folder: Path, expected: Mapping[str, Any]) -> dict[str, np.ndarray]:
     arrays = {name: np.empty(array.shape, array.dtype) for name, array in expected.items() if 0 in array.shape}
-    wanted = [name for name in expected if name not in arrays]
+    wanted = {name: array for name, array in expected.items() if name not in arrays}
     with _orbax() as (orbax, checkpointer):
         restore_args = {name: orbax.RestoreArgs(restore_type=np.ndarray) for name in wanted}
+        asked = orbax.args.PyTreeRestore(item=wanted, restore_args=restore_args, partial_restore=True)
         try:
-            arrays |= checkpointer.restore(folder.absolute(), args=orbax.args.PyTreeRestore(restore_args=restore_args))
+            arrays |= checkpointer.restore(folder.absolute(), args=asked)
         except Exception as error:  # Orbax and TensorStore raise all kinds; each means: not usable, try another.
             raise DamagedCheckpointError(f"Orbax cannot restore it: {reason(error)}") from error
     for name, array in expected.items():

@@ -12,13 +12,12 @@ from rich.text import Text
 
 from coalactl.watching.drawing import AMBER, BLACK, GREEN, PINK, SKY, board, images
 from coalactl.watching.scenes import PLAYERS, Scenes
+from coalactl_core.games import CLEANUP_LITE, GAMES
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from PIL.Image import Image
 
-# In the order of the environment's actions.
-ACTIONS = ("right", "left", "up", "down", "zap", "nothing")
 LEGEND = "o apple, # dirt; A and B players, a and b while zapped"
 _PICTURE_LEGEND = "circle: apple, cross: dirt, dashed: zapped"
 _APPLE, _DIRT, _EMPTY = "o", "#", "."
@@ -88,7 +87,7 @@ def _act(record: Any, step: int, player: int) -> str:
     """What the player did in the step; a frozen one did nothing, whatever its policy drew."""
     if record.state.frozen[step, player] > 0:
         return "is zapped"
-    word = ACTIONS[record.actions[step, player]]
+    word = GAMES[CLEANUP_LITE].actions[record.actions[step, player]]
     if word != "zap":
         return word
     return "zap: hit" if record.events.zapped[step, player] else "zap: missed"

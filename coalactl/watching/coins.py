@@ -13,13 +13,12 @@ from rich.text import Text
 from coalactl.watching.drawing import AMBER, BLACK, SKY, board, images
 from coalactl.watching.scenes import PLAYERS, Scenes
 from coalactl_core.envs.coin_game import SIDE
+from coalactl_core.games import COIN_GAME, GAMES
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from PIL.Image import Image
 
-# In the order of the environment's actions.
-ACTIONS = ("right", "left", "down", "up", "stay")
 LEGEND = "A and B players, a and b coins of their colours; the grid has no border"
 _PICTURE_LEGEND = "circle: A's coin, diamond: B's coin"
 _COLOURS = (SKY, AMBER)
@@ -64,7 +63,7 @@ def _lines(scenes: Scenes, record: Any) -> list[list[str]]:
     sums = [np.cumsum(leaf, 0, dtype=float) for leaf in (record.rewards, record.events.own, record.events.other)]
     return [
         [
-            f"{letter}  {scenes.names[player]:<16} {ACTIONS[record.actions[step, player]]:<6} "
+            f"{letter}  {scenes.names[player]:<16} {GAMES[COIN_GAME].actions[record.actions[step, player]]:<6} "
             "earned {:<4g} own coins {:<3g} other's {:g}".format(*(total[step, player] for total in sums))
             for player, letter in enumerate(PLAYERS)
         ]

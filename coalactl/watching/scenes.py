@@ -59,10 +59,10 @@ def play(contestant: Contestant, agent: int, opponent: Opponent, seed: int) -> S
 
 def _rollout(contestant: Contestant, agent: int, opponent: Opponent) -> Rollout:
     """As both play, of whom one may know the inner episode alone."""
-    rollout = contestant.agents[agent].rollout
+    rollout = contestant.rollouts[agent]
     if opponent.kind == "naive":
         return rollout
-    return rollout._replace(coplayer=contestant.agents[opponent.number].rollout.seats[0])
+    return rollout._replace(coplayer=contestant.agents[opponent.number].seat)
 
 
 def _name(agent: int, opponent: Opponent) -> str:

@@ -116,6 +116,11 @@ class _SequenceExperiment(Section):
         table = find_method(method).table
         return getattr(self, table) if table else None
 
+    def crossing_of(self, method: str) -> str:
+        """How memories of a method's agents cross inner episodes, of ``methods.CROSSINGS``; "": only its rule says."""
+        settings = self.settings_of(method)
+        return (settings.crossing if settings is not None else "") or find_method(method).crossing
+
     @property
     def groups(self) -> tuple[LearningGroup, ...]:
         """The meta agents by the program that they learn by, in the order of each one's first."""

@@ -27,6 +27,11 @@ class LolaConfig(RuleSettings):
         """One for each look-ahead."""
         return self.look_aheads
 
+    @property
+    def crossing(self) -> str:
+        """As ``memory`` says."""
+        return "forgotten" if self.memory == "inner-episode" else "carried"
+
     def check(self, experiment: AroundRule, method: str) -> None:
         """It takes plain steps, through co-players that learn by A2C."""
         for config in experiment.agent_configs():

@@ -52,6 +52,11 @@ class RuleSettings(Section):
         """How many more times a rule plays and differentiates each inner episode, for estimates of time."""
         return 0
 
+    @property
+    def crossing(self) -> str:
+        """How agents' memories cross inner episodes, of ``methods.CROSSINGS``; "" where settings do not say."""
+        return ""
+
     def check(self, experiment: AroundRule, method: str) -> None:
         """Raises ``ValueError``, naming key, value, rule and remedy, where the experiment does not suit the rule.
 

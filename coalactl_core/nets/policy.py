@@ -156,8 +156,7 @@ def packed(policy: Policy) -> tuple[Policy, Unpack]:
     Optimiser steps, choices between agents and sums of gradients are then one operation each instead of one for each
     of some twenty small arrays, which decides the speed of naive updates and the time of compilation.
     """
-    like = jax.eval_shape(policy.init, jax.random.key(0))
-    _, unpack = jax.flatten_util.ravel_pytree(jax.tree.map(lambda leaf: jnp.zeros(leaf.shape, leaf.dtype), like))
+    unpack = _unpack_of(policy)
     return (
         policy._replace(
             init=lambda key: jax.flatten_util.ravel_pytree(policy.init(key))[0],
@@ -165,6 +164,19 @@ def packed(policy: Policy) -> tuple[Policy, Unpack]:
         ),
         unpack,
     )
+
+
+def _unpack_of(policy: Policy) -> Unpack:
+    """From a vector to the named parameters; made while shapes are found, so that nothing is computed."""
+    found: list[Unpack] = []
+
+    def flatten(key: Key[Array, ""]) -> Float[Array, "parameters"]:
+        vector, unpack = jax.flatten_util.ravel_pytree(policy.init(key))
+        found.append(unpack)
+        return vector
+
+    jax.eval_shape(flatten, jax.random.key(0))
+    return found[0]
 
 
 def as_sequences_of_one(unroll: Unroll) -> Step:

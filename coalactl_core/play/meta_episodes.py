@@ -19,7 +19,7 @@ from jaxtyping import Bool, Float, Key, Num
 from coalactl_core.envs.base import DerivesMeasures
 from coalactl_core.loops.chunks import map_in_chunks
 from coalactl_core.opponents.starts import begun
-from coalactl_core.play.rollout import Record, Rollout, Seat, play_inner_episode
+from coalactl_core.play.rollout import Record, Rollout, Seat, crossed, play_inner_episode
 from coalactl_core.types import (
     FORGOTTEN,
     NAIVE,
@@ -124,9 +124,7 @@ def _play_part(
 
 def _crossed(memory: PolicyCarry, fresh: PolicyCarry, seat: Seat) -> PolicyCarry:
     """Memories of one seat at the start of an inner episode; they lead with (meta_batch, batch)."""
-    if seat.crossing == FORGOTTEN:
-        return fresh
-    return jax.vmap(seat.policy.share)(memory) if seat.crossing == SHARED else memory
+    return jax.vmap(partial(crossed, seat=seat))(memory, fresh)
 
 
 def _crossed_by_opponents(memory: PolicyCarry, fresh: PolicyCarry, opponents: Opponents, seat: Seat) -> PolicyCarry:

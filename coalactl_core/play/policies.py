@@ -1,11 +1,18 @@
-"""The network of an experiment, for the game that it plays."""
+"""How an agent of an experiment plays, apart from its parameters: its network, what that takes, what it remembers."""
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
+from jax import Array
+from jaxtyping import Num
+
 from coalactl_core.configuration.experiment import SequenceExperiment
 from coalactl_core.envs.base import Environment, FewObservations
+from coalactl_core.methods import CROSSINGS
 from coalactl_core.nets.policy import Policy, Unpack, packed
 from coalactl_core.nets.registry import build_policy
+from coalactl_core.types import FORGOTTEN, EnvironmentState
 
 
 def packed_policy(
@@ -26,3 +33,34 @@ def packed_policy(
         vocabulary=environment.vocabulary if isinstance(environment, FewObservations) else None,
     )
     return packed(policy)
+
+
+def stepping_policy(experiment: SequenceExperiment, environment: Environment) -> Policy:
+    """The policy of an experiment for play step by step, on any device: no sequence is scanned then.
+
+    Raises:
+        ConfigurationError: as :func:`packed_policy` does.
+    """
+    compute = experiment.compute.model_copy(update={"scan": "sequential"})
+    return packed_policy(experiment.model_copy(update={"compute": compute}), environment)[0]
+
+
+def observe_of(environment: Environment, policy: Policy) -> Callable[[EnvironmentState, int], Num[Array, "*features"]]:
+    """What a policy takes of a state, from a player's side: numbers of observations where it takes these."""
+    if isinstance(environment, FewObservations) and policy.takes_indices:
+        return environment.observe_number
+    return environment.observe
+
+
+def crossing_within(experiment: SequenceExperiment, crossing: int) -> int:
+    """How memories cross inner episodes that by their rule do so.
+
+    Agents that never meet a second inner episode know one alone, also where they play several later.
+    """
+    return FORGOTTEN if experiment.rollout.inner_episodes == 1 else crossing
+
+
+def told_crossing(experiment: SequenceExperiment, agent: int) -> int | None:
+    """How an agent's memory crosses inner episodes, as far as its method tells; None where only its rule says so."""
+    said = experiment.crossing_of(experiment.methods[agent])
+    return crossing_within(experiment, CROSSINGS.index(said)) if said else None

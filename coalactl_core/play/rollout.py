@@ -25,6 +25,7 @@ from coalactl_core.types import (
     FIXED,
     FORGOTTEN,
     NAIVE,
+    SHARED,
     EnvironmentState,
     NaiveHyperparameters,
     Opponents,
@@ -97,6 +98,13 @@ class Rollout(NamedTuple):
         if opponents.crossing is not None:
             return opponents.crossing
         return jnp.where(opponents.kind == NAIVE, FORGOTTEN, self.seats[1].crossing)
+
+
+def crossed(memory: PolicyCarry, fresh: PolicyCarry, seat: Seat) -> PolicyCarry:
+    """Memories of one seat at the start of the next inner episode; they lead with the batch, and so do fresh ones."""
+    if seat.crossing == FORGOTTEN:
+        return fresh
+    return seat.policy.share(memory) if seat.crossing == SHARED else memory
 
 
 def recalling_of(environment: Environment) -> RecallsEnds | None:

@@ -19,7 +19,7 @@ from coalactl_core.nets.policy import Prepared
 from coalactl_core.play.rollout import Record, play_inner_episode
 from coalactl_core.rules.look_ahead import LookAhead, step_of_agent
 from coalactl_core.rules.seam import Report, Rule, Setting
-from coalactl_core.types import CARRIED, FORGOTTEN, Learner, NaiveHyperparameters, Opponents, Pairing, Params
+from coalactl_core.types import Learner, NaiveHyperparameters, Opponents, Pairing, Params
 
 
 def build(setting: Setting) -> Rule:
@@ -35,8 +35,7 @@ def looking_ahead(setting: Setting, update: Callable[..., tuple[Learner, Report]
     config, experiment = setting.settings, setting.experiment
     if not isinstance(config, LolaConfig):
         raise TypeError(f"the settings of a look-ahead are a LolaConfig, not {config!r}")
-    crossing = FORGOTTEN if config.memory == "inner-episode" else CARRIED
-    rollout = setting.rollout._replace(crossing=crossing)
+    rollout = setting.rollout
 
     def sample(
         prepared: Prepared, key: Key[Array, ""], opponent: Opponents, start: Pairing, naive: NaiveHyperparameters
@@ -64,4 +63,4 @@ def looking_ahead(setting: Setting, update: Callable[..., tuple[Learner, Report]
         del records
         return start
 
-    return Rule(init=init, keep=keep, update=partial(update, ahead=ahead), crossing=crossing)
+    return Rule(init=init, keep=keep, update=partial(update, ahead=ahead))

@@ -18,7 +18,6 @@ from coalactl_core.configuration.rule_settings import RuleSettings
 from coalactl_core.play.rollout import Record, Rollout
 from coalactl_core.plugins import load_named
 from coalactl_core.types import (
-    CARRIED,
     Learner,
     MetaHyperparameters,
     NaiveHyperparameters,
@@ -57,14 +56,15 @@ class Rule(NamedTuple):
     ``init`` makes a learner of fresh or of given parameters, with what the rule keeps of its own in ``state``. ``keep``
     takes what it needs from the start of an inner episode of all pairings, and from its records (meta_batch,
     episode_steps, batch). ``update`` gives the learner after the iteration, and a report with one number for each
-    column. ``crossing``: how the agent's memory crosses from one inner episode to the next. ``whole``: it learns from
-    all trajectories of a chunk of meta-episodes at once, which an estimate of memory has to know.
+    column. ``crossing``: how the agent's memory crosses from one inner episode to the next; None: as the rollout of
+    its setting has it, where the method's row or its settings say so. ``whole``: it learns from all trajectories of a
+    chunk of meta-episodes at once, which an estimate of memory has to know.
     """
 
     init: Callable[[Key[Array, ""], Params], Learner]
     keep: Callable[[Pairing, Record], Any]
     update: Callable[[Key[Array, ""], Learner, Met, Numbers], tuple[Learner, Report]]
-    crossing: int = CARRIED
+    crossing: int | None = None
     whole: bool = False
 
 

@@ -6,23 +6,23 @@ from collections.abc import Sequence
 from typing import NamedTuple
 
 from coalactl_core.configuration.experiment import SequenceExperiment
-from coalactl_core.envs.base import Environment, FewObservations
+from coalactl_core.envs.base import Environment
 from coalactl_core.envs.registry import build_environment
+from coalactl_core.errors import ConfigurationError
 from coalactl_core.layout.compute import chosen_shards
 from coalactl_core.loops.chunks import Map, agent_map
-from coalactl_core.methods import find_method
+from coalactl_core.methods import CROSSINGS, find_method
 from coalactl_core.nets.policy import Policy, Unpack
 from coalactl_core.opponents.mixed import mixed
 from coalactl_core.opponents.population import Population, build_population
 from coalactl_core.opponents.registry import build_coplayers
 from coalactl_core.opponents.seam import Coplayer
-from coalactl_core.play.policies import packed_policy
+from coalactl_core.play.policies import crossing_within, observe_of, packed_policy
 from coalactl_core.play.rollout import Rollout, Seat
 from coalactl_core.rules.score_function import updater_of
 from coalactl_core.rules.seam import Setting, build_rule
 from coalactl_core.training.gradient_balance import Balance
 from coalactl_core.training.groups import RuleGroup
-from coalactl_core.types import FORGOTTEN
 
 
 class Pieces(NamedTuple):
@@ -86,18 +86,21 @@ def build_pieces(experiment: SequenceExperiment) -> Pieces:
 
 
 def _groups(experiment: SequenceExperiment, rollout: Rollout, kinds: tuple[int, ...]) -> tuple[RuleGroup, ...]:
-    """Every group's rule, and play as its agents know it: opponents say for themselves what they remember.
-
-    Agents that never meet a second inner episode know one alone, also where they play several later.
-    """
+    """Every group's rule, and play as its agents know it: opponents say for themselves what they remember."""
     groups = []
     for group in experiment.groups:
-        method = find_method(group.method)
-        rule = build_rule(method.rule, Setting(experiment, group, rollout, kinds, experiment.settings_of(group.method)))
-        if rollout.inner_episodes == 1:
-            rule = rule._replace(crossing=FORGOTTEN)
-        groups.append(RuleGroup(group.agents, rule, rollout._replace(crossing=rule.crossing), method.table))
-    if len({group.rule.crossing for group in groups}) == 1:
+        method, said = find_method(group.method), experiment.crossing_of(group.method)
+        play = rollout._replace(crossing=CROSSINGS.index(said)) if said else rollout
+        rule = build_rule(method.rule, Setting(experiment, group, play, kinds, experiment.settings_of(group.method)))
+        crossing = play.crossing if rule.crossing is None else rule.crossing
+        if said and crossing != play.crossing:
+            raise ConfigurationError(
+                f"meta.method: {group.method!r} says that memories are {said}, its rule that they are "
+                f"{CROSSINGS[crossing]}; let one of the two say it"
+            )
+        play = play._replace(crossing=crossing_within(experiment, crossing))
+        groups.append(RuleGroup(group.agents, rule, play, method.table))
+    if len({group.rollout.crossing for group in groups}) == 1:
         return tuple(groups)
     remembering = Seat(observe=rollout.observe, policy=rollout.policy)
     return tuple(group._replace(rollout=group.rollout._replace(coplayer=remembering)) for group in groups)
@@ -105,7 +108,7 @@ def _groups(experiment: SequenceExperiment, rollout: Rollout, kinds: tuple[int, 
 
 def _crossings(groups: Sequence[RuleGroup]) -> tuple[int, ...]:
     """How each agent's memory, by number, crosses from one inner episode to the next."""
-    by_agent = {agent: group.rule.crossing for group in groups for agent in group.agents}
+    by_agent = {agent: group.rollout.crossing for group in groups for agent in group.agents}
     return tuple(by_agent[agent] for agent in sorted(by_agent))
 
 
@@ -127,11 +130,10 @@ def _balance(
 
 
 def _rollout(experiment: SequenceExperiment, environment: Environment, policy: Policy, naive: Coplayer) -> Rollout:
-    """The static side of a rollout; observations are numbers where the policy takes them."""
-    few = environment if isinstance(environment, FewObservations) and policy.takes_indices else None
+    """The static side of a rollout."""
     return Rollout(
         environment=environment,
-        observe=environment.observe if few is None else few.observe_number,
+        observe=observe_of(environment, policy),
         policy=policy,
         batch_size=experiment.rollout.batch_size,
         inner_episodes=experiment.rollout.inner_episodes,

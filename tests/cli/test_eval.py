@@ -109,7 +109,7 @@ def test_an_agent_that_is_loaded_is_the_one_that_evaluations_play(wide: Path) ->
         (contestant,) = contestants_of(enter([wide], step), step)
         for number, played in enumerate(contestant.agents):
             agent = load(wide, number, step)
-            assert (agent.number, agent.rollout) == (number, played.rollout)
+            assert (agent.number, agent.step, agent.game) == (number, contestant.step, played.game)
             np.testing.assert_array_equal(agent.params, played.params)
     assert not np.array_equal(contestant.agents[0].params, contestant.agents[1].params)
     with pytest.raises(UserError, match=r"agent 2 given; .* has agents 0 to 1"):

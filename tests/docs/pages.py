@@ -3,14 +3,18 @@
 A fenced block is ``sh`` or ``console`` (commands), ``python``, or ``toml``; other languages are text. A word after the
 language is a file name: the block is written to that file instead of being run. In ``console`` blocks the lines that
 start with ``$`` are commands, in ``sh`` blocks all lines are. A comment ``# exits with N`` names a command's exit code.
+
+A notebook's cells are such blocks, lines that start with ``!`` commands. They run in one namespace of this process, as
+in a kernel; one of Jupyter's would need some thirty packages more, and would train at the real sizes.
 """
 
 from __future__ import annotations
 
+import json
 import re
 import shlex
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 ROOT = Path(__file__).parents[2]
 LANGUAGES = ("sh", "console", "python", "toml")
@@ -44,10 +48,31 @@ def pages() -> list[Path]:
     return [page for page in found if page.exists()]
 
 
+def notebooks() -> list[Path]:
+    """All notebooks of ``docs/``."""
+    return sorted((ROOT / "docs" / "notebooks").glob("*.ipynb"))
+
+
+def code_cells(notebook: Path) -> list[dict[str, Any]]:
+    """The cells of a notebook that are run, in order."""
+    return [cell for cell in json.loads(notebook.read_text())["cells"] if cell["cell_type"] == "code"]
+
+
 def blocks(page: Path) -> list[Block]:
-    """The blocks of a page that are run, in order."""
+    """The blocks of a page or a notebook that are run, in order."""
+    if page.suffix == ".ipynb":
+        return [block for cell in code_cells(page) for block in _blocks_of_cell("".join(cell["source"]))]
     found = [Block(*match.group("language", "file", "text")) for match in _BLOCK.finditer(page.read_text())]
     return [block for block in found if block.language in LANGUAGES]
+
+
+def _blocks_of_cell(source: str) -> list[Block]:
+    """Commands, then the rest."""
+    lines = source.splitlines()
+    shell = [line.removeprefix("!") for line in lines if line.startswith("!")]
+    python = [line for line in lines if not line.startswith("!")]
+    parts = {"sh": "\n".join(shell), "python": "\n".join(python)}
+    return [Block(language, None, text) for language, text in parts.items() if text.strip()]
 
 
 def commands(block: Block) -> list[ShellCommand]:

@@ -1,4 +1,4 @@
-"""Every command and example of the README and the documentation runs, at small sizes and in one empty directory a page.
+"""Every command and example of README, documentation and notebooks runs, small, in one empty directory a page.
 
 ``coalactl train`` gets sizes that train in a moment, few iterations, and instead of Hawk the small network of
 docs/environments.md, which compiles much sooner. ``SKIPPED`` lists what is not run at all,
@@ -17,7 +17,7 @@ from typing import Any
 
 import pandas as pd
 import pytest
-from pages import ROOT, Block, ShellCommand, blocks, commands, inline_commands, pages
+from pages import ROOT, Block, ShellCommand, blocks, commands, inline_commands, notebooks, pages
 from small_pages import DOCS, shrunk
 
 from coalactl.cli import main
@@ -35,9 +35,9 @@ CHECKING = ("pytest", "ruff", "mypy", "lint-imports", ".ci/run", ".ci/versions")
 SHOWING = ("tensorboard",)  # a server that does not end
 SKIPPED = (*INSTALLING, *CHECKING, *SHOWING)
 EXTRAS = {"docs/jaxmarl.md": "jaxmarl", "docs/tracking.md": "tensorboard"}  # what a page needs and not everybody has
-PAGES = {page.relative_to(ROOT).as_posix(): page for page in pages()}
-# Those that everybody begins with; the others train several environments each.
-QUICK_PAGES = ("README.md", "docs/getting-started.md")
+PAGES = {page.relative_to(ROOT).as_posix(): page for page in (*pages(), *notebooks())}
+# Those that everybody begins with, and the one that no other page repeats; the others train several environments each.
+QUICK_PAGES = ("README.md", "docs/getting-started.md", "docs/notebooks/agents.ipynb")
 
 
 # --- running a page -------------------------------------------------------------------------------------------------
@@ -46,7 +46,10 @@ QUICK_PAGES = ("README.md", "docs/getting-started.md")
 @pytest.mark.parametrize(
     "name", [pytest.param(name, marks=[] if name in QUICK_PAGES else [pytest.mark.long]) for name in PAGES]
 )
-def test_a_page_runs_from_top_to_bottom(name: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_a_page_runs_from_top_to_bottom(
+    name: str, tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("MPLBACKEND", "agg")  # Figures of a notebook are drawn, and shown nowhere.
     if name in EXTRAS:
         pytest.importorskip(EXTRAS[name])
     found = blocks(PAGES[name])

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import jax
 import pytest
-from pages import blocks, pages
+from pages import blocks, code_cells, notebooks, pages
 from small_pages import DOCS, NETWORK, SHRUNK, build_engine
 
 from coalactl.configuration import plain, resolve, validate
@@ -102,6 +102,20 @@ def test_the_example_environment_is_one(tmp_path: Path) -> None:
             assert seen.shape == (environment.observation_size,)
             own = seen[environment.largest : environment.largest + 1 + environment.num_actions]
             assert int(own.argmax()) == asked[player] + 1
+
+
+@pytest.mark.parametrize("notebook", notebooks(), ids=lambda path: path.name)
+def test_a_notebook_shows_what_came_of_it(notebook: Path) -> None:
+    """Run from top to bottom in one piece, with a picture, small, and linked to from a page."""
+    cells = code_cells(notebook)
+    assert [cell["execution_count"] for cell in cells] == [number + 1 for number in range(len(cells))]
+    outputs = [output for cell in cells for output in cell["outputs"]]
+    assert {output["output_type"] for output in outputs} <= {"stream", "display_data", "execute_result"}
+    assert not [output for output in outputs if output.get("name") == "stderr"]
+    assert any("image/png" in output.get("data", {}) for output in outputs)
+    assert notebook.stat().st_size < 100_000
+    link = f"({notebook.relative_to(DOCS).as_posix()})"
+    assert any(link in page.read_text() for page in pages())
 
 
 def test_files_and_what_is_in_them_are_there() -> None:
