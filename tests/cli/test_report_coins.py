@@ -29,7 +29,8 @@ def test_no_claim_takes_them() -> None:
 
 
 def test_they_have_a_table_of_their_own(coalactl: Command) -> None:
-    assert PRESETS == ["coin-alignment-quick", "coin-mixed-quick", "coin-shaping-quick"]
+    methods = ("alignment", "loqa", "mixed", "pola", "reciprocator", "shaper", "shaping")
+    assert [f"coin-{name}-quick" for name in methods] == PRESETS
     write_runs()
     result = coalactl("report", "--format", "csv", "--format", "md")
     assert result.code == 0, result.err
