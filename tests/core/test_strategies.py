@@ -210,8 +210,8 @@ def test_noise_flips_actions_and_the_automaton_goes_by_what_was_played() -> None
 # --- in pools ---------------------------------------------------------------------------------------------------------
 
 
-def test_a_pool_of_a_hundred_automata_is_traced_once_and_each_is_met(monkeypatch: pytest.MonkeyPatch) -> None:
-    """They come as rows of one table; strategies that draw are called for all opponents, once each."""
+def test_a_pool_of_a_hundred_automata_is_traced_once_and_each_is_met(play: Any, monkeypatch: Any) -> None:
+    """Rows of one table; strategies that draw are called once, for all opponents. All play by their probabilities."""
     numbers = np.random.default_rng(0)
     hundred = [
         Automaton(numbers.random(size), numbers.integers(0, size, (size, 4)), bool(numbers.integers(2)))
@@ -248,6 +248,16 @@ def test_a_pool_of_a_hundred_automata_is_traced_once_and_each_is_met(monkeypatch
         np.testing.assert_array_equal(opponents.automata.following[place, :states], automaton.following)
         assert bool(opponents.automata.carried[place]) == automaton.carried
     assert len({float(each) for each in opponents.automata.cooperation[200:, 0]}) == 4
+    actions = np.asarray(play(opponents.automata))[:200]
+    excess, variance = 0.0, 0.0
+    for number, moves in zip(np.asarray(opponents.number), actions, strict=False):
+        parts = [moves.reshape(-1, BATCH, 2)] if hundred[number].carried else moves
+        for other, own in (part[:, trajectory].T for part in parts for trajectory in range(BATCH)):
+            probabilities = np.asarray(moved(hundred[number], own[:-1], other[:-1]))
+            excess += np.sum((own == C) - probabilities)
+            variance += np.sum(probabilities * (1 - probabilities))
+    # 48,000 actions: a standard error of some hundred.
+    assert abs(excess) < 4 * variance**0.5
 
 
 @pytest.mark.parametrize(
