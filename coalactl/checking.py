@@ -20,12 +20,15 @@ from coalactl_core.configuration.experiment import SequenceExperiment
 from coalactl_core.configuration.kinds import Experiment
 from coalactl_core.envs.base import Environment, FewObservations
 from coalactl_core.nets.policy import Policy
-from coalactl_core.opponents.strategies import find_strategy
+from coalactl_core.opponents.automata import is_memory_one
+from coalactl_core.opponents.strategies import Strategy, find_strategy, problem_of
 from coalactl_core.training.engine import SequenceEngine
 
 STEPS = 10
 # Of single precision, in which acting and learning may sum in another order.
 _TOLERANCE = 1e-3
+# States of a strategy whose probabilities are told.
+_MOST_SHOWN = 8
 
 
 class PartCheck(NamedTuple):
@@ -55,8 +58,12 @@ def check(experiment: Experiment) -> list[PartCheck]:
         f"environment {experiment.environment.name}": lambda: _plays(environment),
         f"network {experiment.network.name}": lambda: _acts_as_it_learns(environment, policy),
     }
+    sizes = experiment.rollout
     for fixed in experiment.population.fixed:
-        checks[f"strategy {fixed.strategy}"] = partial(_gives_probabilities, find_strategy(fixed.strategy))
+        strategy = find_strategy(
+            fixed.strategy, episode_length=sizes.inner_episode_length, inner_episodes=sizes.inner_episodes
+        )
+        checks[f"strategy {fixed.strategy}"] = partial(_is_in_order, strategy)
     return [_checked(name, part) for name, part in checks.items()]
 
 
@@ -110,11 +117,16 @@ def _observations(environment: Environment, *, numbered: bool) -> jax.Array:
     return jax.random.normal(jax.random.key(2), (STEPS, environment.observation_size), dtype=float)
 
 
-def _gives_probabilities(strategy: Callable[[Any], Any]) -> tuple[bool, str]:
-    probabilities = np.asarray(strategy(jax.random.key(0)))
-    passed = bool(((probabilities >= 0) & (probabilities <= 1)).all())
-    shown = ", ".join(f"{value:.3g}" for value in probabilities)
-    return passed, f"cooperates with {shown}{'' if passed else '; probabilities are from 0 to 1'}"
+def _is_in_order(strategy: Strategy) -> tuple[bool, str]:
+    """Its numbers are probabilities and states; how many states where it goes by more than the last joint outcome."""
+    automata = strategy.draw(jax.random.key(0))
+    problem = problem_of(automata)
+    shown = ", ".join(f"{value:.3g}" for value in automata.cooperation[:_MOST_SHOWN])
+    if not is_memory_one(automata):
+        more = ", ..." if strategy.states > _MOST_SHOWN else ""
+        kept = ", carried from one inner episode to the next" if automata.carried else ""
+        shown = f"{shown}{more} in its {strategy.states} state{'s' if strategy.states > 1 else ''}{kept}"
+    return not problem, f"cooperates with {shown}{problem and f'; {problem}'}"
 
 
 def _play(environment: Environment) -> _Played:

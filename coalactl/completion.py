@@ -85,13 +85,13 @@ def pools(incomplete: str) -> Iterator[tuple[str, str]]:
 def entrants(incomplete: str) -> Iterator[tuple[str, str]]:
     """Who can play in a league: shipped leagues, learners, strategies; runs and TOML files where a path is begun."""
     from coalactl.presets import shipped_leagues
-    from coalactl_core.configuration.memory_one import MEMORY_ONE
+    from coalactl_core.configuration.strategies import summaries
     from coalactl_core.coplayers import ALGORITHMS, algorithm_names
 
     yield from _described(shipped_leagues(), incomplete)
     learners = ((name, ALGORITHMS[name].summary if name in ALGORITHMS else "") for name in algorithm_names())
     yield from _named(learners, incomplete)
-    yield from _named(((name, "") for name in MEMORY_ONE), incomplete)
+    yield from _named(summaries(), incomplete)
     if incomplete or os.path.isdir("runs"):
         yield from _paths(incomplete or "runs/", lambda path: _is_run(path) or path.suffix == ".toml")
 

@@ -191,19 +191,31 @@ class Memory(NamedTuple):
     fitting_change: Callable[[int, int], dict[str, int] | None]
 
 
+class Automata(NamedTuple):
+    """Fixed strategies with memory, as :class:`coalactl_core.configuration.automata.Automaton` describes one.
+
+    All have as many states, those behind their own are never reached; ``outcomes`` are CC, CD, DC and DD, own action
+    first.
+    """
+
+    cooperation: Float[Array, "*lead states"]
+    following: Int[Array, "*lead states outcomes"]
+    carried: Bool[Array, "*lead"]
+
+
 class Opponents(NamedTuple):
     """The opponents of one agent in one iteration.
 
     ``number`` counts within the kind: naive initialisation, meta agent or fixed strategy. ``learner``: as they stand at
-    the start of the meta-episode (without an optimiser state: they start with a fresh one). ``tables`` are the action
-    probabilities of fixed strategies by observation (None in a pool without them). ``crossing``: how memories cross
-    from one inner episode to the next (None: those of naive ones are forgotten, others' cross as their seat says).
+    the start of the meta-episode (without an optimiser state: they start with a fresh one). ``automata`` are the fixed
+    strategies (None in a pool without them). ``crossing``: how networks' memories cross from one inner episode to the
+    next (None: those of naive ones are forgotten, others' cross as their seat says).
     """
 
     kind: Int[Array, "*meta_batch"]
     number: Int[Array, "*meta_batch"]
     learner: Learner
-    tables: Float[Array, "*meta_batch observations actions"] | None = None
+    automata: Automata | None = None
     crossing: Int[Array, "*meta_batch"] | None = None
 
 
@@ -224,12 +236,14 @@ class Pairing(NamedTuple):
     """What goes on across inner episodes in one pairing: the co-player's learning, and memories of ``batch``.
 
     ``last`` holds the last states of the inner episode before, in an environment that recalls them (None in others).
+    ``strategy_state``: the states of a fixed strategy (None in a pool without them).
     """
 
     learner: Learner
     ego_carry: PolicyCarry
     coplayer_carry: PolicyCarry
     last: EnvironmentState | None = None
+    strategy_state: Int[Array, "*meta_batch batch"] | None = None
 
 
 class Played(NamedTuple):

@@ -8,6 +8,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
+from coalactl_core.configuration.automata import memory_one
 from coalactl_core.credit.estimators import ESTIMATORS
 from coalactl_core.envs.matrix_game import MatrixGame
 from coalactl_core.learning.objectives import a2c_policy_loss
@@ -15,12 +16,13 @@ from coalactl_core.learning.optimizers import Optimizer, fresh_learner, sgd
 from coalactl_core.learning.update import Updater
 from coalactl_core.nets.policy import Policy, PolicyOutput
 from coalactl_core.opponents.a2c import naive_update
+from coalactl_core.opponents.automata import as_arrays
 from coalactl_core.opponents.population import opponents_of
 from coalactl_core.opponents.seam import Coplayer
 from coalactl_core.play.meta_episodes import play_meta_episodes
 from coalactl_core.play.rollout import Record, Rollout, play_inner_episode
 from coalactl_core.rules.look_ahead import LookAhead
-from coalactl_core.types import MetaHyperparameters, NaiveHyperparameters, Opponents, Pairing, Played
+from coalactl_core.types import Automata, MetaHyperparameters, NaiveHyperparameters, Opponents, Pairing, Played
 
 OBSERVATIONS, ACTIONS = 5, 2
 
@@ -94,8 +96,8 @@ def played_with(
     keys = jax.random.split(jax.random.key(0), 2 + len(kinds))
     params = rollout.policy.init(keys[0])
     others, count = jax.vmap(rollout.policy.init)(keys[2:]), len(kinds)
-    tables = jnp.full((count, OBSERVATIONS, ACTIONS), 0.5)
-    opponents = opponents_of(jnp.asarray(kinds), jnp.zeros(count, int), others, tables=tables, crossing=crossing)
+    automata = going_by_outcomes(jnp.full((count, OBSERVATIONS), 0.5))
+    opponents = opponents_of(jnp.asarray(kinds), jnp.zeros(count, int), others, automata=automata, crossing=crossing)
     play = jax.jit(partial(play_meta_episodes, rollout=rollout, keep=keep))
     return params, opponents, play(keys[1], params, opponents, naive_hyper(learning_rate=1.0))
 
@@ -152,11 +154,19 @@ def naive_hyper(**changes: Any) -> NaiveHyperparameters:
     return as_data(plain._replace(**changes))
 
 
-def opponents_like(params: Any, kinds: list[int], tables: Any = None) -> Opponents:
+def going_by_outcomes(cooperation: Any) -> Automata:
+    """Memory-one strategies with these probabilities of cooperating, five on the last axis."""
+    cooperation = jnp.asarray(cooperation, float)
+    one = as_arrays(memory_one([0.0] * OBSERVATIONS))
+    repeated = jax.tree.map(lambda leaf: jnp.broadcast_to(leaf, (*cooperation.shape[:-1], *leaf.shape)), one)
+    return repeated._replace(cooperation=cooperation)
+
+
+def opponents_like(params: Any, kinds: list[int], automata: Automata | None = None) -> Opponents:
     """Opponents of these kinds that all start with the same parameters."""
     count = len(kinds)
     repeated = jax.tree.map(lambda leaf: jnp.broadcast_to(leaf, (count, *leaf.shape)), params)
-    return opponents_of(jnp.asarray(kinds), jnp.zeros(count, int), repeated, tables=tables)
+    return opponents_of(jnp.asarray(kinds), jnp.zeros(count, int), repeated, automata=automata)
 
 
 def history_policy(rows: int) -> Policy:

@@ -25,7 +25,7 @@ def evaluate(
         str | None,
         typer.Option(
             metavar="POOL",
-            help="mixed, naive, meta, tabular, classic, cross, or a TOML file.",
+            help="mixed, naive, meta, tabular, classic, memory, cross, or a TOML file.",
             show_default="mixed; cross for several runs",
             autocompletion=completion.pools,
         ),

@@ -19,7 +19,7 @@ from coalactl.report.statistics import t_interval
 from coalactl_core.measures import Place, is_of_policy, parse_metric
 
 # Kinds whose opponents have names that a reader knows; what agents of other runs came to stands in the matrix.
-_NAMED = ("classic", "fixed")
+_NAMED = ("classic", "memory", "fixed")
 POOL = "pool"
 
 

@@ -13,14 +13,13 @@ from coalactl.evaluation.learners import NaiveLearner, built, learning_by, numbe
 from coalactl.evaluation.pools import STRATEGY_KINDS, OpponentConfig, Pool
 from coalactl_core.configuration.experiment import SequenceExperiment
 from coalactl_core.configuration.memory_one import classic
+from coalactl_core.configuration.strategies import RANDOM_TABULAR, WITH_MEMORY
 from coalactl_core.errors import ConfigurationError
 from coalactl_core.games import words_of
-from coalactl_core.opponents.strategies import STRATEGIES, Strategy, always, find_strategy
+from coalactl_core.opponents.strategies import KEY, Strategy, always, find_strategy
 
 if TYPE_CHECKING:
     from coalactl_core.opponents.seam import Coplayer
-
-RANDOM = "random-tabular"
 
 
 class Opponent(NamedTuple):
@@ -57,12 +56,13 @@ def check_fits(pool: Pool, entries: Sequence[Entry]) -> None:
             game = entry.experiment.environment.name
             if kind in STRATEGY_KINDS and not words_of(game).memory_one:
                 raise UserError(
-                    f"--pool {pool.name}: {kind!r} opponents are memory-one strategies, which play two-action matrix "
-                    f"games only; {entry.run.path} plays {game!r}"
+                    f"--pool {pool.name}: {kind!r} opponents are strategies, which play two-action matrix games only; "
+                    f"{entry.run.path} plays {game!r}"
                 )
-    for opponent in pool.opponents:
-        if opponent.strategy is not None:
-            _find(opponent.strategy, pool)
+        for opponent in pool.opponents:
+            if opponent.strategy is not None:
+                sizes = entry.experiment.rollout
+                _find(opponent.strategy, pool, sizes.inner_episode_length, sizes.inner_episodes)
 
 
 def opponents_of(
@@ -167,17 +167,17 @@ def learning_as(learner: OpponentConfig, experiment: SequenceExperiment, pool: P
 
 
 def _strategies(kind: OpponentConfig, contestant: Contestant, pool: Pool) -> dict[str, Strategy]:
-    if kind.strategy is not None:
-        return {kind.strategy: _find(kind.strategy, pool)}
-    if kind.kind == "tabular":
-        return {RANDOM: STRATEGIES[RANDOM]}
-    # Of other games there are none, and check_fits lets none pass.
-    known = {} if contestant.payoffs is None else classic(contestant.payoffs)
-    return {name: always(*cooperation) for name, cooperation in known.items()}
+    if kind.kind == "classic":
+        # Of other games there are none, and check_fits lets none pass.
+        known = {} if contestant.payoffs is None else classic(contestant.payoffs)
+        return {name: always(*cooperation) for name, cooperation in known.items()}
+    names = {"tabular": (RANDOM_TABULAR,), "memory": WITH_MEMORY}.get(kind.kind, (kind.strategy or "",))
+    rollout = contestant.rollouts[0]
+    return {name: _find(name, pool, rollout.environment.episode_length, rollout.inner_episodes) for name in names}
 
 
-def _find(name: str, pool: Pool) -> Strategy:
+def _find(name: str, pool: Pool, episode_length: int, inner_episodes: int) -> Strategy:
     try:
-        return find_strategy(name)
+        return find_strategy(name, episode_length=episode_length, inner_episodes=inner_episodes)
     except ConfigurationError as error:
-        raise UserError(f"--pool {pool.name}: {str(error).replace('population.fixed', 'strategy')}") from error
+        raise UserError(f"--pool {pool.name}: {str(error).replace(KEY, 'strategy')}") from error

@@ -13,7 +13,7 @@ from coalactl.evaluation.contestants import Contestant
 from coalactl.evaluation.lineups import Opponent
 from coalactl_core.layout.sharding import Shards
 from coalactl_core.opponents.strategies import always
-from coalactl_core.play.evaluation import Encounters, Lineup, evaluate, strategy_tables
+from coalactl_core.play.evaluation import Encounters, Lineup, evaluate, strategy_automata
 from coalactl_core.play.rollout import Rollout, Seat
 from coalactl_core.types import FIXED, META, NAIVE
 
@@ -70,7 +70,7 @@ def _play_seat(
     lineup = Lineup(
         kind=jnp.asarray([_kind(opponent) for opponent in met]),
         member=jnp.asarray([networks.index(_network(opponent)) for opponent in met]),
-        tables=_tables(strategies_key, group),
+        automata=_automata(strategies_key, group),
     )
     bank = jnp.stack([_parameters(network, contestants) for network in networks])
     chunks = jax.tree.map(lambda leaf: _in_chunks(leaf, rollout.shards.devices), lineup)
@@ -115,11 +115,11 @@ def _parameters(network: tuple[bool, int, int], contestants: Sequence[Contestant
     return contestants[run].naive[number] if naive else contestants[run].agents[number].params
 
 
-def _tables(key: Any, group: Sequence[tuple[Opponent, int]]) -> Any:
+def _automata(key: Any, group: Sequence[tuple[Opponent, int]]) -> Any:
     """Of strategies theirs, of others any; None where there are no strategies."""
     if all(opponent.strategy is None for opponent, _ in group):
         return None
-    return strategy_tables(key, [(opponent.strategy or _ANY, count) for opponent, count in group])
+    return strategy_automata(key, [(opponent.strategy or _ANY, count) for opponent, count in group])
 
 
 def _in_chunks(leaf: Any, devices: int) -> Any:

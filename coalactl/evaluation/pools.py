@@ -21,15 +21,15 @@ from coalactl.presets import find_file, nearest, read_preset
 from coalactl_core.configuration.numbers import Section
 from coalactl_core.configuration.population import CoplayerAlgorithm
 
-Kind = Literal["naive", "meta", "tabular", "classic", "cross", "fixed"]
+Kind = Literal["naive", "meta", "tabular", "classic", "memory", "cross", "fixed"]
 MIXED = "mixed"
 # All opponents of a kind together, in the files.
 ALL = "all"
 # In the order of the tables.
 KINDS: tuple[str, ...] = get_args(Kind)
 NAMES = (MIXED, *(kind for kind in KINDS if kind != "fixed"))
-# Kinds that are memory-one strategies, which play two-action matrix games only.
-STRATEGY_KINDS = ("tabular", "classic", "fixed")
+# Kinds that are fixed strategies, which play two-action matrix games only.
+STRATEGY_KINDS = ("tabular", "classic", "memory", "fixed")
 
 
 class OpponentConfig(Section):

@@ -17,7 +17,7 @@ from coalactl.errors import UserError
 from coalactl.league.request import LeagueRequest
 from coalactl.overrides import shortened
 from coalactl.presets import DEFAULT_PRESET, find_file, nearest, read_preset, shipped_leagues
-from coalactl_core.configuration.memory_one import MEMORY_ONE
+from coalactl_core.configuration import strategies
 from coalactl_core.configuration.numbers import Section, Size
 from coalactl_core.coplayers import algorithm_names
 from coalactl_core.plugins import installed
@@ -28,10 +28,9 @@ _Runs = Annotated[
     tuple[str, ...], BeforeValidator(lambda runs: [runs] if isinstance(runs, str) else runs), Field(strict=False)
 ]
 _KINDS = ("run", "preset", "learner", "strategy")
-_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._+:-]{0,63}")
+_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._+:~-]{0,63}")
 # Of learners, whose training is their meta-episode, and of strategies that are drawn.
 FIVE_SEEDS = (0, 1, 2, 3, 4)
-RANDOM = "random-tabular"
 
 
 class EntrantConfig(Section):
@@ -136,7 +135,7 @@ def check_name(name: str) -> None:
     """Raises :class:`UserError` unless files and tables can hold the name."""
     if not _NAME.fullmatch(name):
         raise UserError(
-            f"entrant {shortened(repr(name))}: a name is up to 64 letters, digits, '.', '_', '+', ':' and '-'; "
+            f"entrant {shortened(repr(name))}: a name is up to 64 letters, digits, '.', '_', '+', ':', '~' and '-'; "
             "give it another in a league's file, name = ..."
         )
 
@@ -167,17 +166,17 @@ def _of_words(words: Sequence[str]) -> Iterator[EntrantConfig]:
 
 def no_such_run(word: str) -> UserError:
     """What is said of a word that is nothing that plays."""
-    names = [*algorithm_names(), *MEMORY_ONE, RANDOM, *(league.name for league in shipped_leagues())]
+    known = [*algorithm_names(), *strategies.names(), *(league.name for league in shipped_leagues())]
     return UserError(
-        f"{word}: there is no such run, pack or sweep{nearest(word, names)}; a league takes these, learners "
-        f"({', '.join(algorithm_names())}) and strategies ({next(iter(MEMORY_ONE))}, ...)"
+        f"{word}: there is no such run, pack or sweep{nearest(word, known)}; a league takes these, learners "
+        f"({', '.join(algorithm_names())}) and strategies ({strategies.names()[0]}, ...)"
     )
 
 
 def _is_strategy(word: str) -> bool:
-    if word in MEMORY_ONE or word == RANDOM or (":" in word and "/" not in word):
+    if strategies.is_strategy(word) or (":" in word and "/" not in word):
         return True
-    return word in installed("coalactl.strategies")
+    return strategies.bare(word) in installed("coalactl.strategies")
 
 
 def _named(entrant: EntrantConfig) -> EntrantConfig:

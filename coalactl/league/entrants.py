@@ -16,13 +16,15 @@ from coalactl.engines import sequence_engine_for, with_open_compute
 from coalactl.errors import UserError
 from coalactl.evaluation.contestants import Contestant, contestants_of
 from coalactl.evaluation.learners import built, learning_by, numbers_of, of_sequence
-from coalactl.league.definition import FIVE_SEEDS, RANDOM, Definition, EntrantConfig
+from coalactl.league.definition import FIVE_SEEDS, Definition, EntrantConfig
 from coalactl.league.groups import EntrantGroup, Gathered
 from coalactl_core.configuration.experiment import SequenceExperiment
 from coalactl_core.configuration.memory_one import classic
+from coalactl_core.configuration.strategies import RANDOM_TABULAR, bare
 from coalactl_core.envs.base import Environment, MemoryOneGame
 from coalactl_core.errors import ConfigurationError
-from coalactl_core.opponents.strategies import Strategy, always, find_strategy
+from coalactl_core.opponents.automata import crossing, is_memory_one, padded
+from coalactl_core.opponents.strategies import KEY, Strategy, find_strategy
 from coalactl_core.play.duels import DuelSide, Player
 from coalactl_core.play.rollout import Rollout
 from coalactl_core.types import FORGOTTEN
@@ -73,7 +75,8 @@ def check_players(gathered: Gathered) -> None:
         if group.kind == "learner":
             built(_learning(group, gathered.experiment))
         elif group.kind == "strategy":
-            _find(group)
+            sizes = gathered.experiment.rollout
+            _find(group, episode_length=sizes.inner_episode_length, inner_episodes=sizes.inner_episodes)
 
 
 def assemble(definition: Definition, gathered: Gathered) -> Assembled:
@@ -91,6 +94,7 @@ def assemble(definition: Definition, gathered: Gathered) -> Assembled:
             "inner_episodes": play.inner_episodes or sizes.inner_episodes,
         },
     )
+    rollout = rollout._replace(batch_size=game.batch_size, inner_episodes=game.inner_episodes)
     sides: Sides = {}
     contestants = contestants_of([entry for group in gathered.groups for entry in group.entries], None)
     taken = iter(contestants)
@@ -100,7 +104,7 @@ def assemble(definition: Definition, gathered: Gathered) -> Assembled:
         entrants.append(_BUILDERS[group.kind](group, own, gathered.experiment, rollout, sides))
     first = EntrantConfig(learner=gathered.experiment.naive.algorithm, seeds=FIVE_SEEDS[:1])
     responder = _of_learner(EntrantGroup("response", first), [], gathered.experiment, rollout, sides)
-    return Assembled(game, tuple(entrants), responder)
+    return Assembled(game, tuple(_of_one_program(entrants)), responder)
 
 
 def _of_runs(
@@ -155,22 +159,28 @@ def _of_learner(
 def _of_strategy(
     group: EntrantGroup, own: Sequence[Contestant], experiment: SequenceExperiment, rollout: Rollout, sides: Sides
 ) -> LoadedEntrant:
-    """A table; random ones have as many as seeds."""
+    """An automaton; random ones have as many as seeds."""
     del own, experiment
     environment = rollout.environment
-    name = group.config.strategy
-    seeds = group.config.seeds if name == RANDOM else FIVE_SEEDS[:1]
-    known = classic(environment.payoffs) if isinstance(environment, MemoryOneGame) else {}
-    strategy = always(*known[name]) if name in known else _find(group)
-    cooperation = np.stack([np.asarray(strategy(jax.random.key(seed))) for seed in seeds])
+    seeds = group.config.seeds if bare(group.config.strategy) == RANDOM_TABULAR else FIVE_SEEDS[:1]
+    strategy = _find(
+        group,
+        episode_length=environment.episode_length,
+        inner_episodes=rollout.inner_episodes,
+        known=classic(environment.payoffs) if isinstance(environment, MemoryOneGame) else {},
+    )
+    automata = jax.tree.map(np.asarray, jax.vmap(strategy.draw)(jnp.stack([jax.random.key(seed) for seed in seeds])))
+    about: dict[str, Any] = {"cooperation": np.round(automata.cooperation, 6).tolist()}
+    if not is_memory_one(automata):
+        about |= {"following": automata.following.tolist(), "carried": automata.carried.tolist()}
     return LoadedEntrant(
         name=group.name,
         kind="strategy",
         seeds=seeds,
         agents=1,
         side=sides.setdefault("strategy", DuelSide(environment.observe)),
-        players=Player(np.stack([cooperation, 1 - cooperation], -1), jnp.full(len(seeds), FORGOTTEN)),
-        about={"cooperation": np.round(cooperation, 6).tolist()},
+        players=Player(automata, crossing(automata)),
+        about=about,
     )
 
 
@@ -181,11 +191,24 @@ _BUILDERS: Mapping[str, Callable[..., LoadedEntrant]] = {
 }
 
 
-def _find(group: EntrantGroup) -> Strategy:
+def _of_one_program(entrants: Sequence[LoadedEntrant]) -> list[LoadedEntrant]:
+    """Strategies with as many states as the largest has."""
+    states = max((one.players.params.cooperation.shape[-1] for one in entrants if one.kind == "strategy"), default=0)
+
+    def same(entrant: LoadedEntrant) -> LoadedEntrant:
+        players = entrant.players
+        if entrant.kind != "strategy":
+            return entrant
+        return entrant._replace(players=players._replace(params=padded(players.params, states)))
+
+    return [same(entrant) for entrant in entrants]
+
+
+def _find(group: EntrantGroup, **sizes: Any) -> Strategy:
     try:
-        return find_strategy(group.config.strategy)
+        return find_strategy(group.config.strategy, **sizes)
     except ConfigurationError as error:
-        raise UserError(f"entrant {group.name!r}: {str(error).replace('population.fixed', 'strategy')}") from error
+        raise UserError(f"entrant {group.name!r}: {str(error).replace(KEY, 'strategy')}") from error
 
 
 def _learning(group: EntrantGroup, experiment: SequenceExperiment) -> SequenceExperiment:

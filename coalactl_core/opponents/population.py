@@ -7,11 +7,12 @@ from typing import NamedTuple
 import jax
 import jax.numpy as jnp
 from jax import Array
-from jaxtyping import Float, Int, Key
+from jaxtyping import Bool, Float, Int, Key
 
 from coalactl_core.configuration.population import PopulationConfig
 from coalactl_core.envs.base import Environment, MemoryOneGame
 from coalactl_core.errors import ConfigurationError
+from coalactl_core.opponents.automata import padded, stacked
 from coalactl_core.opponents.strategies import Strategy, find_strategy
 from coalactl_core.types import (
     CARRIED,
@@ -19,6 +20,7 @@ from coalactl_core.types import (
     FORGOTTEN,
     META,
     NAIVE,
+    Automata,
     Learner,
     Opponents,
     Params,
@@ -49,21 +51,26 @@ class Population(NamedTuple):
         return tuple(kind for kind, occurs in present.items() if occurs)
 
 
-def build_population(config: PopulationConfig, meta_batch_size: int, environment: Environment) -> Population:
-    """The pool of a ``[population]`` table.
+def build_population(
+    config: PopulationConfig, meta_batch_size: int, environment: Environment, inner_episodes: int
+) -> Population:
+    """The pool of a ``[population]`` table, for meta-episodes of so many inner episodes.
 
     Raises:
         ConfigurationError: a fixed strategy is unknown or does not fit the environment.
     """
     if config.fixed and not isinstance(environment, MemoryOneGame):
-        raise ConfigurationError("population.fixed: memory-one strategies play two-action matrix games only")
+        raise ConfigurationError("population.fixed: fixed strategies play two-action matrix games only")
     return Population(
         meta=config.meta_agents,
         naive=config.naive_agents,
         meta_batch_size=meta_batch_size,
         has_naive=config.has_naive,
         has_meta=config.has_meta,
-        strategies=tuple(find_strategy(fixed.strategy) for fixed in config.fixed),
+        strategies=tuple(
+            find_strategy(fixed.strategy, episode_length=environment.episode_length, inner_episodes=inner_episodes)
+            for fixed in config.fixed
+        ),
         stratified=config.stratified,
         dynamic_naive=config.dynamic_naive,
     )
@@ -78,7 +85,7 @@ def sample_opponents(
     population: Population,
 ) -> Opponents:
     """The opponents of one meta agent: first the kind, then uniformly within it, with replacement, never itself."""
-    kind_key, naive_key, meta_key, table_key = jax.random.split(key, 4)
+    kind_key, naive_key, meta_key, strategy_key = jax.random.split(key, 4)
     shape = (population.meta_batch_size,)
     drawn_kinds, strategies = _draw_kinds(kind_key, hyper, population)
     naive_index = jax.random.randint(naive_key, shape, 0, population.naive)
@@ -90,7 +97,7 @@ def sample_opponents(
         drawn_kinds,
         jnp.select([drawn_kinds == NAIVE, drawn_kinds == META], [naive_index, meta_index], strategies),
         params,
-        tables=_tables(table_key, strategies, population),
+        automata=_automata(strategy_key, strategies, population),
         crossing=_crossing(drawn_kinds, meta_index, population),
     )
 
@@ -100,11 +107,11 @@ def opponents_of(
     number: Int[Array, "*meta_batch"],
     params: Params,
     *,
-    tables: Float[Array, "*meta_batch observations actions"] | None = None,
+    automata: Automata | None = None,
     crossing: Int[Array, "*meta_batch"] | None = None,
 ) -> Opponents:
     """Opponents with these parameters, whose optimisers are fresh."""
-    return Opponents(kind=kind, number=number, learner=Learner(params), tables=tables, crossing=crossing)
+    return Opponents(kind=kind, number=number, learner=Learner(params), automata=automata, crossing=crossing)
 
 
 def naive_set(key: Key[Array, ""], naive: Learner, meta_params: Params, population: Population) -> Learner:
@@ -168,14 +175,27 @@ def _crossing(
     return jnp.select([kinds == NAIVE, kinds == META], [FORGOTTEN, of_agents], CARRIED)
 
 
-def _tables(
-    key: Key[Array, ""], strategies: Int[Array, "meta_batch"], population: Population
-) -> Float[Array, "meta_batch observations actions"] | None:
-    if not population.strategies:
+def _automata(key: Key[Array, ""], chosen: Int[Array, "meta_batch"], population: Population) -> Automata | None:
+    """The automaton of each opponent, were it a fixed strategy: a row of one table, or drawn by its own key.
+
+    A mapped choice between functions would compute all of them for each opponent; so only those that draw are called.
+    """
+    strategies = population.strategies
+    if not strategies:
         return None
+    keys = jax.random.split(key, population.meta_batch_size)
+    # Those of strategies that draw stand in for what is drawn below.
+    table = stacked([strategy.draw(keys[0]) for strategy in strategies])
+    states = table.cooperation.shape[-1]
+    automata = jax.tree.map(lambda leaf: leaf[chosen], table)
+    for number, strategy in enumerate(strategies):
+        if strategy.is_drawn:
+            drawn = padded(jax.vmap(strategy.draw)(keys), states)
+            automata = _choose(chosen == number, drawn, automata)
+    return automata
 
-    def table(key: Key[Array, ""], strategy: Int[Array, ""]) -> Float[Array, "observations actions"]:
-        cooperation = jax.lax.switch(strategy, population.strategies, key)
-        return jnp.stack([cooperation, 1 - cooperation], -1)
 
-    return jax.vmap(table)(jax.random.split(key, population.meta_batch_size), strategies)
+def _choose(mask: Bool[Array, "meta_batch"], chosen: Automata, otherwise: Automata) -> Automata:
+    return jax.tree.map(
+        lambda new, old: jnp.where(mask.reshape(-1, *(1,) * (new.ndim - 1)), new, old), chosen, otherwise
+    )

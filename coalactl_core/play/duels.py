@@ -20,6 +20,7 @@ from coalactl_core.envs.base import DerivesMeasures, Environment, RecallsEnds
 from coalactl_core.layout.sharding import Shards
 from coalactl_core.loops.steps import scan_steps
 from coalactl_core.nets.policy import Policy
+from coalactl_core.opponents import automata
 from coalactl_core.opponents.seam import Coplayer
 from coalactl_core.play.rollout import recalling_of, sight_of
 from coalactl_core.types import (
@@ -38,9 +39,9 @@ AT_ONCE = 8
 
 
 class DuelSide(NamedTuple):
-    """How a player plays, the static part: by a network, which may learn between inner episodes, or by a table.
+    """How a player plays, the static part: by a network, which may learn between inner episodes, or by an automaton.
 
-    ``policy`` is None where the player is a memory-one strategy, ``coplayer`` where it does not learn.
+    ``policy`` is None where the player is a fixed strategy, ``coplayer`` where it does not learn.
     """
 
     observe: Callable[[EnvironmentState, int], Num[Array, "*features"]]
@@ -49,7 +50,7 @@ class DuelSide(NamedTuple):
 
 
 class Player(NamedTuple):
-    """How a player plays, the numbers: its network's parameters, or a strategy's table of action probabilities.
+    """How a player plays, the numbers: its network's parameters, or a strategy's automaton (:class:`Automata`).
 
     ``crossing``: how its memory crosses from one inner episode to the next. ``hyper``: how it learns (None: not).
     """
@@ -229,7 +230,8 @@ def _step(
     taken = jnp.stack(actions)
     after, rewards, events = duel.environment.step(environment_key, state, taken)
     record = DuelRecord(state=state, actions=taken.astype(jnp.int8), rewards=rewards, events=events)
-    return (after, (remembered[0], remembered[1])), record
+    first, second = (_moved(player, acting[player], remembered[player], after, duel) for player in range(2))
+    return (after, (first, second)), record
 
 
 def _decide(
@@ -237,11 +239,17 @@ def _decide(
 ) -> tuple[Float[Array, "actions"], PolicyCarry]:
     """Logits of the next action, and what is remembered."""
     if side.policy is None:
-        return jnp.log(seen @ acting), memory
+        return automata.log_probs(acting, memory), memory
     output, memory = side.policy.step(acting, seen, memory)
     if side.coplayer is None or side.coplayer.behave is None or player.hyper is None:
         return output.logits, memory
     return side.coplayer.behave(learner, seen, output, player.hyper), memory
+
+
+def _moved(player: int, acting: Any, memory: PolicyCarry, after: EnvironmentState, duel: Duel) -> PolicyCarry:
+    """A strategy's memory after it has seen what came of a step; a network's is as it was."""
+    side = duel.sides[player]
+    return memory if side.policy is not None else automata.moved(acting, memory, side.observe(after, player))
 
 
 def _learnt(
@@ -284,10 +292,8 @@ def _crossed(crossing: Int[Array, ""], memory: PolicyCarry, fresh: PolicyCarry, 
 
 
 def _fresh_memories(duel: Duel) -> tuple[PolicyCarry, PolicyCarry]:
-    first, second = (
-        () if side.policy is None else _repeat(side.policy.initial_carry(), duel.batch_size) for side in duel.sides
-    )
-    return first, second
+    first, second = (automata.START if side.policy is None else side.policy.initial_carry() for side in duel.sides)
+    return _repeat(first, duel.batch_size), _repeat(second, duel.batch_size)
 
 
 def _repeat(tree: Any, count: int) -> Any:

@@ -19,24 +19,25 @@ from jaxtyping import Float, Int, Key
 from coalactl_core.configuration.memory_one import STATES
 from coalactl_core.envs.base import MemoryOneGame
 from coalactl_core.layout.sharding import Shards
+from coalactl_core.opponents.automata import padded
 from coalactl_core.opponents.population import opponents_of
 from coalactl_core.opponents.strategies import Strategy
 from coalactl_core.play.meta_episodes import first_trajectory, play_meta_episodes
 from coalactl_core.play.rollout import Record, Rollout
 from coalactl_core.play.trajectories import play_meta_trajectories
-from coalactl_core.types import MetaEpisode, NaiveHyperparameters, Opponents, Params, Trajectory
+from coalactl_core.types import Automata, MetaEpisode, NaiveHyperparameters, Opponents, Params, Trajectory
 
 
 class Lineup(NamedTuple):
     """The opponents of one agent, a meta-episode each; one chunk is played at a time.
 
-    ``member`` is the place of an opponent's parameters in the bank of networks. ``tables`` are the action
-    probabilities of fixed strategies (None where there are none).
+    ``member`` is the place of an opponent's parameters in the bank of networks. ``automata`` are the fixed strategies
+    (None where there are none).
     """
 
     kind: Int[Array, "*chunks meta_batch"]
     member: Int[Array, "*chunks meta_batch"]
-    tables: Float[Array, "*chunks meta_batch observations actions"] | None
+    automata: Automata | None
 
 
 class Encounters(NamedTuple):
@@ -81,17 +82,16 @@ def watch(
     return record
 
 
-def strategy_tables(
-    key: Key[Array, ""], strategies: Sequence[tuple[Strategy, int]]
-) -> Float[Array, "meta_batch observations actions"]:
-    """Action probabilities of as many opponents as the number beside each strategy says, each with its own key."""
+def strategy_automata(key: Key[Array, ""], strategies: Sequence[tuple[Strategy, int]]) -> Automata:
+    """As many opponents as the number beside each strategy says, each with its own key, padded to the largest."""
     keys = jax.random.split(key, sum(count for _, count in strategies))
     ends = accumulate(count for _, count in strategies)
+    states = max(strategy.states for strategy, _ in strategies)
     drawn = [
-        jax.vmap(strategy)(keys[end - count : end]) for (strategy, count), end in zip(strategies, ends, strict=True)
+        padded(jax.vmap(strategy.draw)(keys[end - count : end]), states)
+        for (strategy, count), end in zip(strategies, ends, strict=True)
     ]
-    cooperation = jnp.concatenate(drawn)
-    return jnp.stack([cooperation, 1 - cooperation], -1)
+    return jax.tree.map(lambda *leaves: jnp.concatenate(leaves), *drawn)
 
 
 def _play_lineup(
@@ -102,7 +102,7 @@ def _play_lineup(
     def play_chunk(chunk: tuple[Int[Array, ""], Lineup]) -> Encounters:
         number, met = chunk
         params = jax.tree.map(lambda leaf: leaf[met.member], bank)
-        opponents = opponents_of(met.kind, met.member, params, tables=met.tables)
+        opponents = opponents_of(met.kind, met.member, params, automata=met.automata)
         of_this_chunk = jax.random.fold_in(key, number)
         return _reduced(play_meta_trajectories(of_this_chunk, agent, opponents, hyper, alone), rollout)
 

@@ -14,10 +14,11 @@ from typing import Any
 import jax
 import jax.numpy as jnp
 from jax import Array
-from jaxtyping import Bool, Float, Key, Num
+from jaxtyping import Bool, Float, Int, Key, Num
 
 from coalactl_core.envs.base import DerivesMeasures
 from coalactl_core.loops.chunks import map_in_chunks
+from coalactl_core.opponents.automata import STATE
 from coalactl_core.opponents.starts import begun
 from coalactl_core.play.rollout import Record, Rollout, Seat, crossed, play_inner_episode
 from coalactl_core.types import (
@@ -93,6 +94,7 @@ def _play_part(
         ego_carry=ego_fresh,
         coplayer_carry=coplayer_fresh,
         last=last,
+        strategy_state=None if opponents.automata is None else jnp.zeros((count, rollout.batch_size), STATE),
     )
     is_naive = opponents.kind == NAIVE
     acting_params = rollout.policy.prepare(
@@ -103,6 +105,7 @@ def _play_part(
         start = pairs._replace(
             ego_carry=_crossed(pairs.ego_carry, ego_fresh, own),
             coplayer_carry=_crossed_by_opponents(pairs.coplayer_carry, coplayer_fresh, opponents, others),
+            strategy_state=_crossed_by_strategies(pairs.strategy_state, opponents),
         )
         play = jax.vmap(partial(play_inner_episode, acting_params, hyper=hyper, rollout=rollout))
         moment, records = play(keys, opponents, start)
@@ -114,6 +117,7 @@ def _play_part(
             ego_carry=moment.ego_carry,
             coplayer_carry=moment.coplayer_carry,
             last=None if rollout.recalling is None else moment.state,
+            strategy_state=moment.strategy_state,
         )
         return pairs, keep(start, records)
 
@@ -133,6 +137,15 @@ def _crossed_by_opponents(memory: PolicyCarry, fresh: PolicyCarry, opponents: Op
         return _select(opponents.kind == NAIVE, fresh, _crossed(memory, fresh, seat))
     shared = _select(opponents.crossing == SHARED, jax.vmap(seat.policy.share)(memory), memory)
     return _select(opponents.crossing == FORGOTTEN, fresh, shared)
+
+
+def _crossed_by_strategies(
+    state: Int[Array, "meta_batch batch"] | None, opponents: Opponents
+) -> Int[Array, "meta_batch batch"] | None:
+    """States of fixed strategies at the start of an inner episode: as they were, or the first one."""
+    if state is None or opponents.automata is None:
+        return None
+    return jnp.where(opponents.automata.carried[:, None], state, jnp.zeros_like(state))
 
 
 def _learn(

@@ -19,6 +19,7 @@ from coalactl_core.envs.base import Environment, RecallsEnds
 from coalactl_core.layout.sharding import Shards
 from coalactl_core.loops.steps import scan_steps
 from coalactl_core.nets.policy import Policy
+from coalactl_core.opponents import automata
 from coalactl_core.opponents.seam import Coplayer
 from coalactl_core.types import (
     CARRIED,
@@ -129,11 +130,15 @@ def sight_of(
 
 
 class Moment(NamedTuple):
-    """What goes on across the steps of one inner episode, for one trajectory."""
+    """What goes on across the steps of one inner episode, for one trajectory.
+
+    ``strategy_state``: the co-player's as a fixed strategy, None in a pool without them.
+    """
 
     state: EnvironmentState
     ego_carry: PolicyCarry
     coplayer_carry: PolicyCarry
+    strategy_state: Int[Array, "*batch"] | None
 
 
 class Record(NamedTuple):
@@ -160,6 +165,8 @@ def play_inner_episode(
     rollout: Rollout,
 ) -> tuple[Moment, Record]:
     """T steps of B trajectories against one opponent; records lead with (episode_steps, batch)."""
+    if (opponent.automata is None) != (pair.strategy_state is None):
+        raise ValueError("fixed strategies and their states go together")
     reset_key, play_key = jax.random.split(key)
     trajectory_keys = jax.random.split(play_key, (rollout.environment.episode_length, rollout.batch_size))
     states = jax.vmap(rollout.environment.reset)(jax.random.split(reset_key, rollout.batch_size))
@@ -174,7 +181,7 @@ def play_inner_episode(
     def advance(moment: Moment, keys: Key[Array, "batch"]) -> tuple[Moment, Record]:
         return jax.vmap(step)(keys, moment)
 
-    start = Moment(states, pair.ego_carry, pair.coplayer_carry)
+    start = Moment(states, pair.ego_carry, pair.coplayer_carry, pair.strategy_state)
     return scan_steps(advance, start, trajectory_keys, at_once=10)
 
 
@@ -194,12 +201,11 @@ def _step(
     seen, theirs = (rollout.sight(player, opponent)(moment.state) for player in range(2))
     ego, ego_carry = own.policy.step(ego_params, seen, moment.ego_carry)
     coplayer, coplayer_carry = others.policy.step(coplayer_params, theirs, moment.coplayer_carry)
-    forgotten = moment.state if rollout.recalling is None else rollout.recalling.forget(moment.state)
     behaviour = coplayer.logits
     if rollout.learns and rollout.naive.behave is not None:
         explored = rollout.naive.behave(opponent.learner, theirs, coplayer, hyper)
         behaviour = jnp.where(opponent.kind == NAIVE, explored, behaviour)
-    logits = _coplayer_logits(behaviour, environment.observe(forgotten, 1), opponent)
+    logits = _coplayer_logits(behaviour, moment, opponent)
     actions = jnp.stack([jax.random.categorical(ego_key, ego.logits), jax.random.categorical(coplayer_key, logits)])
     state, rewards, events = environment.step(environment_key, moment.state, actions)
     record = Record(
@@ -210,13 +216,23 @@ def _step(
         log_prob=jax.nn.log_softmax(ego.logits)[actions[0]],
         value=ego.value,
     )
-    return Moment(state, ego_carry, coplayer_carry), record
+    return Moment(state, ego_carry, coplayer_carry, _strategy_moved(moment, state, opponent, environment)), record
 
 
 def _coplayer_logits(
-    behaviour: Float[Array, "actions"], observation: Float[Array, "observations"], opponent: Opponents
+    behaviour: Float[Array, "actions"], moment: Moment, opponent: Opponents
 ) -> Float[Array, "actions"]:
-    """Those of a network, or the log-probabilities in a fixed strategy's table."""
-    if opponent.tables is None:
+    """Those of a network, or the log-probabilities of a fixed strategy."""
+    if opponent.automata is None or moment.strategy_state is None:
         return behaviour
-    return jnp.where(opponent.kind == FIXED, jnp.log(observation @ opponent.tables), behaviour)
+    strategy = automata.log_probs(opponent.automata, moment.strategy_state)
+    return jnp.where(opponent.kind == FIXED, strategy, behaviour)
+
+
+def _strategy_moved(
+    moment: Moment, state: EnvironmentState, opponent: Opponents, environment: Environment
+) -> Int[Array, ""] | None:
+    """The state of a fixed strategy after a step, by what it sees of it: the last one of an inner episode as well."""
+    if opponent.automata is None or moment.strategy_state is None:
+        return None
+    return automata.moved(opponent.automata, moment.strategy_state, environment.observe(state, 1))

@@ -60,7 +60,10 @@ def build_pieces(experiment: SequenceExperiment) -> Pieces:
         ConfigurationError: a plugin is unknown, or parts of the configuration do not fit each other.
     """
     environment = build_environment(experiment)
-    population = build_population(experiment.population, experiment.rollout.meta_batch_size, environment)
+    rollout_sizes = experiment.rollout
+    population = build_population(
+        experiment.population, rollout_sizes.meta_batch_size, environment, rollout_sizes.inner_episodes
+    )
     policy, unpack = packed_policy(experiment, environment)
     learners = experiment.naive_learners
     coplayers = build_coplayers(learners, policy, environment)

@@ -53,7 +53,9 @@ def test_names() -> None:
     assert names(completion.figures("fig12")) == ["fig12"]
     assert {"analytical", "all", "ls"} <= set(names(completion.figures("")))
     assert names(completion.pools("mi")) == ["mixed"]
-    assert {"ipd", "coin", "a2c", "tit-for-tat"} <= set(names(completion.entrants("")))
+    assert names(completion.pools("mem")) == ["memory"]
+    assert dict(completion.entrants("tit-for-two")) == {"tit-for-two-tats": "defects after two defections in a row"}
+    assert {"ipd", "coin", "a2c", "tit-for-tat", "gradual", "random-tabular"} <= set(names(completion.entrants("")))
 
 
 def test_keys_are_of_both_kinds_and_of_every_game() -> None:

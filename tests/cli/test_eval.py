@@ -22,6 +22,7 @@ from coalactl.evaluation.pools import NAMES
 from coalactl.runs.directory import RunDirectory
 from coalactl.trained import load
 from coalactl_core.configuration.memory_one import MEMORY_ONE
+from coalactl_core.configuration.strategies import WITH_MEMORY
 from coalactl_core.measures import PLAYERS, is_of_policy, parse_metric
 
 # Agents that learn nothing: their read-outs stay zero, and they play each action with probability 1/2.
@@ -185,11 +186,11 @@ def test_agents_of_other_networks_meet_in_cross_play(coalactl: Command, pack: Pa
 
 
 def test_a_pool_file_mixes_kinds(coalactl: Command, pack: Path) -> None:
-    kinds = ("naive", 'fixed"\nweight = 3\nstrategy = "grim', 'naive"\nweight = 4\nlearner = "q-learning')
+    kinds = ("naive", 'fixed"\nweight = 3\nstrategy = "gradual~0.1', 'naive"\nweight = 4\nlearner = "q-learning')
     Path("few.toml").write_text("".join(f'[[opponents]]\nkind = "{kind}"\n' for kind in kinds))
     assert "  q-learning" in coalactl(*EVAL, pack / "seed-0", "--pool", "few.toml").out
     rows = rows_in(pack / "seed-0", "few").query("metric == 'reward' and inner_episode == 0")
-    met = {"0": 10, "1": 10, "grim": 60, "q-learning/0": 40, "q-learning/1": 40}
+    met = {"0": 10, "1": 10, "gradual~0.1": 60, "q-learning/0": 40, "q-learning/1": 40}
     assert dict(rows[["opponent", "episodes"]].to_numpy()) == met
 
 
@@ -231,11 +232,11 @@ def test_killed_while_writing(coalactl: Command, pack: Path) -> None:
 
 def test_fewer_meta_episodes_than_opponents_meet_each_once(coalactl: Command, pack: Path) -> None:
     run = pack / "seed-0"
-    result = coalactl("eval", "--episodes", "7", str(run), "--pool", "classic", "--json")
-    assert result.code == 0, result.err
-    assert "--episodes 7: the pool has 8 opponents, each is met once" in result.err
-    assert result.json["episodes"] == 8
-    assert json.loads((run / "eval/classic.json").read_text())["episodes"] == 8
+    result = coalactl("eval", "--episodes", "7", str(run), "--pool", "memory", "--json")
+    assert "--episodes 7: the pool has 12 opponents, each is met once" in result.err
+    assert result.json["episodes"] == json.loads((run / "eval/memory.json").read_text())["episodes"] == 12
+    rows = rows_in(run, "memory").query("metric == 'coplayer_defection'").groupby("opponent")["value"].mean()
+    assert {*rows.index} == {*WITH_MEMORY}
 
 
 # --- bad input ------------------------------------------------------------------------------------------------------

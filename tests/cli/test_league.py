@@ -97,16 +97,23 @@ def test_a_file_says_who_plays(coalactl: Command) -> None:
         'preset = "ipd-shaping-quick"\n[play]\nepisodes = 1\nbatch_size = 2\ninner_episodes = 3\n'
         '[[entrants]]\nstrategy = "tit-for-tat"\nname = "tft"\n'
         '[[entrants]]\nstrategy = "random-tabular"\nseeds = [3, 4]\n'
+        '[[entrants]]\nstrategy = "soft-majority+carried~0.25"\n'
     )
     found = coalactl("league", "few.toml", "--json")
     assert found.code == 0, found.err
     assert found.json["league_dir"] == "runs/league-few"
-    assert [entrant["seeds"] for entrant in found.json["entrants"]] == [[0], [3, 4]]
+    assert [entrant["seeds"] for entrant in found.json["entrants"]] == [[0], [3, 4], [0]]
     pair = next(one for one in found.json["pairs"] if (one["entrant"], one["other"]) == ("tft", "random-tabular"))
     # Students interval over two seeds is wide; it is there.
     assert pair["reward"]["low"] < pair["reward"]["mean"] < pair["reward"]["high"]
-    game = json.loads(Path("runs/league-few/league.json").read_text())["game"]
-    assert (game["batch_size"], game["inner_episodes"]) == (2, 3)
+    league = json.loads(Path("runs/league-few/league.json").read_text())
+    assert (league["game"]["batch_size"], league["game"]["inner_episodes"]) == (2, 3)
+    # Memory-one strategies are told as before; of others, what follows on each state: as many as three inner episodes
+    # of ten steps let it count.
+    mirrors, _, counts = league["entrants"]
+    assert (mirrors["cooperation"], "following" in mirrors) == ([[1, 1, 0, 1, 0]], False)
+    assert (len(counts["cooperation"][0]), len(counts["following"][0]), counts["carried"]) == (59, 59, [True])
+    assert set(counts["cooperation"][0]) == {0.25, 0.75}
 
 
 @pytest.mark.parametrize("league", shipped_leagues(), ids=lambda league: league.name)
@@ -155,6 +162,7 @@ def test_mistakes_in_a_file(coalactl: Command, text: str, words: str) -> None:
     [
         (["a2c"], ["a league of 'a2c' alone", "two entrants at least"], 2),
         (["a2c", "tit-for-tit"], ["tit-for-tit", "did you mean 'tit-for-tat'"], 2),
+        (["a2c", "gradual~2"], ["entrant 'gradual~2': strategy: 'gradual~2': its noise is a number above 0"], 2),
         (["a2c", "missing"], ["missing: there is no such run, pack or sweep", "learners", "strategies"], 2),
         (["a2c", "no.toml"], ["no.toml", "stands alone"], 2),
         (["no.toml"], ["no.toml: no such file"], 2),

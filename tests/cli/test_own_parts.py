@@ -41,6 +41,10 @@ def unequal(config, observation_size, num_actions, scan):
 def unlikely(key):
     return jnp.array([1.0, 0.5, 0.5, 0.5, 2.0])
 
+def lost(key):
+    from coalactl_core.configuration.automata import Automaton
+    return Automaton(jnp.array([1.0, 0.0]), jnp.array([[0, 1, 0, 2]] * 2))
+
 def fail(actions):
     raise ValueError("no row for these actions")
 """
@@ -102,6 +106,12 @@ def test_check_tells_of_each_part(coalactl: Command) -> None:
             {},
             ("--set", "population.fixed=[{ strategy = 'own_parts:unlikely', weight = 0.5 }]"),
             "FAIL  strategy own_parts:unlikely: cooperates with 1, 0.5, 0.5, 0.5, 2; probabilities are from 0 to 1",
+        ),
+        (
+            {},
+            ("--set", "population.fixed=[{ strategy = 'own_parts:lost+carried', weight = 0.5 }]"),
+            "FAIL  strategy own_parts:lost+carried: cooperates with 1, 0 in its 2 states, carried from one inner "
+            "episode to the next; next states are from 0 to 1, not 2",
         ),
     ],
 )

@@ -7,7 +7,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
-from support import keep_start, lola_of, naive_hyper, opponents_like, reactive_policy, rollout_of
+from support import going_by_outcomes, keep_start, lola_of, naive_hyper, opponents_like, reactive_policy, rollout_of
 
 from coalactl_core.configuration.experiment import SequenceExperiment
 from coalactl_core.envs.matrix_game import MatrixGame
@@ -109,7 +109,7 @@ def seen_rows(both: np.ndarray, player: int, *, remembers: bool) -> np.ndarray:
 
 def test_the_ego_agent_acts_on_the_last_joint_action_of_its_own_trajectory() -> None:
     ego, other = players()
-    opponents = opponents_like(other, [NAIVE, META, FIXED], jnp.full((3, 5, 2), 0.5))
+    opponents = opponents_like(other, [NAIVE, META, FIXED], going_by_outcomes(jnp.full((3, 5), 0.5)))
     trajectory = play(rollout(), opponents, learning_rate=0.3).trajectory
     both = both_actions(trajectory)
     rows = seen_rows(both, 0, remembers=True)
@@ -125,7 +125,7 @@ def test_the_ego_agent_acts_on_the_last_joint_action_of_its_own_trajectory() -> 
 
 def test_meta_co_players_see_it_from_their_side_and_those_who_know_the_inner_episode_alone_see_s0() -> None:
     opponents = opponents_like(certain(TAUGHT), [NAIVE, META, FIXED])
-    opponents = opponents._replace(tables=jnp.broadcast_to(jnp.eye(2)[TAUGHT[:5]], (3, 5, 2)))
+    opponents = opponents._replace(automata=going_by_outcomes(jnp.broadcast_to(1 - TAUGHT[:5], (3, 5))))
     both = both_actions(play(rollout(), opponents, learning_rate=0.0).trajectory)
     known, hidden = (TAUGHT[seen_rows(both, 1, remembers=remembers)] for remembers in (True, False))
     assert (known != hidden).any()

@@ -8,6 +8,7 @@ import jax
 import jax.numpy as jnp
 import pytest
 
+from coalactl_core.configuration.automata import Automaton
 from coalactl_core.configuration.experiment import SequenceExperiment
 from coalactl_core.contracts import Part
 from coalactl_core.envs.cleanup_lite import CleanUpLite
@@ -202,6 +203,20 @@ STRATEGIES = [
     (lambda key: jnp.zeros(4), "gives float32 of shape (4,); floats of shape (5,) expected"),
     (fails, "fails: KeyError: 'payoff'"),
     (3, "it is 3; a function"),
+    (Automaton((0.5, 1.5), [[0] * 4] * 2), "probabilities are from 0 to 1, not 1.5"),
+    (Automaton((0.5, jnp.nan), [[0] * 4] * 2), "probabilities are from 0 to 1, not nan"),
+    (Automaton((0.5, 1), [[0, 1, 2, 0]] * 2), "next states are from 0 to 1, not 2"),
+    (Automaton((0.5, 1), [[0, -1, 1, 0]] * 2), "next states are from 0 to 1, not -1"),
+    (Automaton((0.5, 1), [[0] * 3] * 2), "following gives int16 of shape (2, 3); four next states of each state"),
+    (Automaton((0.5, 1), [[0] * 4] * 3), "following gives int16 of shape (3, 4); four next states of each state"),
+    (Automaton((0.5, 1), [[0.0] * 4] * 2), "it fails: TypeError: following holds no whole numbers"),
+    (Automaton((0.5, 1), [[0] * 4, [0]]), "it fails: "),
+    (Automaton((), ()), "it fails: TypeError: following holds no whole numbers"),
+    (Automaton((0.5, 1), jnp.full((2, 4), 2**16)), "next states are from 0 to 1, not 65536"),
+    (Automaton(0.5, [[0] * 4]), "cooperation gives float32 of shape (); 1 to 4096 probabilities"),
+    (lambda key: Automaton(jnp.ones(2), jnp.zeros((2, 3), int)), "following gives int16 of shape (2, 3)"),
+    (lambda key: Automaton(jnp.ones((2, 2)), jnp.zeros((2, 4), int)), "cooperation gives float32 of shape (2, 2)"),
+    (lambda key: Automaton(jnp.ones(2), jnp.zeros((2, 4))), "it fails: TypeError: following holds no whole numbers"),
 ]
 
 
@@ -209,7 +224,7 @@ STRATEGIES = [
 def test_a_mistake_in_a_strategy_is_told_as_one(plugin: Any, strategy: Any, words: str) -> None:
     plugin.strategy = strategy
     with pytest.raises(ConfigurationError) as refusal:
-        find_strategy("of_a_user:strategy")
+        find_strategy("of_a_user:strategy", episode_length=3, inner_episodes=2)
     assert_told(refusal.value, "population.fixed: 'of_a_user:strategy': ", [words])
 
 
@@ -246,7 +261,7 @@ def test_whatever_a_module_raises_is_told(tmp_path: Any, monkeypatch: pytest.Mon
     (tmp_path / f"{name}.py").write_text(text)
     monkeypatch.syspath_prepend(tmp_path)
     with pytest.raises(ConfigurationError, match=r"cannot be loaded: (Zero|Key|System|Name)"):
-        find_strategy(f"{name}:x")
+        find_strategy(f"{name}:x", episode_length=3, inner_episodes=2)
 
 
 def part(key: str) -> Part:

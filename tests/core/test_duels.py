@@ -6,7 +6,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
-from support import a2c_with, naive_hyper, reactive_policy, rollout_of
+from support import a2c_with, going_by_outcomes, naive_hyper, reactive_policy, rollout_of
 
 from coalactl_core.configuration.memory_one import MEMORY_ONE
 from coalactl_core.envs.matrix_game import MatrixGame
@@ -30,8 +30,8 @@ LEARNER = DuelSide(ENVIRONMENT.observe, POLICY, a2c_with(adam, POLICY))
 def playing(name: str, side: DuelSide) -> Player:
     cooperation = np.asarray(MEMORY_ONE[name])
     probabilities = jnp.asarray(np.stack([cooperation, 1 - cooperation], -1))
-    params = probabilities if side is TABLE else {"logits": CERTAIN * probabilities, "values": jnp.zeros(5)}
-    return Player(params, jnp.asarray(FORGOTTEN))
+    network = {"logits": CERTAIN * probabilities, "values": jnp.zeros(5)}
+    return Player(going_by_outcomes(cooperation) if side is TABLE else network, jnp.asarray(FORGOTTEN))
 
 
 def untaught(rate: float = 0.5) -> Player:
@@ -95,7 +95,7 @@ def test_play_is_that_of_evaluations() -> None:
     many = jax.tree.map(lambda leaf: jnp.stack([leaf] * sizes), (agent, untaught()))
     ours = np.asarray(play_duels(keys, many, duel=duel, shards=Shards())["reward"])
     game = rollout_of(ENVIRONMENT, POLICY, BATCH, EPISODES, naive=a2c_with(adam, POLICY), learns=True)
-    lineup = Lineup(kind=jnp.full((1, sizes), NAIVE), member=jnp.zeros((1, sizes), int), tables=None)
+    lineup = Lineup(kind=jnp.full((1, sizes), NAIVE), member=jnp.zeros((1, sizes), int), automata=None)
     bank = jax.tree.map(lambda leaf: leaf[None], untaught().params)
     hyper = naive_hyper(learning_rate=0.5)
     theirs = evaluate(jax.random.key(6), agent.params, bank, lineup, hyper, rollout=game).outcomes["reward"].mean(1)

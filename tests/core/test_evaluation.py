@@ -13,10 +13,10 @@ from coalactl_core.envs.matrix_game import MatrixGame
 from coalactl_core.fits.zero_determinant import extortion_of, extortion_policy, largest_phi
 from coalactl_core.games import PRISONERS_DILEMMA
 from coalactl_core.learning.optimizers import adam
-from coalactl_core.opponents.strategies import STRATEGIES, always
-from coalactl_core.play.evaluation import Encounters, Lineup, evaluate, strategy_tables
+from coalactl_core.opponents.strategies import Strategy, always
+from coalactl_core.play.evaluation import Encounters, Lineup, evaluate, strategy_automata
 from coalactl_core.play.rollout import Rollout
-from coalactl_core.types import FIXED, META, NAIVE
+from coalactl_core.types import FIXED, META, NAIVE, Automata
 
 pytestmark = pytest.mark.usefixtures("float64")
 
@@ -41,9 +41,14 @@ def bank_of(*members: Any) -> Any:
     return jax.tree.map(lambda *leaves: jnp.stack(leaves), *members)
 
 
-def play(agent: Any, bank: Any, kind: list, rules: Rollout = GAME, tables: Any = None, seed: int = 0) -> Encounters:
-    """Leaves of ``kind`` and ``tables`` lead with (chunks, meta_batch); member 0 of the bank plays everywhere."""
-    lineup = Lineup(kind=jnp.asarray(kind), member=jnp.zeros_like(jnp.asarray(kind)), tables=tables)
+def in_chunks(chunks: int, strategies: list[tuple[Strategy, int]]) -> Automata:
+    drawn = strategy_automata(jax.random.key(0), strategies)
+    return jax.tree.map(lambda leaf: leaf.reshape(chunks, -1, *leaf.shape[1:]), drawn)
+
+
+def play(agent: Any, bank: Any, kind: list, rules: Rollout = GAME, automata: Any = None, seed: int = 0) -> Encounters:
+    """Leaves of ``kind`` and ``automata`` lead with (chunks, meta_batch); member 0 of the bank plays everywhere."""
+    lineup = Lineup(kind=jnp.asarray(kind), member=jnp.zeros_like(jnp.asarray(kind)), automata=automata)
     hyper = naive_hyper(learning_rate=0.5)
     encounters = evaluate(jax.random.key(seed), agent, bank, lineup, hyper, rollout=rules)
     return jax.tree.map(np.asarray, encounters)
@@ -62,9 +67,9 @@ def play(agent: Any, bank: Any, kind: list, rules: Rollout = GAME, tables: Any =
 @pytest.mark.parametrize("by", ["table", "network"])
 def test_pools_of_known_outcome(own, other, rewards, by) -> None:
     """The same strategy as a fixed opponent and as another agent's network."""
-    tables = strategy_tables(jax.random.key(0), [(STRATEGIES[other], 2)])[None] if by == "table" else None
+    automata = in_chunks(1, [(always(*MEMORY_ONE[other]), 2)]) if by == "table" else None
     met = playing("always-cooperate" if by == "table" else other)
-    found = play(playing(own), bank_of(met), [[FIXED if by == "table" else META] * 2], tables=tables)
+    found = play(playing(own), bank_of(met), [[FIXED if by == "table" else META] * 2], automata=automata)
     np.testing.assert_allclose(found.outcomes["reward"], np.broadcast_to(rewards, (2, EPISODES, 2)), atol=1e-12)
 
 
@@ -81,8 +86,8 @@ def test_a_naive_learner_against_always_defect_learns_to_defect() -> None:
 
 def test_behaviour_by_previous_outcome_is_the_agents_table() -> None:
     agent = POLICY.init(jax.random.key(1))
-    tables = strategy_tables(jax.random.key(0), [(always(0.5, 0.5, 0.5, 0.5, 0.5), 6)]).reshape(2, 3, 5, 2)
-    found = play(agent, bank_of(agent), [[FIXED] * 3] * 2, tables=tables)
+    automata = in_chunks(2, [(always(0.5, 0.5, 0.5, 0.5, 0.5), 6)])
+    found = play(agent, bank_of(agent), [[FIXED] * 3] * 2, automata=automata)
     assert found.visits is not None
     np.testing.assert_array_equal(found.visits.sum(-1), LENGTH * BATCH)
     np.testing.assert_array_equal(found.visits[..., 0], BATCH)
@@ -112,7 +117,7 @@ def test_what_is_played_does_not_depend_on_the_number_of_chunks() -> None:
 
 def test_the_lineup_names_members_of_the_bank() -> None:
     bank = bank_of(playing("always-defect"), playing("always-cooperate"))
-    lineup = Lineup(kind=jnp.full((1, 4), META), member=jnp.asarray([[0, 1, 1, 0]]), tables=None)
+    lineup = Lineup(kind=jnp.full((1, 4), META), member=jnp.asarray([[0, 1, 1, 0]]), automata=None)
     agent = playing("always-cooperate")
     found = evaluate(jax.random.key(0), agent, bank, lineup, naive_hyper(), rollout=GAME)
     np.testing.assert_array_equal(found.outcomes["defection"][:, 0, 1], [1, 0, 0, 1])

@@ -9,7 +9,16 @@ import numpy as np
 import pytest
 import support
 from jax.flatten_util import ravel_pytree
-from support import clock_policy, keep_start, lola_of, meta_hyper, naive_hyper, opponents_like, reactive_policy
+from support import (
+    clock_policy,
+    going_by_outcomes,
+    keep_start,
+    lola_of,
+    meta_hyper,
+    naive_hyper,
+    opponents_like,
+    reactive_policy,
+)
 
 from coalactl_core.configuration.sizes import NetworkConfig
 from coalactl_core.envs.matrix_game import MatrixGame
@@ -18,6 +27,7 @@ from coalactl_core.learning.optimizers import adam, clip_by_global_norm, differe
 from coalactl_core.nets.policy import unroll_from
 from coalactl_core.nets.registry import build_policy
 from coalactl_core.opponents.a2c import naive_update
+from coalactl_core.opponents.automata import STATE
 from coalactl_core.opponents.population import opponents_of
 from coalactl_core.play.meta_episodes import play_meta_episodes
 from coalactl_core.play.rollout import Rollout
@@ -34,12 +44,13 @@ def rollout_of(policy: Any, **changes: Any) -> Rollout:
     return support.rollout_of(ENVIRONMENT, policy, BATCH, 3)._replace(**changes)
 
 
-def situation_of(rollout: Rollout, params: Any, *, kind: int = NAIVE, tables: Any = None) -> Situation:
+def situation_of(rollout: Rollout, params: Any, *, kind: int = NAIVE, automata: Any = None) -> Situation:
     carry = jax.tree.map(lambda leaf: jnp.broadcast_to(leaf, (BATCH, *leaf.shape)), rollout.policy.initial_carry())
+    state = None if automata is None else jnp.zeros(BATCH, STATE)
     return Situation(
         key=jax.random.key(3),
-        opponent=opponents_of(jnp.asarray(kind), jnp.asarray(0), (), tables=tables),
-        start=Pairing(learner=fresh_learner(sgd, params), ego_carry=carry, coplayer_carry=carry),
+        opponent=opponents_of(jnp.asarray(kind), jnp.asarray(0), (), automata=automata),
+        start=Pairing(learner=fresh_learner(sgd, params), ego_carry=carry, coplayer_carry=carry, strategy_state=state),
     )
 
 
@@ -113,11 +124,11 @@ def test_fixed_strategies_do_not_learn_and_meta_agents_count_by_their_weight() -
     rollout = rollout_of(policy)
     lola = lola_of(rollout)
     ego, other = (policy.init(key) for key in jax.random.split(jax.random.key(0)))
-    tables = jnp.full((5, 2), 0.5)
+    automata = going_by_outcomes([0.5] * 5)
     loss = jax.jit(jax.grad(situation_loss, has_aux=True), static_argnums=4)
 
     def gradient(kind: int, rate: float, weight: float = 1.0) -> tuple[Any, Any]:
-        situation = situation_of(rollout, other, kind=kind, tables=tables)
+        situation = situation_of(rollout, other, kind=kind, automata=automata)
         hyper = meta_hyper(meta_opponent_weight=weight)
         return loss(ego, situation, hyper, naive_hyper(learning_rate=rate), lola)
 

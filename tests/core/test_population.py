@@ -7,11 +7,11 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
+from coalactl_core.configuration.memory_one import MEMORY_ONE
 from coalactl_core.configuration.population import PopulationConfig
 from coalactl_core.envs.matrix_game import MatrixGame
 from coalactl_core.errors import ConfigurationError
 from coalactl_core.opponents.population import Population, build_population, naive_set, sample_opponents
-from coalactl_core.opponents.strategies import STRATEGIES
 from coalactl_core.types import FIXED, META, NAIVE, Learner, Opponents, PopulationHyperparameters
 
 DRAWS = 20_000
@@ -26,7 +26,7 @@ sample = jax.jit(sample_opponents, static_argnames="population")
 
 def pool(meta_batch_size: int = DRAWS, **config: Any) -> Population:
     settings = PopulationConfig(**{"meta": META_AGENTS, "naive": NAIVE_AGENTS, "p_naive": 0.6, **config})
-    return build_population(settings, meta_batch_size, MatrixGame())
+    return build_population(settings, meta_batch_size, MatrixGame(), inner_episodes=3)
 
 
 def draw(population: Population, agent: int = 1, p_naive: float = 0.6, weights: tuple = (), seed: int = 0) -> Opponents:
@@ -66,7 +66,7 @@ def test_parameters_belong_to_the_opponent_that_was_drawn() -> None:
     opponents = draw(pool())
     offset = np.where(opponents.kind == NAIVE, 200, 100)
     np.testing.assert_array_equal(opponents.learner.params["name"], offset + opponents.number)
-    assert opponents.tables is None
+    assert opponents.automata is None
 
 
 @pytest.mark.parametrize(("p_naive", "kind"), [(1.0, NAIVE), (0.0, META)])
@@ -78,7 +78,7 @@ def test_pools_of_one_kind_hold_no_other(p_naive, kind) -> None:
     np.testing.assert_array_equal(opponents.learner.params["name"] // 100, 2 if kind == NAIVE else 1)
 
 
-def test_fixed_strategies_come_with_their_weights_and_their_tables() -> None:
+def test_fixed_strategies_come_with_their_weights_and_their_automata() -> None:
     population = pool(fixed=TWO_STRATEGIES)
     opponents = draw(population, weights=(0.2, 0.1))
     fixed = opponents.kind == FIXED
@@ -88,18 +88,15 @@ def test_fixed_strategies_come_with_their_weights_and_their_tables() -> None:
     assert_frequency(opponents.kind == NAIVE, 0.7 * 0.6)
     assert_frequency(opponents.kind == META, 0.7 * 0.4)
     for number, name in enumerate(("tit-for-tat", "always-defect")):
-        cooperation = np.asarray(STRATEGIES[name](jax.random.key(0)))
-        tables = opponents.tables[fixed & (opponents.number == number)]
-        np.testing.assert_array_equal(
-            tables, np.broadcast_to(np.stack([cooperation, 1 - cooperation], -1), tables.shape)
-        )
+        cooperation = opponents.automata.cooperation[fixed & (opponents.number == number)]
+        np.testing.assert_array_equal(cooperation, np.broadcast_to(MEMORY_ONE[name], cooperation.shape))
 
 
 def test_random_tabular_opponents_differ_from_each_other() -> None:
     population = pool(200, fixed=({"strategy": "random-tabular", "weight": 1.0},))
-    tables = draw(population, weights=(1.0,)).tables
-    assert len(np.unique(tables[:, :, 0])) == 1000
-    np.testing.assert_allclose(np.sum(tables, -1), 1, rtol=1e-6)
+    cooperation = draw(population, weights=(1.0,)).automata.cooperation
+    assert len(np.unique(cooperation)) == 1000
+    assert ((cooperation >= 0) & (cooperation <= 1)).all()
 
 
 @pytest.mark.parametrize(

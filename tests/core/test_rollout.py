@@ -7,12 +7,21 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
-from support import a2c_with, clock_policy, naive_hyper, opponents_like, reactive_policy, recurrent_policy, rollout_of
+from support import (
+    a2c_with,
+    clock_policy,
+    going_by_outcomes,
+    naive_hyper,
+    opponents_like,
+    reactive_policy,
+    recurrent_policy,
+    rollout_of,
+)
 
+from coalactl_core.configuration.memory_one import MEMORY_ONE
 from coalactl_core.envs.matrix_game import MatrixGame
 from coalactl_core.learning.optimizers import adam, fresh_learner, sgd
 from coalactl_core.opponents.a2c import naive_update
-from coalactl_core.opponents.strategies import STRATEGIES
 from coalactl_core.play.meta_episodes import first_trajectory, play_meta_episodes
 from coalactl_core.play.rollout import Rollout, Seat
 from coalactl_core.play.trajectories import play_meta_trajectories
@@ -152,7 +161,7 @@ def test_naive_co_players_play_what_their_own_updates_made_of_them_and_others_st
     params = jax.tree.map(lambda leaf, new: leaf.at[1].set(new), opponents.learner.params, deterministic(taught))
     opponents = opponents._replace(
         learner=Learner(params),
-        tables=jnp.broadcast_to(jnp.eye(2)[1 - taught], (4, 5, 2)),
+        automata=going_by_outcomes(jnp.broadcast_to(taught, (4, 5))),
     )
     hyper = {"learning_rate": 1e5, "max_grad_norm": 1.0}
     trajectory = play(rules, uniform(policy), opponents, **hyper).trajectory
@@ -190,9 +199,8 @@ def test_a_naive_co_player_with_step_zero_is_a_fixed_one() -> None:
 @pytest.mark.parametrize("name", ["tit-for-tat", "win-stay-lose-shift", "always-cooperate", "always-defect", "grim"])
 def test_fixed_strategies_play_as_they_are_known(name) -> None:
     policy = REACTIVE
-    cooperation = STRATEGIES[name](jax.random.key(0))
-    tables = jnp.broadcast_to(jnp.stack([cooperation, 1 - cooperation], -1), (2, 5, 2))
-    opponents = opponents_like(deterministic(np.ones(5, int)), [FIXED, FIXED], tables)
+    strategies = going_by_outcomes([MEMORY_ONE[name]] * 2)
+    opponents = opponents_like(deterministic(np.ones(5, int)), [FIXED, FIXED], strategies)
     trajectory = play(rollout(policy, learns=False), uniform(policy), opponents).trajectory
     own, other = by_episode(trajectory.actions), by_episode(coplayer_actions(trajectory))
     first, last = other[:, :, 0], other[:, :, :-1]

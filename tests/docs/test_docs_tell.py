@@ -14,10 +14,15 @@ from small_pages import DOCS, NETWORK, SHRUNK, build_engine
 from coalactl.configuration import plain, resolve, validate
 from coalactl.configuration_keys import known_keys
 from coalactl.overrides import parse_overrides
+from coalactl_core.configuration.automata import automaton_of
 from coalactl_core.configuration.numbers import ScheduleConfig
 from coalactl_core.configuration.population import AgentGroup, FixedStrategy
+from coalactl_core.configuration.strategies import CLASSIC, FAMILIES, OTHERS, WITH_MEMORY, Family, rule_of
 from coalactl_core.envs.base import Environment
 from coalactl_core.envs.registry import build_environment
+
+# Of a table with what a strategy does, its states and its source.
+STRATEGY_ROW = r"^\| `([\w-]+)` \| ([^|]+) \| ([^|]+) \|(?: ([^|]+))? \|$"
 
 
 def test_the_pages_are_in_the_index_and_their_links_lead_somewhere() -> None:
@@ -135,3 +140,18 @@ def test_files_and_what_is_in_them_are_there() -> None:
                 counted += 1
                 assert any(re.search(rf"\b{name}\b", text) for text in texts), f"{page.name}: {file} {name}"
     assert counted > 30
+
+
+def test_the_page_of_strategies_is_their_table() -> None:
+    text = (DOCS / "strategies.md").read_text()
+    rows = {name: (what, states, source) for name, what, states, source in re.findall(STRATEGY_ROW, text, re.MULTILINE)}
+    for name, what in CLASSIC.items():
+        assert rows.pop(name)[:2] == (what, "5")
+    for name, row in {**WITH_MEMORY, **OTHERS, **FAMILIES}.items():
+        what, states, source = rows.pop(name)
+        assert (what, source) == (row.what, row.source)
+        if states.isdecimal():
+            # As many in games of any length; of families those of the example.
+            rule = rule_of(row.example) if isinstance(row, Family) else row.rule
+            assert [len(automaton_of(rule, moves).cooperation) for moves in (20, 50)] == [int(states)] * 2, name
+    assert rows == {}

@@ -8,9 +8,10 @@ import numpy as np
 
 from coalactl.configuration import resolve
 from coalactl.presets import find_preset, read_preset
+from coalactl_core.configuration.memory_one import MEMORY_ONE
 from coalactl_core.numbers.hyperparameters import numbers_at
-from coalactl_core.opponents.strategies import find_strategy
-from coalactl_core.play.evaluation import Lineup, evaluate, strategy_tables
+from coalactl_core.opponents.strategies import always
+from coalactl_core.play.evaluation import Lineup, evaluate, strategy_automata
 from coalactl_core.training.engine import SequenceEngine, build_engine
 from coalactl_core.types import FIXED, META, Params, TrainState
 
@@ -32,11 +33,13 @@ def trained(preset: str, seed: int) -> tuple[SequenceEngine, TrainState, np.ndar
 
 def rewards_of(agent: int, params: Params, engine: SequenceEngine) -> dict[str, float]:
     """An agent's reward a step against each fixed strategy and against the other agent."""
-    tables = strategy_tables(jax.random.key(0), [(find_strategy(name), 1) for name in (*MEASURED, "tit-for-tat")])
+    automata = strategy_automata(
+        jax.random.key(0), [(always(*MEMORY_ONE[name]), 1) for name in (*MEASURED, "tit-for-tat")]
+    )
     lineup = Lineup(
         kind=jnp.asarray([[FIXED] * len(MEASURED) + [META]]),
         member=jnp.asarray([[0] * len(MEASURED) + [1 - agent]]),
-        tables=tables[None],
+        automata=jax.tree.map(lambda leaf: leaf[None], automata),
     )
     own = jax.tree.map(lambda leaf: leaf[agent], params)
     hyper = numbers_at(engine.experiment, 0).naive
