@@ -16,6 +16,7 @@ from __future__ import annotations
 
 from coalactl_core.rules.score_function import score_function_rule, updater_of
 from coalactl_core.rules.seam import Rule, Setting
+from coalactl_core.types import SHARED
 
 
 def build(setting: Setting) -> Rule:
@@ -23,4 +24,4 @@ def build(setting: Setting) -> Rule:
     updater = updater_of(setting.experiment, setting.group.meta, setting.rollout)
     # A meta-episode stays in one piece, for its trajectories share what they remember.
     updater = updater._replace(sharing=True, trajectory_chunk=setting.rollout.batch_size)
-    return score_function_rule(updater, setting.kinds)._replace(whole=True)
+    return score_function_rule(updater, setting.kinds)._replace(crossing=SHARED, whole=True)

@@ -10,7 +10,15 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 from reference import batch_critic
-from support import meta_hyper, naive_hyper, opponents_like, reactive_policy, rollout_of, score_function_updater
+from support import (
+    going_by_outcomes,
+    meta_hyper,
+    naive_hyper,
+    opponents_like,
+    reactive_policy,
+    rollout_of,
+    score_function_updater,
+)
 
 from coalactl_core.credit import batch_critic as critics
 from coalactl_core.credit.batch_critic import (
@@ -53,8 +61,7 @@ POLICY = reactive_policy()
 
 def opponents() -> Opponents:
     params = POLICY.init(jax.random.key(1))
-    tables = jnp.full((len(KINDS), 5, 2), 0.5)
-    return opponents_like(params, KINDS, tables)
+    return opponents_like(params, KINDS, going_by_outcomes(jnp.full((len(KINDS), 5), 0.5)))
 
 
 @jax.jit

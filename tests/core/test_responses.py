@@ -6,9 +6,11 @@ import numpy as np
 import pytest
 from support import a2c_with, naive_hyper, reactive_policy
 
+from coalactl_core.configuration.automata import memory_one
 from coalactl_core.configuration.memory_one import MEMORY_ONE
 from coalactl_core.envs.matrix_game import MatrixGame
 from coalactl_core.learning.optimizers import adam
+from coalactl_core.opponents.automata import as_arrays
 from coalactl_core.play.duels import Duel, DuelSide, Player
 from coalactl_core.play.responses import train_response
 from coalactl_core.types import FORGOTTEN
@@ -23,8 +25,7 @@ BUDGET = 40
 @pytest.mark.parametrize("remembers", [False, True])
 def test_a_response_finds_what_is_best(remembers: bool) -> None:
     """To always-cooperate that is defection, 2 a step; one that starts with a fair coin earns 1.5."""
-    cooperation = np.asarray(MEMORY_ONE["always-cooperate"])
-    frozen = Player(jnp.asarray(np.stack([cooperation, 1 - cooperation], -1)), jnp.asarray(FORGOTTEN))
+    frozen = Player(as_arrays(memory_one(MEMORY_ONE["always-cooperate"])), jnp.asarray(FORGOTTEN))
     params = {"logits": jnp.zeros((5, 2)), "values": jnp.zeros(5)}
     response = Player(params, jnp.asarray(FORGOTTEN), naive_hyper(learning_rate=0.3))
     sides = DuelSide(ENVIRONMENT.observe), DuelSide(ENVIRONMENT.observe, POLICY, a2c_with(adam, POLICY))
