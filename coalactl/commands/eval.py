@@ -16,9 +16,9 @@ def evaluate(
         list[Path] | None,
         typer.Argument(
             metavar="[RUN...]",
-            help="Runs or packs; by default the newest below ./runs.",
+            help="Runs, packs or agent files; by default the newest below ./runs.",
             show_default=False,
-            autocompletion=completion.runs,
+            autocompletion=completion.players,
         ),
     ] = None,
     pool: Annotated[
@@ -43,7 +43,11 @@ def evaluate(
     ] = None,
     out: Annotated[
         str | None,
-        typer.Option(metavar="NAME", help="Write RUN/eval/NAME.parquet.", show_default="the pool's name"),
+        typer.Option(
+            metavar="NAME",
+            help="Write RUN/eval/NAME.parquet; of FILE.agent FILE-eval/NAME.parquet.",
+            show_default="the pool's name",
+        ),
     ] = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print the result as one JSON object.")] = False,
     quiet: Annotated[bool, typer.Option("--quiet", "-q", help="No progress and no table.")] = False,
