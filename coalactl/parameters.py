@@ -31,7 +31,7 @@ def by_name(engine: Engine, state: Any, whose: str) -> dict[str, np.ndarray]:
 
     unpack = jax.jit(jax.vmap(sequence_engine(engine).pieces.unpack))
     trees = {AGENTS: unpack(state.meta.params), NAIVE: unpack(state.naive.params)}
-    arrays = {name: np.asarray(leaf) for name, leaf in named_leaves(trees).items()}
+    arrays = {name: np.ascontiguousarray(leaf) for name, leaf in named_leaves(trees).items()}
     other = next((name for name, array in arrays.items() if array.dtype != _TYPE), None)
     if other is not None:
         raise UserError(f"{whose}: {other} is {arrays[other].dtype}; an agent file holds {_TYPE} alone")

@@ -71,14 +71,14 @@ def _plays(measures: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
     for name, told in evaluations.items():
         yield "", f"pool {name}, {told.get('episodes')} meta-episodes of each agent, seed {told.get('seed')}"
         for opponent, (own, other) in rewards_in(told).items():
-            yield "", f"  {opponent:<24}{own:>8.3f}{other:>8.3f}"
+            yield "", f"  {opponent:<30}{own:>8.3f}{other:>8.3f}"
 
 
 def _trained(means: Mapping[str, float]) -> Iterator[str]:
     for kind in KINDS:
         own, other = (means.get(column) for column in rewards_vs(kind))
         if own is not None and other is not None:
-            yield f"  {kind:<24}{own:>8.3f}{other:>8.3f}"
+            yield f"  {kind:<30}{own:>8.3f}{other:>8.3f}"
 
 
 def rewards_in(told: Mapping[str, Any]) -> dict[str, tuple[float, float]]:

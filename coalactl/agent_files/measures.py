@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from coalactl.agents import learner_named_in
-from coalactl.output import note
+from coalactl.output import json_safe, note
 from coalactl.runs.directory import RunDirectory
 from coalactl_core.measures import is_of_policy
 
@@ -34,7 +34,7 @@ def measures_of(run: RunDirectory, step: int) -> dict[str, Any]:
     from coalactl.summary import measured_before
 
     training = {name: round(mean, _DIGITS) for name, mean in measured_before(run, step).items()}
-    return {"training": training, "evaluations": dict(_evaluations(run, step))}
+    return {"training": training, "evaluations": json_safe(dict(_evaluations(run, step)))}
 
 
 def _evaluations(run: RunDirectory, step: int) -> Iterator[tuple[str, dict[str, Any]]]:

@@ -84,7 +84,7 @@ def named_as_one(path: Path) -> bool:
 
 def write(path: Path, contents: Contents) -> str:
     """Write a file in one step, over whatever is there; its SHA-256. Raises :class:`UserError` when that fails."""
-    from safetensors.numpy import save_file
+    from safetensors.numpy import save
 
     metadata = {
         "format": FORMAT,
@@ -96,7 +96,8 @@ def write(path: Path, contents: Contents) -> str:
     }
     digest = _digest(metadata, contents.tensors)
     with write_failures(path), replacing(path) as temporary:
-        save_file(dict(contents.tensors), temporary, {**metadata, _DIGEST: digest})
+        # Written by Python: what safetensors says of a full disk is no error of the system.
+        temporary.write_bytes(save(dict(contents.tensors), {**metadata, _DIGEST: digest}))
     return digest
 
 
@@ -108,7 +109,7 @@ def read(path: Path) -> AgentFile:
     if not path.exists():
         raise UserError(f"{path}: there is no such agent file; `coalactl agents pack RUN` makes one of a run")
     if not path.is_file():
-        raise UserError(f"{path} is not a file; an agent file is one, and another name is for something else")
+        raise UserError(f"{path} is not a file; `coalactl agents pack RUN` makes an agent file of a run")
     metadata, tensors = _stored(path)
     if _digest(metadata, tensors) != metadata.get(_DIGEST):
         raise _damaged(path, "it has other bytes than were written (SHA-256)")

@@ -99,8 +99,8 @@ def test_it_is_shown(coalactl: Command, run: Path, file: Path) -> None:
         "made by   coalactl train mine.toml --out 'it'\"'\"'s here'",
         "with      coalactl 0.2.0",
         "plays     reward a step, its own and its co-player's, in the last tenth of the training",
-        "            naive                      0.400   0.400",
-        "            meta                       0.400   0.400",
+        "            naive                            0.400   0.400",
+        "            meta                             0.400   0.400",
     ]
     assert about.startswith(
         f"file      my.agent: 2 agents, 2 naive initialisations, {load(run).params.size} numbers each"
@@ -198,11 +198,9 @@ def test_what_does_not_fit_is_told_before_training(train: Command, file: Path) -
     alone = ("--set", "population.meta=3", "--set", "population.p_naive=1.0")
     one = train("on.toml", *alone, "--init-from", file, "--out", "one")
     assert_one_line(one, "--init-from my.agent: it has 2 meta agents (here 3)", code=4)
-    wider = train("on.toml", "--set", "network.width=6", "--set", "population.naive_from=my.agent", "--out", "wide")
-    assert_one_line(wider, "population.naive_from: my.agent: it has a network of other sizes", code=4)
     gone = train("on.toml", "--set", "population.naive_from=no.agent", "--out", "gone")
     assert_one_line(gone, "population.naive_from: no.agent: there is no run", "agent file", code=2)
-    assert not any(Path(name).exists() for name in ("one", "wide", "gone"))
+    assert not any(Path(name).exists() for name in ("one", "gone"))
 
 
 # --- mistakes -------------------------------------------------------------------------------------------------------
