@@ -22,7 +22,7 @@ def source_at(path: Path) -> Source:
     if agent_file.named_as_one(path) and not path.is_dir():
         return agent_file.read(path)
     if path.is_file():
-        raise UserError(f"{path} is neither a run directory nor an agent file, whose name ends in {SUFFIX}")
+        raise UserError(f"{path} is not a run directory but a file, and no agent file, whose name ends in {SUFFIX}")
     return RunDirectory.open(path)
 
 

@@ -47,9 +47,9 @@ def test_every_flipped_bit_is_noticed(coalactl: Command, file: Path) -> None:
         with pytest.raises(UserError, match=r"my\.agent (is damaged|has format)") as caught:
             agent_file.read(file)
         assert (caught.value.code, len(str(caught.value).splitlines())) == (4, 1), place
-    for command in (("agents", "show", file), ("eval", file, "--quiet"), ("watch", file)):
+    for command in (("agents", "show", file), ("eval", file, "--quiet"), ("watch", file, "--quiet")):
         assert_one_line(coalactl(*command), "my.agent is damaged", code=4)
-    assert_one_line(coalactl("league", file, "tit-for-tat", "--out", "x"), "my.agent is damaged", code=4)
+    assert_one_line(coalactl("league", file, "tit-for-tat", "--out", "x", "--quiet"), "my.agent is damaged", code=4)
     assert not Path("x").exists()
 
 
@@ -75,7 +75,7 @@ def test_every_flipped_bit_is_noticed(coalactl: Command, file: Path) -> None:
 def test_damage_is_told_in_a_line(coalactl: Command, file: Path, damage: Callable[[Path], Any], told: str) -> None:
     damage(file)
     assert_one_line(coalactl("agents", "show", file), "my.agent", told, code=4)
-    assert_one_line(coalactl("eval", file), told, code=4)
+    assert_one_line(coalactl("eval", file, "--quiet"), told, code=4)
 
 
 @pytest.mark.parametrize(
@@ -94,4 +94,4 @@ def test_what_its_configuration_has_not_is_told(
 ) -> None:
     rewritten(file, change)
     assert coalactl("agents", "show", file).code == 0
-    assert_one_line(coalactl("eval", file), "my.agent is incompatible", told, code=4)
+    assert_one_line(coalactl("eval", file, "--quiet"), "my.agent is incompatible", told, code=4)

@@ -215,11 +215,15 @@ def test_what_is_no_agent_file_is_told_in_a_line(coalactl: Command, run: Path, f
         (("agents", "show", "none.agent"), ("none.agent: there is no such agent file",), 2),
         (("agents", "show", "notes.txt"), ("notes.txt is damaged",), 4),
         (("agents", "show", run), ("run is not a file",), 2),
-        (("eval", "none.agent"), ("there is no such agent file",), 2),
-        (("eval", "notes.txt"), ("neither a run directory nor an agent file", ".agent"), 2),
-        (("eval", file, "--step", "7"), ("--step: my.agent has no checkpoint of step 7; it has 2",), 2),
-        (("watch", file, "--agent", "2"), ("my.agent has agents 0 to 1",), 2),
-        (("league", "none.agent", "a2c"), ("none.agent: there is no such run, pack, sweep or agent file",), 2),
+        (("eval", "none.agent", "-q"), ("there is no such agent file",), 2),
+        (("eval", "notes.txt", "-q"), ("is not a run directory but a file, and no agent file", ".agent"), 2),
+        (("eval", file, "--step", "7", "-q"), ("--step: my.agent has no checkpoint of step 7; it has 2",), 2),
+        (("watch", file, "--agent", "2", "-q"), ("my.agent has agents 0 to 1",), 2),
+        (
+            ("league", "none.agent", "a2c", "-q"),
+            ("none.agent: there is no such run, pack or sweep, nor agent file",),
+            2,
+        ),
         (("train", "--init-from", "none.agent"), ("--init-from none.agent: no such",), 2),
         (("train", "--init-from", "notes.txt"), ("not a directory", ".agent"), 2),
         (("agents", "pack", "none"), ("there is no such run directory",), 2),
@@ -247,7 +251,7 @@ def test_a_file_of_another_game_plays_none_of_this(coalactl: Command, run: Path,
         )
     of_later = contents._replace(config=f"{contents.config}\n[later]\nkey = 1\n")
     agent_file.write(Path("later.agent"), of_later)
-    assert_one_line(coalactl("eval", "later.agent"), "later.agent (its config.toml)", "later", code=4)
+    assert_one_line(coalactl("eval", "later.agent", "--quiet"), "later.agent (its config.toml)", "later", code=4)
     exact = contents._replace(config='kind = "analytical"\n')
     agent_file.write(Path("exact.agent"), exact)
-    assert_one_line(coalactl("eval", "exact.agent"), "of kind 'analytical'", code=4)
+    assert_one_line(coalactl("eval", "exact.agent", "--quiet"), "of kind 'analytical'", code=4)
