@@ -10,7 +10,7 @@ from typing import Annotated
 
 import typer
 
-from coalactl.commands import examples, presets, runs
+from coalactl.commands import agents, examples, presets, runs
 from coalactl.commands.bench import bench
 from coalactl.commands.check import check
 from coalactl.commands.doctor import doctor
@@ -49,6 +49,7 @@ _COMMANDS: tuple[tuple[str, Callable[..., None], tuple[str, str]], ...] = (
 for _name, _command, _lines in _COMMANDS:
     app.command(_name, epilog=examples(*_lines))(_command)
 app.add_typer(presets.app, name="presets", epilog=examples("presets ls", "presets cp ipd-shaping-quick my-own.toml"))
+app.add_typer(agents.app, name="agents", epilog=examples("agents pack runs/first", "agents show first.agent --json"))
 app.add_typer(
     runs.app, name="runs", epilog=examples("runs ls --status failed --all", "runs rm runs/first runs/second --dry-run")
 )

@@ -93,7 +93,7 @@ def entrants(incomplete: str) -> Iterator[tuple[str, str]]:
     yield from _named(learners, incomplete)
     yield from _named(summaries(), incomplete)
     if incomplete or os.path.isdir("runs"):
-        yield from _paths(incomplete or "runs/", lambda path: _is_run(path) or path.suffix == ".toml")
+        yield from _paths(incomplete or "runs/", lambda path: _plays(path) or path.suffix == ".toml")
 
 
 @_quiet
@@ -167,6 +167,22 @@ def trackers(incomplete: str) -> Iterator[tuple[str, str]]:
 def runs(incomplete: str) -> Iterator[tuple[str, str]]:
     """Runs, packs and sweeps below the folder that is begun, or below ``runs``; other folders, to go on into."""
     yield from _paths(incomplete or "runs/", _is_run)
+
+
+@_quiet
+def players(incomplete: str) -> Iterator[tuple[str, str]]:
+    """What has trained agents: runs and packs, below ``runs`` where nothing is begun, and agent files."""
+    yield from _paths(incomplete or "runs/", _plays)
+
+
+@_quiet
+def agent_files(incomplete: str) -> Iterator[tuple[str, str]]:
+    """Agent files; other folders, to go on into."""
+    yield from _paths(incomplete, lambda path: path.suffix == ".agent")
+
+
+def _plays(path: Path) -> bool:
+    return _is_run(path) or path.suffix == ".agent"
 
 
 def _is_run(path: Path) -> bool:

@@ -79,6 +79,16 @@ def summarize(run: RunDirectory) -> RunSummary:
     )
 
 
+def measured_before(run: RunDirectory, step: int) -> dict[str, float]:
+    """What was measured while a run trained, means over agents and the last tenth of its first ``step`` iterations."""
+    from coalactl.runs.metric_files import read_metrics
+
+    rows = read_metrics(run)
+    rows = rows[rows["iteration"] < step] if "iteration" in rows else rows
+    means = {} if rows.empty else _means(last_rows(rows, step))
+    return {name: mean for name, mean in means.items() if mean is not None}
+
+
 def last_rows(rows: pd.DataFrame, done: int) -> pd.DataFrame:
     """The rows of the last tenth of the iterations, and from the newest that tell of measures where none lies in it.
 

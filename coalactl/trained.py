@@ -1,4 +1,4 @@
-"""The one way from a run directory to what was trained in it.
+"""The one way from a run directory, or an agent file, to what was trained.
 
 A checkpoint of any kind of run has the meta agents' parameters by name, on the host, with which others begin; one of
 the sequence engine has agents that play. :func:`load` reads no more of a checkpoint than an agent's parameters, and
@@ -15,17 +15,22 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 from coalactl.configuration import validate
 from coalactl.engines import engine_for, sequence_engine, with_open_compute
 from coalactl.environment import use_compile_cache
-from coalactl.errors import UserError
+from coalactl.errors import ExitCode, UserError
 from coalactl.output import without_prints
-from coalactl.runs.directory import RunDirectory
+from coalactl.parameters import step_in, vectors_in
+from coalactl.runs.agent_file import AGENTS, NAIVE, AgentFile
+from coalactl.runs.sources import Source, source_at
 from coalactl_core.configuration.experiment import SequenceExperiment
 from coalactl_core.configuration.kinds import Experiment
 from coalactl_core.errors import ConfigurationError
 
 if TYPE_CHECKING:
+    import numpy as np
+
     from coalactl.engines import Engine
+    from coalactl.runs.directory import RunDirectory
     from coalactl_core.envs.base import Environment
-    from coalactl_core.nets.policy import Policy
+    from coalactl_core.nets.policy import Policy, Unpack
     from coalactl_core.play.agents import Agent
 
 
@@ -40,9 +45,12 @@ Readers = dict[str, Reader]
 
 
 class Checkpoint(NamedTuple):
-    """A run at one step: ``state`` is the engine's, without the ``runs`` axis."""
+    """A run at one step: ``state`` is the engine's, without the ``runs`` axis.
 
-    run: RunDirectory
+    Of an agent file it has what playing takes: parameters, numbers, step; what only training goes on from is zeros.
+    """
+
+    run: Source
     experiment: Experiment
     engine: Engine
     step: int
@@ -57,23 +65,24 @@ class Checkpoint(NamedTuple):
         return jax.tree.map(lambda leaf: leaf[0], of_runs)
 
 
-def load(run: RunDirectory | Path | str, agent: int = 0, step: int | None = None) -> Agent:
-    """An agent of a run, from its newest whole checkpoint or that of a step, to call on observations.
+def load(run: Source | Path | str, agent: int = 0, step: int | None = None) -> Agent:
+    """An agent of a run, from its newest whole checkpoint or that of a step, or of an agent file.
 
-    It plays on whatever device there is, and its programs are kept in the tool's compile cache, unless JAX has another.
+    It is called on observations, plays on whatever device there is, and its programs are kept in the tool's compile
+    cache, unless JAX has another.
 
     Raises:
         UserError: there is no run of the sequence engine, no such checkpoint or agent, or it is damaged.
     """
-    directory = run if isinstance(run, RunDirectory) else RunDirectory.open(Path(run))
-    experiment = experiment_of(directory)
+    source = source_at(Path(run)) if isinstance(run, Path | str) else run
+    experiment = experiment_of(source)
     if not isinstance(experiment, SequenceExperiment):
-        raise UserError(f"{directory.path} is of kind {experiment.kind!r}; agents are those of kind 'sequence'")
+        raise UserError(f"{source.path} is of kind {experiment.kind!r}; agents are those of kind 'sequence'")
     count = experiment.population.meta_agents
     if not 0 <= agent < count:
-        raise UserError(f"agent {agent} given; {directory.path} has agents 0 to {count - 1}")
+        raise UserError(f"agent {agent} given; {source.path} has agents 0 to {count - 1}")
     _keep_programs()
-    return _loaded(directory, experiment, agent, step)
+    return _loaded(source, experiment, agent, step)
 
 
 def agents_of(checkpoint: Checkpoint) -> tuple[Agent, ...]:
@@ -90,18 +99,24 @@ def agents_of(checkpoint: Checkpoint) -> tuple[Agent, ...]:
     return tuple(agents)
 
 
-def experiment_of(run: RunDirectory) -> Experiment:
+def experiment_of(run: Source) -> Experiment:
     """What a run trains; raises :class:`UserError` with one line where its ``config.toml`` cannot be read."""
-    return validate(run.read_config(), file=str(run.config_file))
+    try:
+        experiment = validate(run.read_config(), file=str(run.config_file))
+    except UserError as error:
+        # Whoever was handed a file has not written its configuration, and cannot mend it.
+        code = ExitCode.DAMAGED if isinstance(run, AgentFile) else error.code
+        raise UserError(str(error), code) from error
+    if isinstance(run, AgentFile) and not isinstance(experiment, SequenceExperiment):
+        raise UserError(f"{run.config_file} is of kind {experiment.kind!r}, of which there are none", ExitCode.DAMAGED)
+    return experiment
 
 
-def checkpoint_of(run: RunDirectory, step: int | None = None, readers: Readers | None = None) -> Checkpoint:
+def checkpoint_of(run: Source, step: int | None = None, readers: Readers | None = None) -> Checkpoint:
     """The newest whole checkpoint of a run, or that of a step; raises :class:`UserError` where there is none.
 
     ``readers``: those of runs that were read before, to be shared and added to.
     """
-    from coalactl.runs.checkpoints import restore
-
     # What was chosen for the machine that trained it says nothing of this one.
     experiment = with_open_compute(experiment_of(run))
     known: Readers = {} if readers is None else readers
@@ -109,8 +124,13 @@ def checkpoint_of(run: RunDirectory, step: int | None = None, readers: Readers |
     if key not in known:
         engine = engine_for(experiment)
         known[key] = Reader(engine, engine.run_template)
-    step, state = restore(run, known[key].template, step)
-    return Checkpoint(run, experiment, known[key].engine, step, state)
+    reader = known[key]
+    if isinstance(run, AgentFile):
+        return Checkpoint(run, experiment, reader.engine, step_in(run, step), _playing(run, experiment, reader))
+    from coalactl.runs.checkpoints import restore
+
+    step, state = restore(run, reader.template, step)
+    return Checkpoint(run, experiment, reader.engine, step, state)
 
 
 def _keep_programs() -> None:
@@ -124,40 +144,36 @@ def _keep_programs() -> None:
         use_compile_cache()
 
 
-def _loaded(run: RunDirectory, experiment: SequenceExperiment, number: int, step: int | None) -> Agent:
+def _loaded(source: Source, experiment: SequenceExperiment, number: int, step: int | None) -> Agent:
     """Of the checkpoint the agents' parameters alone, and of the engine what plays."""
     import jax
     import jax.numpy as jnp
-    import numpy as np
 
-    from coalactl.runs.checkpoints import restore
     from coalactl_core.play.agent_games import AgentGame
     from coalactl_core.play.agents import Agent
     from coalactl_core.play.policies import observe_of
     from coalactl_core.play.rollout import Seat
 
-    environment, policy = _network(experiment)
-    key = jax.random.key(0)
-    with jax.enable_x64(False):  # Runs are trained in single precision, whatever Python's user plays in.
-        one = jax.eval_shape(policy.init, key)
-    every = np.empty((experiment.population.meta_agents, *one.shape), one.dtype)
-    step, state = restore(run, {"meta": {"params": every}}, step, partly=True)
+    environment, policy, unpack = _network(experiment)
+    if isinstance(source, AgentFile):
+        step, every = step_in(source, step), vectors_in(source, AGENTS, experiment, policy, unpack)
+    else:
+        step, every = _vectors_of(source, experiment, policy, step)
     game = AgentGame(experiment.environment.name, environment, _crossing(experiment, number))
     seat = Seat(observe=observe_of(environment, policy), policy=policy, crossing=game.crossing)
-    return Agent(
-        number, step, game, seat, jnp.asarray(state["meta"]["params"][number], jax.eval_shape(policy.init, key).dtype)
-    )
+    kind = jax.eval_shape(policy.init, jax.random.key(0)).dtype
+    return Agent(number, step, game, seat, jnp.asarray(every[number], kind))
 
 
-def _network(experiment: SequenceExperiment) -> tuple[Environment, Policy]:
-    """The game, and the policy that plays it on any device."""
+def _network(experiment: SequenceExperiment) -> tuple[Environment, Policy, Unpack]:
+    """The game, the policy that plays it on any device, and what names its parameters."""
     from coalactl_core.envs.registry import build_environment
     from coalactl_core.play.policies import stepping_policy
 
     try:
         with without_prints():
             environment = build_environment(experiment)
-            return environment, stepping_policy(experiment, environment)
+            return environment, *stepping_policy(experiment, environment)
     except ConfigurationError as error:
         raise UserError(str(error)) from error
 
@@ -179,3 +195,45 @@ def _form(experiment: Experiment) -> str:
     if isinstance(experiment, SequenceExperiment):
         return json.dumps([experiment.static_choices, most_points(experiment)], default=str)
     return experiment.model_copy(update={"run": experiment.run.model_copy(update={"seed": 0})}).model_dump_json()
+
+
+def _vectors_of(
+    run: RunDirectory, experiment: SequenceExperiment, policy: Policy, step: int | None
+) -> tuple[int, np.ndarray]:
+    """The step, and the parameters of all meta agents of a checkpoint, of which no more is read."""
+    import jax
+    import numpy as np
+
+    from coalactl.runs.checkpoints import restore
+
+    with jax.enable_x64(False):  # Runs are trained in single precision, whatever Python's user plays in.
+        one = jax.eval_shape(policy.init, jax.random.key(0))
+    every = np.empty((experiment.population.meta_agents, *one.shape), one.dtype)
+    step, state = restore(run, {"meta": {"params": every}}, step, partly=True)
+    return step, state["meta"]["params"]
+
+
+def _playing(file: AgentFile, experiment: Experiment, reader: Reader) -> Any:
+    """A state of the engine of which play needs no more: parameters, numbers and step, and zeros for the rest."""
+    import jax
+    import jax.numpy as jnp
+    import numpy as np
+
+    from coalactl_core.numbers.hyperparameters import hyperparameters_of
+
+    if not isinstance(experiment, SequenceExperiment):
+        raise TypeError(f"an experiment of kind 'sequence' expected, one of kind {experiment.kind!r} given")
+
+    def blank(leaf: Any) -> Any:
+        is_key = jnp.issubdtype(leaf.dtype, jax.dtypes.prng_key)
+        return jnp.broadcast_to(jax.random.key(0), leaf.shape) if is_key else np.zeros(leaf.shape, leaf.dtype)
+
+    pieces = sequence_engine(reader.engine).pieces
+    parts = experiment, pieces.rollout.policy, pieces.unpack
+    state = jax.tree.map(blank, reader.template)
+    return state._replace(
+        step=jnp.int32(file.contents.step),
+        hyperparameters=jax.tree.map(lambda leaf: jnp.asarray(leaf[0]), hyperparameters_of([experiment])),
+        meta=state.meta._replace(params=jnp.asarray(vectors_in(file, AGENTS, *parts))),
+        naive=state.naive._replace(params=jnp.asarray(vectors_in(file, NAIVE, *parts))),
+    )

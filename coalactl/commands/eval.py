@@ -10,15 +10,24 @@ import typer
 from coalactl import completion
 from coalactl.evaluation.request import DEFAULT_EPISODES, EvalRequest, checked
 
+_Out = Annotated[
+    str | None,
+    typer.Option(
+        metavar="NAME",
+        help="Write RUN/eval/NAME.parquet; of FILE.agent FILE-eval/NAME.parquet.",
+        show_default="the pool's name",
+    ),
+]
+
 
 def evaluate(
     runs: Annotated[
         list[Path] | None,
         typer.Argument(
             metavar="[RUN...]",
-            help="Runs or packs; by default the newest below ./runs.",
+            help="Runs, packs or agent files; by default the newest below ./runs.",
             show_default=False,
-            autocompletion=completion.runs,
+            autocompletion=completion.players,
         ),
     ] = None,
     pool: Annotated[
@@ -41,10 +50,7 @@ def evaluate(
         float | None,
         typer.Option(metavar="P", help="Share of naive opponents in the pool mixed.", show_default="the run's own"),
     ] = None,
-    out: Annotated[
-        str | None,
-        typer.Option(metavar="NAME", help="Write RUN/eval/NAME.parquet.", show_default="the pool's name"),
-    ] = None,
+    out: _Out = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print the result as one JSON object.")] = False,
     quiet: Annotated[bool, typer.Option("--quiet", "-q", help="No progress and no table.")] = False,
 ) -> None:

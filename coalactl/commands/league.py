@@ -15,7 +15,8 @@ _Entrants = Annotated[
     list[str] | None,
     typer.Argument(
         metavar="[ENTRANT...|FILE]",
-        help="Runs, packs, sweeps; learners (a2c); strategies (tit-for-tat). Or one league: ipd, coin, a TOML file.",
+        help="Runs, packs, sweeps, agent files; learners (a2c); strategies (tit-for-tat). "
+        "Or one league: ipd, coin, a TOML file.",
         show_default="ipd",
         autocompletion=completion.entrants,
     ),

@@ -64,7 +64,11 @@ _Resume = Annotated[
 ]
 _InitFrom = Annotated[
     Path | None,
-    typer.Option(metavar="RUN", help="Start at the trained parameters of another run.", autocompletion=completion.runs),
+    typer.Option(
+        metavar="RUN",
+        help="Start at the trained parameters of another run, or of an agent file.",
+        autocompletion=completion.players,
+    ),
 ]
 _Track = Annotated[
     list[str] | None,

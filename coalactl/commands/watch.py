@@ -31,9 +31,9 @@ def watch(
         Path | None,
         typer.Argument(
             metavar="[RUN]",
-            help="A run; by default the newest below ./runs.",
+            help="A run or an agent file; by default the newest below ./runs.",
             show_default=False,
-            autocompletion=completion.runs,
+            autocompletion=completion.players,
         ),
     ] = None,
     agent: Annotated[int, typer.Option(metavar="A", help="Which of the run's meta agents plays, from 0.")] = 0,

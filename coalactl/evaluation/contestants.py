@@ -1,4 +1,4 @@
-"""Runs as contestants: the newest checkpoint of each, as what an evaluation needs of it."""
+"""Runs and agent files as contestants: the newest checkpoint of each, as what an evaluation needs of it."""
 
 from __future__ import annotations
 
@@ -13,10 +13,9 @@ from coalactl.engines import sequence_engine
 from coalactl.errors import UserError
 from coalactl.evaluation.learners import NaiveLearner
 from coalactl.paths import nameable, typed
-from coalactl.runs.directory import RunDirectory, is_pack
+from coalactl.runs.directory import is_pack
 from coalactl.runs.finding import find_runs
-from coalactl.runs.manifests import steps
-from coalactl.runs.pack import runs_at
+from coalactl.runs.sources import Source, sources_at, steps_of
 from coalactl.tables import flatten
 from coalactl.trained import Checkpoint, Readers, agents_of, checkpoint_of, experiment_of
 from coalactl_core.configuration.experiment import SequenceExperiment
@@ -31,9 +30,9 @@ if TYPE_CHECKING:
 
 
 class Entry(NamedTuple):
-    """A run that is to be evaluated; ``label`` tells it from the others."""
+    """A run, or an agent file, that is to be evaluated; ``label`` tells it from the others."""
 
-    run: RunDirectory
+    run: Source
     label: str
     experiment: SequenceExperiment
 
@@ -75,8 +74,8 @@ def newest(root: Path) -> Path:
 
 
 def enter(paths: Sequence[Path], step: int | None) -> list[Entry]:
-    """The runs at the paths, a pack's all; raises :class:`UserError` unless each can be evaluated."""
-    runs = [run for path in paths for run in runs_at(path)]
+    """The runs and agent files at the paths, a pack's all; raises :class:`UserError` unless each can be evaluated."""
+    runs = [run for path in paths for run in sources_at(path)]
     runs = list({os.path.realpath(run.path): run for run in runs}.values())
     entries = [
         Entry(run, label, _sequence(run, experiment_of(run))) for run, label in zip(runs, _labels(runs), strict=True)
@@ -148,7 +147,7 @@ def _learners(coplayers: Sequence[Coplayer], hyper: NaiveHyperparameters) -> tup
     )
 
 
-def _sequence(run: RunDirectory, experiment: Experiment) -> SequenceExperiment:
+def _sequence(run: Source, experiment: Experiment) -> SequenceExperiment:
     if isinstance(experiment, SequenceExperiment):
         return experiment
     raise UserError(
@@ -157,8 +156,8 @@ def _sequence(run: RunDirectory, experiment: Experiment) -> SequenceExperiment:
     )
 
 
-def _check_step(run: RunDirectory, step: int | None) -> None:
-    there = steps(run)
+def _check_step(run: Source, step: int | None) -> None:
+    there = steps_of(run)
     if not there:
         raise UserError(f"{run.path} has no checkpoint yet; go on with: coalactl train --resume {typed(run.path)}")
     if step is not None and step not in there:
@@ -169,7 +168,7 @@ def _length(entry: Entry) -> int:
     return entry.experiment.rollout.inner_episode_length
 
 
-def _labels(runs: Sequence[RunDirectory]) -> list[str]:
+def _labels(runs: Sequence[Source]) -> list[str]:
     """The last parts of each path, as many as tell the runs apart: nothing of a machine's folders shows."""
     parts = [Path(os.path.realpath(run.path)).parts for run in runs]
     for count in range(1, max(map(len, parts)) + 1):

@@ -12,9 +12,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from coalactl.errors import ExitCode, UserError
-from coalactl.runs.directory import RunDirectory
 from coalactl.runs.files import read_json, reason, replacing, write_failures, write_json
 from coalactl.runs.layout import refuse_links
+from coalactl.runs.sources import Source, results_folder
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -35,12 +35,12 @@ class Target(NamedTuple):
         return self.rows.exists() or self.about.exists()
 
 
-def target_in(run: RunDirectory, name: str) -> Target:
-    """The files of a result in a run.
+def target_in(run: Source, name: str) -> Target:
+    """The files of a result in a run, or beside an agent file.
 
     Raises :class:`UserError` unless they can be written: over nothing, or over an evaluation of that name.
     """
-    folder = run.path / "eval"
+    folder = results_folder(run, "eval")
     target = Target(folder / f"{name}.parquet", folder / f"{name}.json")
     refuse_links((folder, *target))
     if folder.exists() and not folder.is_dir():

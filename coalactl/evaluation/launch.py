@@ -18,6 +18,7 @@ from coalactl.output import emit_json, note
 from coalactl.paths import escaped
 from coalactl.runs.directory import utc_now
 from coalactl.runs.provenance import describe_attempt
+from coalactl.runs.sources import digests_of
 from coalactl.working import Tell, working
 
 if TYPE_CHECKING:
@@ -158,6 +159,7 @@ def _about(request: EvalRequest, pool: Pool, contestant: Contestant, p_naive: fl
         "versions": {"python": attempt["python"], **attempt["packages"]},
         "source": attempt["source"],
         "command": ["coalactl", *attempt["command"]],
+        **digests_of([contestant.entry.run.path]),
     }
 
 

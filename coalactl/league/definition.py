@@ -168,8 +168,8 @@ def no_such_run(word: str) -> UserError:
     """What is said of a word that is nothing that plays."""
     known = [*algorithm_names(), *strategies.names(), *(league.name for league in shipped_leagues())]
     return UserError(
-        f"{word}: there is no such run, pack or sweep{nearest(word, known)}; a league takes these, learners "
-        f"({', '.join(algorithm_names())}) and strategies ({strategies.names()[0]}, ...)"
+        f"{word}: there is no such run, pack or sweep, nor agent file{nearest(word, known)}; a league takes these, "
+        f"learners ({', '.join(algorithm_names())}) and strategies ({strategies.names()[0]}, ...)"
     )
 
 

@@ -14,6 +14,7 @@ from coalactl.papers.trains import TrainingPart
 from coalactl.paths import typed
 from coalactl.presets import find_preset, read_preset
 from coalactl.reproduction.sweeps import sweep_of
+from coalactl.runs.agent_file import named_as_one
 from coalactl.runs.directory import RunDirectory
 from coalactl.runs.finding import Kind, find, kind_at
 from coalactl.sweep.folder import SweepFolder
@@ -89,7 +90,7 @@ def _groups(entrant: EntrantConfig, folder: Path) -> Iterator[EntrantGroup]:
 
 
 def _paths(run: str) -> list[Path]:
-    """Runs and packs at a path; of a sweep the final ones, or its trials where it has no final ones."""
+    """Runs, packs and agent files at a path; of a sweep the final ones, or its trials where it has no final ones."""
     path = Path(run)
     kind: Kind | None = kind_at(path)
     if kind is None and not path.exists():
@@ -143,8 +144,10 @@ def _method(group: EntrantGroup) -> str:
 
 
 def _folder(group: EntrantGroup) -> str:
-    """The pack that the first run is in, else the run."""
+    """The pack that the first run is in, else the run, or the file without what its name ends in."""
     path = group.entries[0].run.path.resolve()
+    if named_as_one(path):
+        return path.stem
     return path.parent.name if path.name.startswith("seed-") else path.name
 
 

@@ -37,7 +37,16 @@ from coalactl.runs.manifests import (
 )
 from coalactl.runs.older_states import stored_names
 
-__all__ = ["NoWholeCheckpointError", "discard_incomplete", "drop_later", "prune", "restore", "save", "steps"]
+__all__ = [
+    "NoWholeCheckpointError",
+    "discard_incomplete",
+    "drop_later",
+    "named_leaves",
+    "prune",
+    "restore",
+    "save",
+    "steps",
+]
 
 _logger = logging.getLogger(__name__)
 
@@ -52,7 +61,7 @@ def save(run: RunDirectory, step: int, tree: Any, rows: Mapping[str, int] | None
     ``rows`` tells how far the metric parts, which are on disk already, have reached. There are no later steps.
     Raises :class:`UserError` when a write fails; the checkpoints before stand.
     """
-    leaves = _named_leaves(tree)
+    leaves = named_leaves(tree)
     arrays = {name: _data(leaf) for name, leaf in leaves.items()}
     folder = checkpoint_folder(run, step)
     with write_failures(folder):
@@ -110,7 +119,7 @@ def _refuse_first_parameters(run: RunDirectory) -> None:
 def _restore_one(run: RunDirectory, step: int, template: Any, partly: bool) -> Any:
     manifest = read_manifest(run, step)
     check_files(run, manifest)
-    today = _named_leaves(template)
+    today = named_leaves(template)
     then = stored_names(today, manifest.arrays)
     leaves = {then[name]: leaf for name, leaf in today.items()}
     if partly:
@@ -142,7 +151,8 @@ def _check_structure(run: RunDirectory, manifest: Manifest, expected: Mapping[st
 # --- leaves of the tree ---------------------------------------------------------------------------------------------
 
 
-def _named_leaves(tree: Any) -> dict[str, Any]:
+def named_leaves(tree: Any) -> dict[str, Any]:
+    """The leaves of a tree, in its order, by their names in it: ``params/head/kernel``."""
     paths, _ = jax.tree_util.tree_flatten_with_path(tree)
     leaves = {jax.tree_util.keystr(path, simple=True, separator="/"): leaf for path, leaf in paths}
     if len(leaves) != len(paths):

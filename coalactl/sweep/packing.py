@@ -11,6 +11,7 @@ from coalactl.configuration import plain
 from coalactl.errors import ExitCode, UserError
 from coalactl.runs.directory import RunDirectory, is_pack
 from coalactl.runs.pack import Pack
+from coalactl.runs.sources import digests_of
 from coalactl.sweep.folder import Job
 from coalactl.trained import experiment_of
 from coalactl.training.attempt import stores_of, train_on
@@ -127,7 +128,8 @@ def _runs_of(jobs: Sequence[Job], engine: Engine) -> Runs:
         configurations = {experiment.run.seed: plain(experiment) for experiment in job.trial.experiments()}
         for configuration in configurations.values():  # What "auto" comes to on this device.
             configuration["compute"] = plain(engine.experiment)["compute"]
-        packs.append(Pack.create(job.path, configurations, provenance))
+        begun_from = digests_of(each["population"].get("naive_from") or None for each in configurations.values())
+        packs.append(Pack.create(job.path, configurations, {**provenance, **begun_from}))
     runs = tuple(run for pack in packs for run in pack.runs)
     experiments = tuple(experiment_of(run) for run in runs)
     return Runs(jobs[0].path, runs, experiments, tuple(packs))

@@ -1,4 +1,4 @@
-"""Where a new run begins: at parameters drawn afresh, or at those that other runs have trained."""
+"""Where a new run begins: at parameters drawn afresh, or at those of other runs, or of agent files."""
 
 from __future__ import annotations
 
@@ -10,7 +10,8 @@ import jax
 
 from coalactl.engines import Engine, sequence_engine
 from coalactl.errors import ExitCode, UserError
-from coalactl.runs.directory import RunDirectory
+from coalactl.runs.agent_file import named_as_one
+from coalactl.runs.sources import source_at
 from coalactl.trained import checkpoint_of, experiment_of
 from coalactl_core.configuration.experiment import SequenceExperiment
 from coalactl_core.configuration.kinds import Experiment
@@ -30,14 +31,14 @@ def fresh_state(engine: Engine, experiments: Sequence[Experiment]) -> Any:
 
 
 def naive_source(experiment: Experiment) -> str | None:
-    """The run whose agents the naive ones are, if they are not drawn afresh."""
+    """The run, or the agent file, whose agents the naive ones are, if they are not drawn afresh."""
     return experiment.population.naive_from or None if isinstance(experiment, SequenceExperiment) else None
 
 
 def initial_parameters(source: Path, engine: Engine, state: Any) -> Any:
-    """The state with the meta agents of another run's newest checkpoint; one agent may become several.
+    """The state with the meta agents of another run's newest checkpoint, or of an agent file.
 
-    Raises :class:`UserError`: the policies differ, or the numbers of agents do.
+    One agent may become several. Raises :class:`UserError`: the policies differ, or the numbers of agents do.
     """
     theirs = _trained_in(source, engine, f"--init-from {source}")
     try:
@@ -60,19 +61,20 @@ def _with_parameters(engine: Engine, state: Any, parameters: Any) -> Any:
 
 def _with_naive_of(source: str, engine: Engine, state: Any, run: int) -> Any:
     named = f"population.naive_from: {source}"
-    if not (Path(source) / "config.toml").is_file():
-        raise UserError(f"{named}: there is no run; give the directory of one, seen from here")
+    path = Path(source)
+    if not (path.is_file() if named_as_one(path) else (path / "config.toml").is_file()):
+        raise UserError(f"{named}: there is no run; give the directory of one, or an agent file, seen from here")
     from coalactl_core.training import warm_start
 
     try:
-        return warm_start.with_naive(sequence_engine(engine), state, run, _trained_in(Path(source), engine, named))
+        return warm_start.with_naive(sequence_engine(engine), state, run, _trained_in(path, engine, named))
     except ConfigurationError as error:
         raise UserError(f"{named}: {error}", ExitCode.DAMAGED) from error
 
 
 def _trained_in(source: Path, engine: Engine, named: str) -> Any:
-    """Parameters of the meta agents of a run's newest checkpoint, leading with (runs, agents)."""
-    run = RunDirectory.open(source)
+    """Parameters of the meta agents of a run's newest checkpoint, or of a file, leading with (runs, agents)."""
+    run = source_at(source)
     kind = experiment_of(run).kind
     if kind != engine.experiment.kind:
         raise UserError(f"{named}: it is a run of kind {kind!r}", ExitCode.DAMAGED)

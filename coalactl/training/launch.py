@@ -16,6 +16,7 @@ from coalactl.output import note
 from coalactl.presets import DEFAULT_PRESET, Preset, find_preset, read_preset
 from coalactl.runs.directory import RunDirectory, reserved
 from coalactl.runs.pack import Pack
+from coalactl.runs.sources import digests_of
 from coalactl.tracking.choice import kept_at, load
 from coalactl.training.attempt import run_attempt, stores_of
 from coalactl.training.peers import Peers, check_sharing, joined
@@ -113,11 +114,13 @@ def _create(experiments: tuple[Experiment, ...], preset: Preset, request: TrainR
     import jax
 
     from coalactl.runs.provenance import collect, number_settings
+    from coalactl.training.initial import naive_source
 
     provenance = collect(["coalactl", *sys.argv[1:]], jax.devices(), number_settings())
     provenance["preset"] = preset.name
     if request.init_from is not None:
         provenance["init_from"] = request.init_from.name
+    provenance |= digests_of([request.init_from, naive_source(experiments[0])])
     path = request.out or reserved(Path("runs"), _default_name(experiments, preset))
     if request.seeds is None:
         RunDirectory.create(path, plain(experiments[0]), provenance)

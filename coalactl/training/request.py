@@ -8,6 +8,7 @@ from typing import Any, NamedTuple
 from coalactl.errors import UserError
 from coalactl.paths import nameable, usable
 from coalactl.processes import ProcessGroup
+from coalactl.runs.agent_file import SUFFIX, named_as_one
 
 # Of every configuration key that has an option of its own: the option.
 OPTION_KEYS = {
@@ -55,19 +56,19 @@ def checked(request: TrainRequest) -> TrainRequest:
             raise UserError("--dry-run: it does not go with --resume; the run's own config.toml says what it does")
         _check_run(request.resume, "--resume")
         nameable(request.resume)
-    if request.init_from is not None:
-        _check_run(request.init_from, "--init-from")
+    if request.init_from is not None and not (named_as_one(request.init_from) and request.init_from.is_file()):
+        _check_run(request.init_from, "--init-from", f", or an agent file, whose name ends in {SUFFIX}")
     if request.out is not None and request.out.exists() and not request.out.is_dir():
         raise UserError(f"--out {request.out}: it is a file; give a directory that does not exist yet")
     return request
 
 
-def _check_run(path: Path, option: str) -> None:
+def _check_run(path: Path, option: str, also: str = "") -> None:
     for entry in (path, path / "config.toml"):
         usable(entry)
     if not path.exists():
         raise UserError(f"{option} {path}: no such directory; 'coalactl runs ls' lists the runs here")
     if not path.is_dir():
-        raise UserError(f"{option} {path}: not a directory; a run is a directory with a config.toml")
+        raise UserError(f"{option} {path}: not a directory; a run is a directory with a config.toml{also}")
     if not (path / "config.toml").exists() and not (path / "pack.json").exists():
         raise UserError(f"{option} {path}: not a run: there is no config.toml in it")

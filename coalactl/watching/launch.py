@@ -17,6 +17,7 @@ from coalactl.output import emit, note
 from coalactl.runs.directory import is_pack, make_folder
 from coalactl.runs.layout import refuse_links
 from coalactl.runs.pack import Pack
+from coalactl.runs.sources import results_folder
 from coalactl.terminal import OurConsole, OurLive
 from coalactl.watching.drawing import FRAMES_PER_SECOND, write_gif
 from coalactl.watching.request import WatchRequest, check_target
@@ -94,7 +95,7 @@ def _opponent(request: WatchRequest, contestant: Contestant) -> Opponent:
 def _target(request: WatchRequest, contestant: Contestant, opponent: Opponent, episode: int) -> Path:
     if request.out is not None:
         return request.out
-    folder = contestant.entry.run.path / "watch"
+    folder = results_folder(contestant.entry.run, "watch")
     pair = f"agent-{request.agent}-{opponent.kind}-{opponent.number}"
     name = f"step-{contestant.step}-{pair}-episode-{episode}-seed-{request.seed}.gif"
     refuse_links((folder, folder / name))

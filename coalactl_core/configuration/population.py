@@ -65,7 +65,7 @@ class PopulationConfig(Section):
     """Who is trained, and whom the meta agents meet (§5.1, App. B.2).
 
     ``naive``: how many naive agents there are; in groups where not all learn by ``[naive]`` as it is. ``naive_from``: a
-    run whose meta agents the naive agents are, in turn; by default fresh initialisations.
+    run, or a file of agents, whose meta agents the naive agents are, in turn; by default fresh initialisations.
     """
 
     meta: Few | Annotated[tuple[AgentGroup, ...], Field(strict=False, min_length=1)] = 1

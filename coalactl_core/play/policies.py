@@ -35,14 +35,14 @@ def packed_policy(
     return packed(policy)
 
 
-def stepping_policy(experiment: SequenceExperiment, environment: Environment) -> Policy:
-    """The policy of an experiment for play step by step, on any device: no sequence is scanned then.
+def stepping_policy(experiment: SequenceExperiment, environment: Environment) -> tuple[Policy, Unpack]:
+    """As :func:`packed_policy`, for play step by step on any device: no sequence is scanned then.
 
     Raises:
         ConfigurationError: as :func:`packed_policy` does.
     """
     compute = experiment.compute.model_copy(update={"scan": "sequential"})
-    return packed_policy(experiment.model_copy(update={"compute": compute}), environment)[0]
+    return packed_policy(experiment.model_copy(update={"compute": compute}), environment)
 
 
 def observe_of(environment: Environment, policy: Policy) -> Callable[[EnvironmentState, int], Num[Array, "*features"]]:

@@ -6,6 +6,7 @@ import dataclasses
 import json
 import logging
 import os
+import shutil
 import sys
 from collections.abc import Iterator
 from pathlib import Path
@@ -14,6 +15,7 @@ from typing import Any
 import pytest
 from checkpointed import copied, saved_twice
 from command_line import TINY, Command, Result
+from handed_on import made_in
 
 from coalactl.cli import main
 from coalactl.runs.directory import RunDirectory
@@ -66,6 +68,24 @@ def two_checkpoints(tmp_path_factory: pytest.TempPathFactory) -> RunDirectory:
 def saved(two_checkpoints: RunDirectory, tmp_path: Path) -> RunDirectory:
     """Its copy, for a test to do with as it likes."""
     return copied(two_checkpoints, tmp_path)
+
+
+@pytest.fixture(scope="session")
+def handed_on(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder with a run and a file of its agents."""
+    return made_in(tmp_path_factory.mktemp("handed-on"))
+
+
+@pytest.fixture
+def run(handed_on: Path) -> Path:
+    """A run of two agents, in the working directory, for a test to do with as it likes."""
+    return Path(shutil.copytree(handed_on / "run", "run"))
+
+
+@pytest.fixture
+def file(handed_on: Path) -> Path:
+    """An agent file of that run's."""
+    return Path(shutil.copy(handed_on / "run.agent", "my.agent"))
 
 
 @pytest.fixture

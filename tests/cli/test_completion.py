@@ -83,6 +83,17 @@ def test_runs_and_folders_on_the_way(tmp_path: Path, monkeypatch: pytest.MonkeyP
     assert names(completion.runs("ru")) == ["runs/"]
 
 
+def test_agent_files_beside_runs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    Path("runs/one").mkdir(parents=True)
+    for path in ("runs/one/config.toml", "mine.agent", "mine.toml", "runs/two.agent"):
+        Path(path).touch()
+    assert names(completion.players("")) == ["runs/one", "runs/two.agent"]
+    assert names(completion.players("mi")) == ["mine.agent"]
+    assert {"mine.agent", "mine.toml"} <= {*names(completion.entrants("mi"))}
+    assert names(completion.agent_files("")) == ["mine.agent", "runs/"]
+
+
 def test_files_where_one_is_begun(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
     Path("mine.toml").touch()

@@ -14,6 +14,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
+from handed_on import filled
 from support import naive_hyper
 
 import coalactl
@@ -61,18 +62,6 @@ TREE: Mapping[str, Any] = {
 def engine_of(tree: Mapping[str, Any]) -> SequenceEngine:
     """As the run would be continued here."""
     return build_engine(SequenceExperiment.model_validate({**tree, "compute": {"devices": 1}}))
-
-
-def filled(template: Any, seed: int) -> Any:
-    """A training state of which every number is drawn: read-outs start at zero, and no agent is like another."""
-    draws = np.random.default_rng(seed)
-
-    def fill(leaf: Any) -> Any:
-        if jnp.issubdtype(leaf.dtype, jax.dtypes.prng_key):
-            return jax.random.split(jax.random.key(seed), leaf.shape)
-        return draws.normal(size=leaf.shape).astype(leaf.dtype)
-
-    return jax.tree.map(fill, template)
 
 
 @pytest.fixture(scope="module")

@@ -1,0 +1,48 @@
+"""``coalactl agents show``: what is in an agent file, once it was compared with its digest. No JAX here."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+from coalactl.output import emit, emit_json
+from coalactl.paths import escaped
+from coalactl.runs.agent_file import AGENTS, FORMAT, NAIVE, AgentFile, read
+from coalactl.words import size
+
+
+def show(path: Path, *, json: bool) -> None:
+    """Prints the card and what the file is; raises :class:`UserError` where it is damaged, or no agent file."""
+    file = read(path)
+    if json:
+        emit_json(_object(file))
+        return
+    for line in file.contents.card.splitlines():
+        emit(escaped(line))
+    counts = _counts(file)
+    numbers = f"{counts[AGENTS]} agents, {counts[NAIVE]} naive initialisations, {counts['parameters']} numbers each"
+    emit(f"file      {escaped(str(path))}: {numbers}, {size(path.stat().st_size)}")
+    emit(f"sha256    {file.sha256}, checked")
+
+
+def _counts(file: AgentFile) -> dict[str, int]:
+    groups = {group: file.contents.group(group) for group in (AGENTS, NAIVE)}
+    counts = {group: next(iter(arrays.values())).shape[0] for group, arrays in groups.items()}
+    return {**counts, "parameters": sum(array[0].size for array in groups[AGENTS].values())}
+
+
+def _object(file: AgentFile) -> dict[str, Any]:
+    contents = file.contents
+    return {
+        "file": str(file.path),
+        "sha256": file.sha256,
+        "format": FORMAT,
+        "coalactl": contents.version,
+        "step": contents.step,
+        **_counts(file),
+        "tensors": {name: list(array.shape) for name, array in contents.tensors.items()},
+        "card": contents.card,
+        "config": file.read_config(),
+        "provenance": contents.provenance,
+        "measures": contents.measures,
+    }
