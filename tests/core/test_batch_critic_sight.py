@@ -60,8 +60,7 @@ POLICY = reactive_policy()
 
 
 def opponents() -> Opponents:
-    params = POLICY.init(jax.random.key(1))
-    return opponents_like(params, KINDS, going_by_outcomes(jnp.full((len(KINDS), 5), 0.5)))
+    return opponents_like(POLICY.init(jax.random.key(1)), KINDS, going_by_outcomes(jnp.full((len(KINDS), 5), 0.5)))
 
 
 @jax.jit

@@ -145,6 +145,7 @@ def test_it_shares_in_duels_too() -> None:
     assert (shared[:, 1:] != carried[:, 1:]).any()
 
 
+@pytest.mark.long
 def test_agents_of_the_method_train_beside_others() -> None:
     experiment = SequenceExperiment.model_validate(
         {
