@@ -7,7 +7,7 @@ automaton of five states, the start and the last joint outcome. This module impo
 
 from __future__ import annotations
 
-from collections.abc import Callable, Hashable, Sequence
+from collections.abc import Callable, Hashable, Iterable, Sequence
 from typing import Any, NamedTuple
 
 from coalactl_core.configuration.memory_one import STATES
@@ -71,6 +71,27 @@ def automaton_of(rule: Rule, moves: int) -> Automaton:
             raise ValueError(f"more than {MOST_STATES} states in {moves} moves")
         following.append(tuple(numbers[successor] for successor in successors))
     return Automaton(tuple(float(rule.cooperates(state)) for state in states), tuple(following))
+
+
+def merged(automaton: Automaton) -> Automaton:
+    """The smallest automaton that plays alike: states that no game tells apart are one."""
+
+    def numbered(of_states: Iterable[Hashable]) -> list[int]:
+        numbers: dict[Hashable, int] = {}
+        return [numbers.setdefault(each, len(numbers)) for each in of_states]
+
+    # By what is played in a state; then, again and again, by where that leads to.
+    parts, count = numbered(automaton.cooperation), 0
+    while len({*parts}) > count:
+        count = len({*parts})
+        parts = numbered(
+            (part, *(parts[state] for state in after)) for part, after in zip(parts, automaton.following, strict=True)
+        )
+    first = [parts.index(part) for part in range(count)]
+    return automaton._replace(
+        cooperation=tuple(automaton.cooperation[state] for state in first),
+        following=tuple(tuple(parts[after] for after in automaton.following[state]) for state in first),
+    )
 
 
 def memory_one(probabilities: Sequence[float]) -> Automaton:

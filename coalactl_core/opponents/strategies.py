@@ -3,7 +3,7 @@
 A strategy is an automaton, or a function of a random key that draws one for each opponent, or five probabilities of
 cooperating (action 0): at the start and after CC, CD, DC and DD, own action first. Those of this project are in
 :mod:`coalactl_core.configuration.strategies`; those of other packages are named by an entry point in the group
-``coalactl.strategies`` or as ``module:Name``.
+``coalactl.strategies`` or as ``module:Name``, those of the Axelrod library as ``axelrod:Name``.
 """
 
 from __future__ import annotations
@@ -30,6 +30,7 @@ from coalactl_core.configuration.strategies import CARRIED, RANDOM_TABULAR, Writ
 from coalactl_core.contracts import Part, described
 from coalactl_core.errors import ConfigurationError
 from coalactl_core.opponents.automata import as_arrays, with_noise
+from coalactl_core.opponents.from_axelrod import PREFIX, automaton_from_axelrod
 from coalactl_core.plugins import load_plugin
 from coalactl_core.types import Automata
 
@@ -91,7 +92,7 @@ def find_strategy(
     try:
         name, carried, noise = read(written)
         moves = episode_length * (inner_episodes if carried else 1)
-        found = _of_this_project(name, moves, known)
+        found = _of_axelrod(name, moves) if name.startswith(PREFIX) else _of_this_project(name, moves, known)
     except ValueError as error:
         shorter = f"; leave {CARRIED} out, or take fewer inner episodes" if CARRIED in written else ""
         raise ConfigurationError(f"{KEY}: {written!r}: {error}{shorter if 'states' in str(error) else ''}") from error
@@ -108,6 +109,11 @@ def _of_this_project(name: str, moves: int, known: Mapping[str, Probabilities]) 
     if rule is None:
         return None
     automaton = automaton_of(rule, moves)
+    return Strategy(automaton, len(automaton.cooperation))
+
+
+def _of_axelrod(name: str, moves: int) -> Strategy:
+    automaton = automaton_from_axelrod(name, moves)
     return Strategy(automaton, len(automaton.cooperation))
 
 

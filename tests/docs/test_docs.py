@@ -34,7 +34,8 @@ INSTALLING = ("pip", "uv", "git", "cd", "source", "export", "python3.11")
 CHECKING = ("pytest", "ruff", "mypy", "lint-imports", ".ci/run", ".ci/versions")
 SHOWING = ("tensorboard",)  # a server that does not end
 SKIPPED = (*INSTALLING, *CHECKING, *SHOWING)
-EXTRAS = {"docs/jaxmarl.md": "jaxmarl", "docs/tracking.md": "tensorboard"}  # what a page needs and not everybody has
+# What a page needs and not everybody has.
+EXTRAS = {"docs/axelrod.md": "axelrod", "docs/jaxmarl.md": "jaxmarl", "docs/tracking.md": "tensorboard"}
 PAGES = {page.relative_to(ROOT).as_posix(): page for page in (*pages(), *notebooks())}
 # Those that everybody begins with, and the one that no other page repeats; the others train several environments each.
 QUICK_PAGES = ("README.md", "docs/getting-started.md", "docs/notebooks/agents.ipynb")
