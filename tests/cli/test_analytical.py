@@ -122,6 +122,7 @@ def test_runs_and_the_dry_run_tell_of_it(train: Command, coalactl: Command) -> N
 # --- interruptions --------------------------------------------------------------------------------------------------
 
 
+@pytest.mark.long
 def test_killed_in_a_save_and_resumed_with_another_log_interval(train: Command) -> None:
     whole = train("tiny.toml", "--out", "whole", "--json", "-q").json
     process = start("train", "tiny.toml", "--out", "cut", "-q", dying_at="commit", nth=2)
@@ -157,6 +158,7 @@ def test_divergence_names_agent_seed_and_iteration(train: Command) -> None:
 # --- starts at other runs -------------------------------------------------------------------------------------------
 
 
+@pytest.mark.long
 def test_single_agents_of_four_seeds_meet_in_pairs(train: Command) -> None:
     alone = ["--set", "population.meta=1", "--set", "population.p_naive=1.0", "--seeds", "4", "--iterations", "1"]
     assert train("tiny.toml", *alone, "--out", "alone", "-q").code == 0

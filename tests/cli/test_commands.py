@@ -32,8 +32,8 @@ ANALYTICAL = [preset for preset in shipped_presets() if preset.name.startswith("
 SEQUENCE = [preset for preset in shipped_presets() if preset not in ANALYTICAL]
 # Without those that differ from another in nothing but how many steps are looked ahead.
 BEGUN = [preset for preset in ANALYTICAL if not re.search("lola-(mixed-)?(1|2|10|20)$", preset.name)]
-# Those that a user begins with are tried with the quick tests.
-QUICK = ("ipd-shaping-quick", "cleanup-mixed-quick")
+# The one that a user begins with is tried with the quick tests.
+QUICK = ("ipd-shaping-quick",)
 TRIED = [pytest.param(each, marks=[pytest.mark.long] * (each.name not in QUICK)) for each in SEQUENCE]
 
 

@@ -139,6 +139,7 @@ def test_what_a_game_prints_is_no_part_of_the_output(coalactl: Command) -> None:
     assert "another" in result.err
 
 
+@pytest.mark.long
 def test_a_run_that_failed_is_listed_with_the_reason(coalactl: Command) -> None:
     write(rewards=CALLBACK)
     result = coalactl("train", "-q", *SMALL, *SETTING, "--iterations", "1", "--out", "run")
