@@ -178,11 +178,15 @@ def players(incomplete: str) -> Iterator[tuple[str, str]]:
 @_quiet
 def agent_files(incomplete: str) -> Iterator[tuple[str, str]]:
     """Agent files; other folders, to go on into."""
-    yield from _paths(incomplete, lambda path: path.suffix == ".agent")
+    from coalactl.runs.agent_file import named_as_one
+
+    yield from _paths(incomplete, named_as_one)
 
 
 def _plays(path: Path) -> bool:
-    return _is_run(path) or path.suffix == ".agent"
+    from coalactl.runs.agent_file import named_as_one
+
+    return _is_run(path) or named_as_one(path)
 
 
 def _is_run(path: Path) -> bool:

@@ -8,7 +8,8 @@ says what it does. What was found is then held against the strategy itself along
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from difflib import get_close_matches
 from enum import Enum
@@ -54,12 +55,7 @@ def automaton_from_axelrod(name: str, moves: int) -> Automaton:
     Raises:
         ValueError: the library is not installed or does not know the name, or the strategy is none that is finite.
     """
-    kind = _kind_of(name)
-    try:
-        return _compiled(kind, moves)
-    except (ArithmeticError, AssertionError, AttributeError, LookupError, NotImplementedError, TypeError) as error:
-        # Its code expects a match, and this is none.
-        raise ValueError(f"it cannot be asked move by move ({first_line(error)}); it is not offered") from error
+    return _compiled(_kind_of(name), moves)
 
 
 def compiled(moves: int) -> dict[str, int]:
@@ -94,7 +90,7 @@ def _reads(kind: type[Any]) -> Reads:
     """What a strategy goes by; raises ValueError where that is not a few moves."""
     import axelrod
 
-    player = kind()
+    player = _fresh(kind)
     if "length" in axelrod.Classifiers["makes_use_of"](player):
         raise ValueError("it needs the length of the match, which nobody is told here")
     if any(axelrod.Classifiers[each](player) for each in ("inspects_source", "manipulates_source")):
@@ -141,7 +137,7 @@ def _asked(kind: type[Any], played: Moves, reads: Reads) -> _Moment:
         last = played[-reads.last :] if reads.last else ()
         state = _kept(player), first, last, len(played) % reads.period
         player._random = draws = _Draws(told)
-        cooperation += (player.strategy(other).value == 0) * draws.probability
+        cooperation += (_action(player, other) == 0) * draws.probability
         keeps.add(_kept(player))
         # What it drew beyond what it was told could each have come out otherwise.
         pending += [(*draws.drawn[:number], not draws.drawn[number]) for number in range(len(told), len(draws.drawn))]
@@ -154,12 +150,34 @@ def _replayed(kind: type[Any], played: Iterable[tuple[int, int]]) -> tuple[Any, 
     """A fresh player after these moves, and the other one; where it meant another action, its own was flipped."""
     import axelrod
 
-    player, other = kind(), axelrod.Player()
+    player, other = _fresh(kind), axelrod.Player()
     player._random = _Draws(())
     for own_move, others_move in played:
-        player.strategy(other)
+        _action(player, other)
         _note(player, other, own_move, others_move)
     return player, other
+
+
+def _fresh(kind: type[Any]) -> Any:
+    with _strategys_own_code():
+        return kind()
+
+
+def _action(player: Any, other: Any) -> int:
+    """What the player does next, having been asked: 0 cooperates."""
+    with _strategys_own_code():
+        return int(player.strategy(other).value)
+
+
+@contextmanager
+def _strategys_own_code() -> Iterator[None]:
+    """Turns what a strategy's code raises into ValueError."""
+    try:
+        yield
+    except ValueError:
+        raise
+    except Exception as error:  # Its code expects a match; how it fails where there is none is its own affair.
+        raise ValueError(f"it cannot be asked move by move ({first_line(error)}); it is not offered") from error
 
 
 def _note(player: Any, other: Any, own_move: int, others_move: int) -> None:
@@ -230,7 +248,7 @@ def _hold_against(kind: type[Any], automaton: Automaton, reads: Reads, longest: 
         for own_draw, flip, others_draw in draws.random((draws.integers(longest), 3)):
             probability = automaton.cooperation[state]
             player._random = drawn = _Draws(())
-            if player.strategy(other).value != 1 - probability and not drawn.drawn:
+            if _action(player, other) != 1 - probability and not drawn.drawn:
                 raise _contradicted(len(played))
             own = int(own_draw >= probability) ^ int(flip < flips)
             played.append((own, int(others_draw >= cooperates)))
