@@ -59,6 +59,7 @@ def test_each_of_many_flipped_bits_in_each_file_of_a_real_checkpoint_is_found(ma
     check_files(run, manifest)
 
 
+@pytest.mark.long
 def test_a_resume_names_the_file_uses_the_checkpoint_before_and_ends_the_same(
     made: Callable[..., str], train: Command
 ) -> None:

@@ -75,12 +75,12 @@ def test_what_the_paper_claims_is_reproduced_by_such_numbers() -> None:
     ("measure", "figures"),
     [
         ("reward", ("6", "7")),
-        ("coplayer_reward", ("6",)),
-        ("cleaning_discrepancy", ("6", "7")),
-        ("zapped", ("6", "7")),
-        ("coplayer_cleaning", ("6",)),
         ("pollution_level", ("13", "14")),
-        ("apple_level", ("13", "14")),
+        pytest.param("coplayer_reward", ("6",), marks=pytest.mark.long),
+        pytest.param("cleaning_discrepancy", ("6", "7"), marks=pytest.mark.long),
+        pytest.param("zapped", ("6", "7"), marks=pytest.mark.long),
+        pytest.param("coplayer_cleaning", ("6",), marks=pytest.mark.long),
+        pytest.param("apple_level", ("13", "14"), marks=pytest.mark.long),
     ],
 )
 def test_each_measure_decides_its_own_claims(measure: str, figures: tuple[str, ...]) -> None:

@@ -89,6 +89,7 @@ def test_the_rows_of_the_metric_files_are_told_with_the_configuration(train: Com
     assert final.values["final/reward_vs_naive"] == pytest.approx(rows["reward_vs_naive"].iloc[-1])
 
 
+@pytest.mark.long
 def test_a_resume_goes_on_with_the_tracker_and_tells_no_row_twice(train: Command) -> None:
     assert train(*RUN, "--iterations", "3", "--out", "run", "--track", OWN).code == 0
     assert train("-q", "--resume", "run", "--iterations", "5").code == 0
@@ -259,8 +260,7 @@ def test_tensorboard_shows_the_configuration_and_the_end(train: Command) -> None
     from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
     from tensorboard.plugins.hparams import metadata
 
-    options = ["--seeds", "2", "--out", "pack", "--track", "tensorboard"]
-    assert train(*RUN, "--iterations", "3", *options).code == 0
+    assert train(*RUN, "--iterations", "3", "--seeds", "2", "--out", "pack", "--track", "tensorboard").code == 0
     assert_told_once("tensorboard", "pack/seed-0")
     assert in_tensorboard(Path("pack/seed-1"))["final/reward_vs_naive"][0][0] == 3
     read = EventAccumulator("pack/seed-1/tracking/tensorboard")

@@ -189,6 +189,7 @@ def test_an_animation_goes_below_the_run_and_replaces_its_own(coalactl: Command,
         assert image.n_frames == 2  # type: ignore[attr-defined]
 
 
+@pytest.mark.long
 def test_who_is_met(coalactl: Command, train: Command, shelf: Path, ipd: Path) -> None:
     assert "B is its copy" in coalactl("watch", ipd, "--against", "meta").err
     assert "B is naive learner 1" in coalactl("watch", ipd, "--seed", "1").err

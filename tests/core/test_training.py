@@ -129,6 +129,7 @@ def test_runs_packed_in_one_program_equal_runs_alone(engine, run_chunk) -> None:
         )
 
 
+@pytest.mark.long
 def test_agents_side_by_side_equal_agents_in_turn(engine) -> None:
     """Up to the order of summation in float32; two iterations, since the dynamics are chaotic later."""
     together = build_engine(experiment().model_copy(update={"compute": ComputeConfig(agent_chunk=2)}))
