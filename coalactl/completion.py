@@ -92,6 +92,7 @@ def entrants(incomplete: str) -> Iterator[tuple[str, str]]:
     learners = ((name, ALGORITHMS[name].summary if name in ALGORITHMS else "") for name in algorithm_names())
     yield from _named(learners, incomplete)
     yield from _named(summaries(), incomplete)
+    yield from _zoo(incomplete)
     if incomplete or os.path.isdir("runs"):
         yield from _paths(incomplete or "runs/", lambda path: _plays(path) or path.suffix == ".toml")
 
@@ -171,16 +172,28 @@ def runs(incomplete: str) -> Iterator[tuple[str, str]]:
 
 @_quiet
 def players(incomplete: str) -> Iterator[tuple[str, str]]:
-    """What has trained agents: runs and packs, below ``runs`` where nothing is begun, and agent files."""
-    yield from _paths(incomplete or "runs/", _plays)
+    """What has trained agents: the zoo's, runs and packs, below ``runs`` where nothing is begun, and agent files."""
+    yield from _zoo(incomplete)
+    if incomplete or os.path.isdir("runs"):
+        yield from _paths(incomplete or "runs/", _plays)
 
 
 @_quiet
 def agent_files(incomplete: str) -> Iterator[tuple[str, str]]:
-    """Agent files; other folders, to go on into."""
+    """The zoo's, and agent files; other folders, to go on into."""
     from coalactl.runs.agent_file import named_as_one
 
+    yield from _zoo(incomplete)
     yield from _paths(incomplete, named_as_one)
+
+
+def _zoo(incomplete: str) -> Iterator[tuple[str, str]]:
+    """Agents that come with the package."""
+    from coalactl import zoo
+
+    there = zoo.names()
+    named = ((f"{zoo.PREFIX}{each.name}", each.summary) for each in zoo.table() if each.name in there)
+    yield from _named(named, incomplete)
 
 
 def _plays(path: Path) -> bool:

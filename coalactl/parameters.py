@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 import coalactl
 from coalactl.engines import Engine, sequence_engine
 from coalactl.errors import ExitCode, UserError
+from coalactl.output import note
 from coalactl.runs.agent_file import AGENTS, NAIVE, AgentFile
 
 if TYPE_CHECKING:
@@ -17,9 +18,11 @@ if TYPE_CHECKING:
     from coalactl_core.nets.policy import Policy, Unpack
 
 _TYPE = "float32"
+# Of a sum that tells parameters from others: what rounding on other machines comes to, and no other draw by chance.
+_ROUNDING = 1e-4
 
 
-def by_name(engine: Engine, state: Any, whose: str) -> dict[str, np.ndarray]:
+def by_name(engine: Engine, state: Any, whose: str, *, without_naive: bool) -> dict[str, np.ndarray]:
     """Of a state without the ``runs`` axis: ``agents/NAME`` lead with the meta agents, ``naive/NAME`` with naive ones.
 
     Raises :class:`UserError`, which begins with ``whose``, where a network has other numbers than float32.
@@ -30,7 +33,8 @@ def by_name(engine: Engine, state: Any, whose: str) -> dict[str, np.ndarray]:
     from coalactl.runs.checkpoints import named_leaves
 
     unpack = jax.jit(jax.vmap(sequence_engine(engine).pieces.unpack))
-    trees = {AGENTS: unpack(state.meta.params), NAIVE: unpack(state.naive.params)}
+    groups = {AGENTS: state.meta.params, **({} if without_naive else {NAIVE: state.naive.params})}
+    trees = {group: unpack(params) for group, params in groups.items()}
     arrays = {name: np.ascontiguousarray(leaf) for name, leaf in named_leaves(trees).items()}
     other = next((name for name, array in arrays.items() if array.dtype != _TYPE), None)
     if other is not None:
@@ -56,6 +60,34 @@ def vectors_in(
     expected = {name: (count, *leaf.shape) for name, leaf in named_leaves(tree).items()}
     _check_fits(file, group, {name: array.shape for name, array in stored.items()}, expected)
     return np.concatenate([stored[name].reshape(count, -1) for name in expected], axis=1)
+
+
+def drawn_by_seed(engine: Engine, state: Any, seed: int) -> tuple[float, ...]:
+    """Of each naive initialisation a sum, if the seed draws all of them to the bit; else nothing."""
+    import numpy as np
+
+    drawn, own = (np.asarray(each) for each in (sequence_engine(engine).drawn_naive(seed), state.naive.params))
+    return _sums(own) if drawn.dtype == own.dtype and drawn.tobytes() == own.tobytes() else ()
+
+
+def drawn_again(file: AgentFile, engine: Engine, seed: int) -> np.ndarray:
+    """The naive initialisations of a file that does not hold them; says so where they are others than those were."""
+    import numpy as np
+
+    drawn = np.asarray(sequence_engine(engine).drawn_naive(seed))
+    told, here = file.contents.drawn, _sums(drawn)
+    if len(told) != len(here) or not np.allclose(here, told, rtol=0, atol=_ROUNDING * float(np.linalg.norm(drawn))):
+        version = file.contents.provenance.get("packages", {}).get("jax", "another version")
+        note(f"{file.path}: JAX draws other naive initialisations here than its agents met, drawn by JAX {version}")
+    return drawn
+
+
+def _sums(vectors: np.ndarray) -> tuple[float, ...]:
+    """Of each vector a sum with weights that no two draws are likely to share."""
+    import numpy as np
+
+    weights = np.cos(np.arange(vectors.shape[1]))
+    return tuple(float(sum_) for sum_ in vectors.astype(float) @ weights)
 
 
 def step_in(file: AgentFile, step: int | None) -> int:

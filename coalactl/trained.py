@@ -17,7 +17,7 @@ from coalactl.engines import engine_for, sequence_engine, with_open_compute
 from coalactl.environment import use_compile_cache
 from coalactl.errors import ExitCode, UserError
 from coalactl.output import without_prints
-from coalactl.parameters import step_in, vectors_in
+from coalactl.parameters import drawn_again, step_in, vectors_in
 from coalactl.runs.agent_file import AGENTS, NAIVE, AgentFile
 from coalactl.runs.sources import Source, source_at
 from coalactl_core.configuration.experiment import SequenceExperiment
@@ -230,10 +230,12 @@ def _playing(file: AgentFile, experiment: Experiment, reader: Reader) -> Any:
 
     pieces = sequence_engine(reader.engine).pieces
     parts = experiment, pieces.rollout.policy, pieces.unpack
+    agents, drawn = vectors_in(file, AGENTS, *parts), file.contents.drawn
+    naive = drawn_again(file, reader.engine, experiment.run.seed) if drawn else vectors_in(file, NAIVE, *parts)
     state = jax.tree.map(blank, reader.template)
     return state._replace(
         step=jnp.int32(file.contents.step),
         hyperparameters=jax.tree.map(lambda leaf: jnp.asarray(leaf[0]), hyperparameters_of([experiment])),
-        meta=state.meta._replace(params=jnp.asarray(vectors_in(file, AGENTS, *parts))),
-        naive=state.naive._replace(params=jnp.asarray(vectors_in(file, NAIVE, *parts))),
+        meta=state.meta._replace(params=jnp.asarray(agents)),
+        naive=state.naive._replace(params=jnp.asarray(naive)),
     )

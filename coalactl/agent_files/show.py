@@ -7,7 +7,7 @@ from typing import Any
 
 from coalactl.output import emit, emit_json
 from coalactl.paths import escaped
-from coalactl.runs.agent_file import AGENTS, FORMAT, NAIVE, AgentFile, read
+from coalactl.runs.agent_file import AGENTS, FORMAT, NAIVE, AgentFile, place_of, read
 from coalactl.words import size
 
 
@@ -20,15 +20,16 @@ def show(path: Path, *, json: bool) -> None:
     for line in file.contents.card.splitlines():
         emit(escaped(line))
     counts = _counts(file)
-    numbers = f"{counts[AGENTS]} agents, {counts[NAIVE]} naive initialisations, {counts['parameters']} numbers each"
-    emit(f"file      {escaped(str(path))}: {numbers}, {size(path.stat().st_size)}")
+    drawn = ", which the seed draws" if file.contents.drawn else ""
+    agents = f"{counts[AGENTS]} agents of {counts['parameters']} numbers, {size(place_of(path).stat().st_size)}"
+    emit(f"file      {escaped(str(path))}: {agents}; {counts[NAIVE]} naive initialisations{drawn}")
     emit(f"sha256    {file.sha256}, checked")
 
 
 def _counts(file: AgentFile) -> dict[str, int]:
-    groups = {group: file.contents.group(group) for group in (AGENTS, NAIVE)}
-    counts = {group: next(iter(arrays.values())).shape[0] for group, arrays in groups.items()}
-    return {**counts, "parameters": sum(array[0].size for array in groups[AGENTS].values())}
+    contents = file.contents
+    parameters = sum(array[0].size for array in contents.group(AGENTS).values())
+    return {**{group: contents.count(group) for group in (AGENTS, NAIVE)}, "parameters": parameters}
 
 
 def _object(file: AgentFile) -> dict[str, Any]:
@@ -40,6 +41,7 @@ def _object(file: AgentFile) -> dict[str, Any]:
         "coalactl": contents.version,
         "step": contents.step,
         **_counts(file),
+        "naive_drawn": bool(contents.drawn),
         "tensors": {name: list(array.shape) for name, array in contents.tensors.items()},
         "card": contents.card,
         "config": file.read_config(),

@@ -12,6 +12,7 @@ from typing import Annotated, Any, NamedTuple
 
 from pydantic import BeforeValidator, Field, ValidationError, model_validator
 
+from coalactl import zoo
 from coalactl.complaints import one_line
 from coalactl.errors import UserError
 from coalactl.league.request import LeagueRequest
@@ -174,6 +175,8 @@ def no_such_run(word: str) -> UserError:
 
 
 def _is_strategy(word: str) -> bool:
+    if zoo.is_named(word):
+        return False
     if strategies.is_strategy(word) or (":" in word and "/" not in word):
         return True
     return strategies.bare(word) in installed("coalactl.strategies")

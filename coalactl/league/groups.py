@@ -6,6 +6,7 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
+from coalactl import zoo
 from coalactl.configuration import method_name, resolve
 from coalactl.errors import UserError
 from coalactl.evaluation.contestants import Entry, check_same_game, enter, same_settings
@@ -14,7 +15,7 @@ from coalactl.papers.trains import TrainingPart
 from coalactl.paths import typed
 from coalactl.presets import find_preset, read_preset
 from coalactl.reproduction.sweeps import sweep_of
-from coalactl.runs.agent_file import named_as_one
+from coalactl.runs.agent_file import named_as_one, place_of
 from coalactl.runs.directory import RunDirectory
 from coalactl.runs.finding import Kind, find, kind_at
 from coalactl.sweep.folder import SweepFolder
@@ -92,6 +93,8 @@ def _groups(entrant: EntrantConfig, folder: Path) -> Iterator[EntrantGroup]:
 def _paths(run: str) -> list[Path]:
     """Runs, packs and agent files at a path; of a sweep the final ones, or its trials where it has no final ones."""
     path = Path(run)
+    if zoo.is_named(path):
+        return [path]
     kind: Kind | None = kind_at(path)
     if kind is None and not path.exists():
         raise no_such_run(run)
@@ -145,7 +148,8 @@ def _method(group: EntrantGroup) -> str:
 
 def _folder(group: EntrantGroup) -> str:
     """The pack that the first run is in, else the run, or the file without what its name ends in."""
-    path = group.entries[0].run.path.resolve()
+    own = group.entries[0].run.path
+    path = (place_of(own) if named_as_one(own) else own).resolve()
     if named_as_one(path):
         return path.stem
     return path.parent.name if path.name.startswith("seed-") else path.name

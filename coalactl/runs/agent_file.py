@@ -1,9 +1,10 @@
 """An agent file: all agents of one training at one step, in one file to hand on.
 
 It is a safetensors file. Its tensors are the parameters by name, float32: ``agents/NAME`` lead with the meta agents,
-``naive/NAME`` with the naive initialisations that they met. Its metadata, text as all metadata of safetensors, hold
-the rest: ``config.toml`` as it is, a card for people, and as JSON what made the training and what was measured. A
-SHA-256 over all of it stands among them, and nothing is believed before it was compared. Nothing is pickled.
+``naive/NAME`` with the naive initialisations that they met, where configuration and seed do not draw these. Its
+metadata, text as all metadata of safetensors, hold the rest: ``config.toml`` as it is, a card for people, and as JSON
+what made the training and what was measured. A SHA-256 over all of it stands among them, and nothing is believed
+before it was compared. Nothing is pickled. ``zoo:GAME/NAME`` is the path of a file that comes with the package.
 
 No JAX here; NumPy and safetensors are loaded when a file is read or written.
 """
@@ -12,13 +13,15 @@ from __future__ import annotations
 
 import hashlib
 import json
+import math
 import tomllib
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import coalactl
+from coalactl import zoo
 from coalactl.errors import ExitCode, UserError
 from coalactl.runs.files import reason, replacing, write_failures
 
@@ -27,7 +30,7 @@ if TYPE_CHECKING:
 
 FORMAT = "coalactl-agents 1"
 """What is in the metadata ``format``; the number is that of the layout and of how the digest is made."""
-SUFFIX = ".agent"
+SUFFIX = zoo.SUFFIX
 """How the names of these files end, and by what commands know them."""
 
 AGENTS, NAIVE = "agents", "naive"
@@ -49,6 +52,8 @@ class Contents(NamedTuple):
     provenance: Mapping[str, Any]
     measures: Mapping[str, Any]
     tensors: Tensors
+    drawn: Sequence[float] = ()
+    """Of each naive initialisation that is drawn again a number that tells it from others; else they are stored."""
     version: str = coalactl.__version__
     """Of coalactl, which wrote it."""
 
@@ -56,9 +61,14 @@ class Contents(NamedTuple):
         """Its tensors of a group, by the names that parameters have in the network."""
         return {name.partition("/")[2]: array for name, array in self.tensors.items() if name.startswith(f"{group}/")}
 
+    def count(self, group: str) -> int:
+        """How many agents of a group there are."""
+        stored = self.group(group)
+        return next(iter(stored.values())).shape[0] if stored else len(self.drawn)
+
 
 class AgentFile(NamedTuple):
-    """A file that was read and is whole."""
+    """A file that was read and is whole; ``path`` is as it was called."""
 
     path: Path
     sha256: str
@@ -78,8 +88,13 @@ class AgentFile(NamedTuple):
 
 
 def named_as_one(path: Path) -> bool:
-    """Whether the path is called as agent files are."""
-    return path.suffix == SUFFIX
+    """Whether the path is called as agent files, or those of the zoo, are."""
+    return path.suffix == SUFFIX or zoo.is_named(path)
+
+
+def place_of(path: Path) -> Path:
+    """Where the file lies; raises :class:`UserError` where the zoo has none of that name."""
+    return zoo.file_of(path) if zoo.is_named(path) else path
 
 
 def write(path: Path, contents: Contents) -> str:
@@ -92,7 +107,8 @@ def write(path: Path, contents: Contents) -> str:
         "config.toml": contents.config,
         "card": contents.card,
         "coalactl": contents.version,
-        **{name: json.dumps(getattr(contents, name), allow_nan=False) for name in _TABLES},
+        **{name: _json(getattr(contents, name)) for name in _TABLES},
+        "drawn": _json([*contents.drawn]),
     }
     digest = _digest(metadata, contents.tensors)
     with write_failures(path), replacing(path) as temporary:
@@ -101,16 +117,21 @@ def write(path: Path, contents: Contents) -> str:
     return digest
 
 
+def _json(content: Any) -> str:
+    return json.dumps(content, allow_nan=False, separators=(",", ":"))
+
+
 def read(path: Path) -> AgentFile:
     """The file at the path, compared with its digest.
 
     Raises :class:`UserError`: there is none; or, damaged, it is none, of another format, or not what was written.
     """
-    if not path.exists():
+    place = place_of(path)
+    if not place.exists():
         raise UserError(f"{path}: there is no such agent file; `coalactl agents pack RUN` makes one of a run")
-    if not path.is_file():
+    if not place.is_file():
         raise UserError(f"{path} is not a file; `coalactl agents pack RUN` makes an agent file of a run")
-    metadata, tensors = _stored(path)
+    metadata, tensors = _stored(path, place)
     if _digest(metadata, tensors) != metadata.get(_DIGEST):
         raise _damaged(path, "it has other bytes than were written (SHA-256)")
     try:
@@ -121,6 +142,7 @@ def read(path: Path) -> AgentFile:
             config=texts["config.toml"],
             card=texts["card"],
             tensors=tensors,
+            drawn=json.loads(metadata["drawn"]),
             version=texts["coalactl"],
             **tables,
         )
@@ -128,14 +150,20 @@ def read(path: Path) -> AgentFile:
         raise _damaged(path, f"its metadata lack what they must have: {reason(error)}") from error
     if not all(isinstance(table, dict) for table in tables.values()) or contents.step < 0:
         raise _damaged(path, "its metadata are not those of agents")
+    if not _are_numbers(contents.drawn) or bool(contents.drawn) == bool(contents.group(NAIVE)):
+        raise _damaged(path, "its naive initialisations are neither stored nor drawn again, or both")
     return AgentFile(path, metadata[_DIGEST], contents)
 
 
-def _stored(path: Path) -> tuple[dict[str, str], dict[str, np.ndarray]]:
+def _are_numbers(drawn: Any) -> bool:
+    return isinstance(drawn, list) and all(isinstance(each, float) and math.isfinite(each) for each in drawn)
+
+
+def _stored(path: Path, place: Path) -> tuple[dict[str, str], dict[str, np.ndarray]]:
     """Metadata of this format and tensors that agents have; not compared with the digest yet."""
     from safetensors import safe_open
 
-    with _told(path), safe_open(path, framework="numpy") as file:
+    with _told(path), safe_open(place, framework="numpy") as file:
         metadata = file.metadata() or {}
         _check_format(path, metadata)
         described = {name: file.get_slice(name) for name in file.keys()}  # noqa: SIM118  It is no mapping.
@@ -168,8 +196,10 @@ def _check_tensors(path: Path, described: Mapping[str, tuple[str, tuple[int, ...
             raise _damaged(path, f"tensor {name!r} is {kind}{list(shape)}, not {_TYPE} that leads with {group}")
         inner[group][own] = shape[1:]
         leading[group].add(shape[0])
-    counts = [len(counts) for counts in leading.values()]
-    if inner[AGENTS] != inner[NAIVE] or counts != [1, 1] or {0} in leading.values():
+    there = {group: counts for group, counts in leading.items() if counts}
+    if AGENTS not in there or any(
+        inner[group] != inner[AGENTS] or len(counts) != 1 or 0 in counts for group, counts in there.items()
+    ):
         raise _damaged(path, "its tensors are not those of agents of one network")
 
 

@@ -6,6 +6,7 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import TypeAlias
 
+from coalactl import zoo
 from coalactl.errors import UserError
 from coalactl.runs import agent_file
 from coalactl.runs.agent_file import SUFFIX, AgentFile
@@ -18,7 +19,7 @@ Source: TypeAlias = RunDirectory | AgentFile
 
 
 def source_at(path: Path) -> Source:
-    """The run, or the agent file, at a path; raises :class:`UserError` unless there is one that can be read."""
+    """The run, or the agent file, at a path, or that of the zoo; raises :class:`UserError` unless it can be read."""
     if agent_file.named_as_one(path) and not path.is_dir():
         return agent_file.read(path)
     if path.is_file():
@@ -37,14 +38,34 @@ def steps_of(source: Source) -> list[int]:
 
 
 def results_folder(source: Source, what: str) -> Path:
-    """Where is written what comes of playing with it: ``RUN/eval``, or beside a file ``my-eval`` for ``my.agent``."""
-    if isinstance(source, AgentFile):
-        return source.path.with_name(f"{source.path.stem}-{what}")
-    return source.path / what
+    """Where is written what comes of playing with it: ``RUN/eval``, or beside a file ``my-eval`` for ``my.agent``.
+
+    Of the zoo it is in the current folder: ``ipd-shaper-eval`` for ``zoo:ipd/shaper``.
+    """
+    if not isinstance(source, AgentFile):
+        return source.path / what
+    folder = Path() if zoo.is_named(source.path) else source.path.parent
+    return folder / f"{short_name(source.path)}-{what}"
+
+
+def short_name(path: Path) -> str:
+    """What files are called that are made of a source: as its folder or file is; ``two-seed-0`` of a pack's run."""
+    if zoo.is_named(path):
+        return str(path).removeprefix(zoo.PREFIX).replace("/", "-")
+    if agent_file.named_as_one(path):
+        return path.stem
+    resolved = path.resolve()
+    return f"{resolved.parent.name}-{resolved.name}" if resolved.name.startswith("seed-") else resolved.name
 
 
 def digests_of(paths: Iterable[Path | str | None]) -> dict[str, dict[str, str]]:
     """For provenance, ``agent_files``: the SHA-256 of each agent file among the paths, by name; empty without any."""
     files = [Path(path) for path in paths if path is not None and agent_file.named_as_one(Path(path))]
-    digests = {path.name: agent_file.read(path).sha256 for path in files if path.is_file()}
+    read = [agent_file.read(path) for path in files if agent_file.place_of(path).is_file()]
+    digests = {name_of(file.path): file.sha256 for file in read}
     return {"agent_files": digests} if digests else {}
+
+
+def name_of(path: Path) -> str:
+    """What provenance calls a run or a file: without the folders before it, of the zoo as it is."""
+    return str(path) if zoo.is_named(path) else path.name

@@ -10,7 +10,7 @@ import jax
 
 from coalactl.engines import Engine, sequence_engine
 from coalactl.errors import ExitCode, UserError
-from coalactl.runs.agent_file import named_as_one
+from coalactl.runs.agent_file import named_as_one, place_of
 from coalactl.runs.sources import source_at
 from coalactl.trained import checkpoint_of, experiment_of
 from coalactl_core.configuration.experiment import SequenceExperiment
@@ -62,7 +62,7 @@ def _with_parameters(engine: Engine, state: Any, parameters: Any) -> Any:
 def _with_naive_of(source: str, engine: Engine, state: Any, run: int) -> Any:
     named = f"population.naive_from: {source}"
     path = Path(source)
-    if not (path.is_file() if named_as_one(path) else (path / "config.toml").is_file()):
+    if not (place_of(path) if named_as_one(path) else path / "config.toml").is_file():
         raise UserError(f"{named}: there is no run; give the directory of one, or an agent file, seen from here")
     from coalactl_core.training import warm_start
 

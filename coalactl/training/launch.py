@@ -16,7 +16,7 @@ from coalactl.output import note
 from coalactl.presets import DEFAULT_PRESET, Preset, find_preset, read_preset
 from coalactl.runs.directory import RunDirectory, reserved
 from coalactl.runs.pack import Pack
-from coalactl.runs.sources import digests_of
+from coalactl.runs.sources import digests_of, name_of
 from coalactl.tracking.choice import kept_at, load
 from coalactl.training.attempt import run_attempt, stores_of
 from coalactl.training.peers import Peers, check_sharing, joined
@@ -119,7 +119,7 @@ def _create(experiments: tuple[Experiment, ...], preset: Preset, request: TrainR
     provenance = collect(["coalactl", *sys.argv[1:]], jax.devices(), number_settings())
     provenance["preset"] = preset.name
     if request.init_from is not None:
-        provenance["init_from"] = request.init_from.name
+        provenance["init_from"] = name_of(request.init_from)
     provenance |= digests_of([request.init_from, naive_source(experiments[0])])
     path = request.out or reserved(Path("runs"), _default_name(experiments, preset))
     if request.seeds is None:

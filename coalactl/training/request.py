@@ -8,7 +8,7 @@ from typing import Any, NamedTuple
 from coalactl.errors import UserError
 from coalactl.paths import nameable, usable
 from coalactl.processes import ProcessGroup
-from coalactl.runs.agent_file import SUFFIX, named_as_one
+from coalactl.runs.agent_file import SUFFIX, named_as_one, place_of
 
 # Of every configuration key that has an option of its own: the option.
 OPTION_KEYS = {
@@ -56,8 +56,8 @@ def checked(request: TrainRequest) -> TrainRequest:
             raise UserError("--dry-run: it does not go with --resume; the run's own config.toml says what it does")
         _check_run(request.resume, "--resume")
         nameable(request.resume)
-    if request.init_from is not None and not (named_as_one(request.init_from) and request.init_from.is_file()):
-        _check_run(request.init_from, "--init-from", f", or an agent file, whose name ends in {SUFFIX}")
+    if (start := request.init_from) is not None and not (named_as_one(start) and place_of(start).is_file()):
+        _check_run(start, "--init-from", f", or an agent file, whose name ends in {SUFFIX}")
     if request.out is not None and request.out.exists() and not request.out.is_dir():
         raise UserError(f"--out {request.out}: it is a file; give a directory that does not exist yet")
     return request

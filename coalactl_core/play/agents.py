@@ -69,6 +69,12 @@ class Agent:
         observation, _ = self._checked(observation, memory)
         return _probabilities(self.params, observation, memory, seat=self.seat, game=self.game)
 
+    def decide(
+        self, observation: Num[Array, "*features"], memory: PolicyCarry
+    ) -> tuple[Float[Array, "actions"], PolicyCarry]:
+        """Logits of the actions, and the memory after one observation: what the others are made of, unchecked."""
+        return _decided(self.params, observation, memory, self.seat, self.game)
+
     def next_episode(self, memory: PolicyCarry) -> PolicyCarry:
         """The memory at the start of the next inner episode, by the agent's rule.
 

@@ -11,7 +11,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 from jax import Array
-from jaxtyping import Float, Int, UInt
+from jaxtyping import Float, Int, Key, UInt
 
 from coalactl_core.configuration.experiment import SequenceExperiment
 from coalactl_core.errors import ConfigurationError
@@ -43,6 +43,7 @@ from coalactl_core.types import (
 
 # Iterations whose metrics one call can hold; a call on a fast device lasts about two seconds.
 CALL_CAPACITY = 64
+_QUICKLY = {"xla_backend_optimization_level": 0}
 
 
 @dataclass(frozen=True)
@@ -117,6 +118,10 @@ class SequenceEngine:
         key, population = jax.random.key(seed), self.pieces.population
         return naive_set(key, state.naive, state.meta.params, population).params
 
+    def drawn_naive(self, seed: int) -> Params:
+        """The naive initialisations that a fresh run of the seed draws; those of others are no matter of the seed."""
+        return self._compiled_draw(jnp.uint32(seed))
+
     def parts(self, state: TrainState) -> Parts:
         """Calls of the parts of an iteration from this state, compiled as :meth:`advance` is."""
 
@@ -146,7 +151,11 @@ class SequenceEngine:
     @cached_property
     def _compiled_init(self) -> jax.stages.Wrapped:
         # Run once: compiling it quickly counts more than the code that comes out.
-        return jax.jit(jax.vmap(self._init_run), compiler_options={"xla_backend_optimization_level": 0})
+        return jax.jit(jax.vmap(self._init_run), compiler_options=_QUICKLY)
+
+    @cached_property
+    def _compiled_draw(self) -> jax.stages.Wrapped:
+        return jax.jit(lambda seed: self._draw(seed)[1][self.pieces.population.meta :], compiler_options=_QUICKLY)
 
     @cached_property
     def _compiled_unpack(self) -> jax.stages.Wrapped:
@@ -162,9 +171,8 @@ class SequenceEngine:
             )
 
     def _init_run(self, seed: UInt[Array, ""], hyper: Scheduled[Hyperparameters]) -> TrainState:
-        key, params_key = jax.random.split(jax.random.key(seed))
         population, rollout = self.pieces.population, self.pieces.rollout
-        params = jax.vmap(rollout.policy.init)(jax.random.split(params_key, population.meta + population.naive))
+        key, params = self._draw(seed)
         naive = Learner(params[population.meta :])
         if self.pieces.keeps_optimizers:
             numbers = jnp.arange(population.naive)
@@ -176,6 +184,12 @@ class SequenceEngine:
             meta=fresh_agents(key, params[: population.meta], self.pieces.groups),
             naive=naive,
         )
+
+    def _draw(self, seed: UInt[Array, ""]) -> tuple[Key[Array, ""], Float[Array, "agents parameters"]]:
+        """A run's key, and the parameters of its meta agents and then of its naive ones, before anybody learns."""
+        key, params_key = jax.random.split(jax.random.key(seed))
+        agents = self.pieces.population.meta + self.pieces.population.naive
+        return key, jax.vmap(self.pieces.rollout.policy.init)(jax.random.split(params_key, agents))
 
 
 def build_engine(experiment: SequenceExperiment) -> SequenceEngine:

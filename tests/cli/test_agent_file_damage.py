@@ -35,6 +35,13 @@ def rewritten(file: Path, change: Callable[[dict[str, Any]], None]) -> None:
     agent_file.write(file, contents._replace(tensors=tensors))
 
 
+def whole(file: Path, without: str = "-", **changes: Any) -> None:
+    """A file of other contents with the digest of these."""
+    contents = agent_file.read(file).contents
+    tensors = {name: array for name, array in contents.tensors.items() if not name.startswith(without)}
+    agent_file.write(file, contents._replace(tensors=tensors, **changes))
+
+
 def test_every_flipped_bit_is_noticed(coalactl: Command, file: Path) -> None:
     whole = file.read_bytes()
     header = 8 + int.from_bytes(whole[:8], "little")
@@ -67,6 +74,9 @@ def test_every_flipped_bit_is_noticed(coalactl: Command, file: Path) -> None:
         (lambda file: changed(file, tensors=lambda t: t.pop(min(t))), "one network"),
         (lambda file: changed(file, tensors=lambda t: t.update({min(t): t[min(t)].astype("f8")})), "is F64"),
         (lambda file: changed(file, tensors=lambda t: t.update({min(t): t[min(t)][:, :1]})), "one network"),
+        (lambda file: whole(file, drawn=[0.5, 0.5]), "neither stored nor drawn again, or both"),
+        (lambda file: whole(file, without=NAIVE), "neither stored nor drawn again, or both"),
+        (lambda file: whole(file, without=AGENTS), "one network"),
         (lambda file: changed(file, metadata=lambda m: m.update(format="coalactl-agents 2")), "'coalactl-agents 2'"),
         (lambda file: changed(file, metadata=lambda m: m.update(step="1")), "SHA-256"),
         (lambda file: changed(file, metadata=lambda m: m.update(more="text")), "SHA-256"),

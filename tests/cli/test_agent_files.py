@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import jax
+import jax.numpy as jnp
 import numpy as np
 import pandas as pd
 import pytest
@@ -23,11 +24,12 @@ from coalactl.league.definition import define
 from coalactl.league.entrants import assemble
 from coalactl.league.groups import gather
 from coalactl.league.request import LeagueRequest
-from coalactl.runs import agent_file
+from coalactl.runs import agent_file, checkpoints
 from coalactl.runs.agent_file import AGENTS, FORMAT, NAIVE
 from coalactl.runs.directory import RunDirectory
 from coalactl.runs.sources import results_folder, source_at
 from coalactl.trained import checkpoint_of
+from coalactl.training.initial import fresh_state
 
 COUNT = 16
 ALL_KINDS = """
@@ -72,6 +74,31 @@ def test_parameters_come_back_bit_by_bit(run: Path, file: Path) -> None:
         np.testing.assert_array_equal(load(file).params, load(run).params)
 
 
+def test_naive_initialisations_of_the_seed_are_drawn_again(coalactl: Command, run: Path) -> None:
+    """Where nothing changed them they are not in the file, and still those that the agents met."""
+    there = RunDirectory(run)
+    of_seed = fresh_state(checkpoint_of(there).engine, [checkpoint_of(there).experiment])
+    checkpoints.save(there, 3, jax.tree.map(lambda leaf: leaf[0], of_seed)._replace(step=jnp.int32(3)))
+    packed = coalactl("agents", "pack", run, "--out", "drawn.agent")
+    assert packed.code == 0, packed.err
+    file = agent_file.read(Path("drawn.agent"))
+    assert {name.partition("/")[0] for name in file.contents.tensors} == {AGENTS}
+    for part in ("meta", "naive"):
+        states = [getattr(checkpoint_of(each).state, part) for each in (there, file)]
+        assert_bits(states[1].params, states[0].params)
+    assert (
+        coalactl("agents", "show", "drawn.agent")
+        .out.splitlines()[-2]
+        .endswith("; 2 naive initialisations, which the seed draws")
+    )
+    # By another JAX, or another setting of it, they may be others.
+    drawn = [number + 0.1 for number in file.contents.drawn]
+    agent_file.write(Path("drawn.agent"), file.contents._replace(drawn=drawn))
+    told = coalactl("eval", "drawn.agent", "--pool", "meta", "--episodes", 1, "--quiet")
+    assert told.code == 0
+    assert "drawn.agent: JAX draws other naive initialisations here than its agents met" in told.err
+
+
 def test_other_tools_read_it(run: Path, file: Path) -> None:
     """With safetensors alone."""
     with safe_open(file, framework="numpy") as opened:
@@ -102,9 +129,8 @@ def test_it_is_shown(coalactl: Command, run: Path, file: Path) -> None:
         "            naive                            0.400   0.400",
         "            meta                             0.400   0.400",
     ]
-    assert about.startswith(
-        f"file      my.agent: 2 agents, 2 naive initialisations, {load(run).params.size} numbers each"
-    )
+    assert about.startswith(f"file      my.agent: 2 agents of {load(run).params.size} numbers, ")
+    assert about.endswith("; 2 naive initialisations")
     told = coalactl("agents", "show", file, "--json").json
     assert (told["agents"], told["naive"], told["step"], told["config"]["run"]["seed"]) == (2, 2, 2, 3)
     assert told["provenance"]["resumes"] == 1
