@@ -191,9 +191,19 @@ def _zoo(incomplete: str) -> Iterator[tuple[str, str]]:
     """Agents that come with the package."""
     from coalactl import zoo
 
+    behind = _behind_colon(zoo.PREFIX, incomplete)
+    prefix, begun = (zoo.PREFIX, incomplete) if behind is None else ("", behind)
     there = zoo.names()
-    named = ((f"{zoo.PREFIX}{each.name}", each.summary) for each in zoo.table() if each.name in there)
-    yield from _named(named, incomplete)
+    yield from _named(((f"{prefix}{each.name}", each.summary) for each in zoo.table() if each.name in there), begun)
+
+
+def _behind_colon(prefix: str, incomplete: str) -> str | None:
+    """What bash, for which a colon is a word, has behind ``prefix``, and asks for alone; None where that is not so."""
+    words, number = os.environ.get("COMP_WORDS", "").split(), int(os.environ.get("COMP_CWORD", "0"))
+    split = [prefix.removesuffix(":"), ":"]
+    if words[max(0, number - 1) : number + 1] == split:
+        return ""
+    return incomplete if words[max(0, number - 2) : number] == split else None
 
 
 def _plays(path: Path) -> bool:

@@ -25,7 +25,7 @@ def evaluate(
         list[Path] | None,
         typer.Argument(
             metavar="[RUN...]",
-            help="Runs, packs or agent files; by default the newest below ./runs.",
+            help="Runs, packs, agent files or zoo:NAME; by default the newest below ./runs.",
             show_default=False,
             autocompletion=completion.players,
         ),

@@ -15,7 +15,7 @@ _Entrants = Annotated[
     list[str] | None,
     typer.Argument(
         metavar="[ENTRANT...|FILE]",
-        help="Runs, packs, sweeps, agent files; learners (a2c); strategies (tit-for-tat). "
+        help="Runs, packs, sweeps, agent files, zoo:NAME; learners (a2c); strategies (tit-for-tat). "
         "Or one league: ipd, coin, a TOML file.",
         show_default="ipd",
         autocompletion=completion.entrants,

@@ -31,7 +31,7 @@ def watch(
         Path | None,
         typer.Argument(
             metavar="[RUN]",
-            help="A run or an agent file; by default the newest below ./runs.",
+            help="A run, an agent file or zoo:NAME; by default the newest below ./runs.",
             show_default=False,
             autocompletion=completion.players,
         ),

@@ -121,10 +121,14 @@ def test_its_names_are_not_written_to(coalactl: Command, small: Path, run: Path)
     assert_one_line(packed, "zoo: is for agents that come with the package")
 
 
-def test_the_shell_offers_them(small: Path) -> None:
+def test_the_shell_offers_them(small: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     for offers in (completion.players, completion.agent_files, completion.entrants):
         assert (NAME, "mine") in offers("")
         assert offers("zoo:i") == [(NAME, "mine")]
+    for words, number, word in (("zoo :", 3, ":"), ("zoo : i", 4, "i"), ("zoo :", 4, "")):
+        monkeypatch.setenv("COMP_WORDS", f"coalactl eval {words}")
+        monkeypatch.setenv("COMP_CWORD", str(number))
+        assert completion.players(word) == [("ipd/mine", "mine")], "bash takes a colon for a word"
 
 
 @pytest.mark.parametrize("width", [40, 200])
