@@ -21,8 +21,6 @@ from coalactl.working import working
 from coalactl_core.play.agents import Agent
 
 _SUFFIX = ".zip"
-# So that the same agent gives the same bytes, whenever it is exported.
-_EPOCH = (1980, 1, 1, 0, 0, 0)
 
 
 def export(path: Path, number: int, out: Path | None, batch: int | None, *, json: bool) -> None:
@@ -47,7 +45,7 @@ def export(path: Path, number: int, out: Path | None, batch: int | None, *, json
 
 
 def _programs(path: Path, agent: Agent, batch: int | None) -> dict[str, bytes]:
-    from jax.core import InconclusiveDimensionOperation
+    from jax.errors import InconclusiveDimensionOperation
 
     from coalactl_core.play.exporting import exported
 
@@ -88,4 +86,4 @@ def _write(path: Path, programs: dict[str, bytes], about: dict[str, Any]) -> Non
     contents = {"about.json": json.dumps(about, indent=2).encode(), **programs}
     with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED) as archive:
         for name, data in contents.items():
-            archive.writestr(zipfile.ZipInfo(name, _EPOCH), data, zipfile.ZIP_DEFLATED)
+            archive.writestr(name, data)

@@ -21,9 +21,14 @@ def show(path: Path, *, json: bool) -> None:
         emit(escaped(line))
     counts = _counts(file)
     drawn = ", which the seed draws" if file.contents.drawn else ""
-    agents = f"{counts[AGENTS]} agents of {counts['parameters']} numbers, {size(place_of(path).stat().st_size)}"
-    emit(f"file      {escaped(str(path))}: {agents}; {counts[NAIVE]} naive initialisations{drawn}")
+    agents = f"{_several(counts[AGENTS], 'agent')} of {counts['parameters']} numbers"
+    naive = f"{_several(counts[NAIVE], 'naive initialisation')}{drawn}"
+    emit(f"file      {escaped(str(path))}: {agents}, {size(place_of(path).stat().st_size)}; {naive}")
     emit(f"sha256    {file.sha256}, checked")
+
+
+def _several(count: int, what: str) -> str:
+    return f"{count} {what}{'s'[: count != 1]}"
 
 
 def _counts(file: AgentFile) -> dict[str, int]:
