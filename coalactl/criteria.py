@@ -18,4 +18,5 @@ _DILEMMA = [list(row) for row in PRISONERS_DILEMMA]
 def is_the_dilemma(config: Mapping[str, Any]) -> bool:
     """Whether a run is of the iterated prisoner's dilemma with the paper's payoffs."""
     environment = config.get("environment", {})
-    return environment.get("name") == MATRIX_GAME and environment.get("payoffs") == _DILEMMA
+    tables = environment.get("payoffs"), environment.get("payoffs_second") or _DILEMMA
+    return environment.get("name") == MATRIX_GAME and tables == (_DILEMMA, _DILEMMA)

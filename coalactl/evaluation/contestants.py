@@ -18,6 +18,7 @@ from coalactl.runs.finding import find_runs
 from coalactl.runs.sources import Source, sources_at, steps_of
 from coalactl.tables import flatten
 from coalactl.trained import Checkpoint, Readers, agents_of, checkpoint_of, experiment_of
+from coalactl_core.configuration.environments import seats_differ
 from coalactl_core.configuration.experiment import SequenceExperiment
 from coalactl_core.configuration.kinds import Experiment
 
@@ -53,11 +54,13 @@ class Contestant(NamedTuple):
 
     @property
     def payoffs(self) -> Payoffs | None:
-        """Of a game in which memory-one strategies play; None of others."""
+        """Of a game in which memory-one strategies play, the same for both players; None of others."""
         from coalactl_core.envs.base import MemoryOneGame
 
         environment = self.agents[0].game.environment
-        return environment.payoffs if isinstance(environment, MemoryOneGame) else None
+        if not isinstance(environment, MemoryOneGame) or seats_differ(self.entry.experiment.environment):
+            return None
+        return environment.payoffs
 
 
 def newest(root: Path) -> Path:

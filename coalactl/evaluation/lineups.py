@@ -10,7 +10,8 @@ from typing import TYPE_CHECKING, NamedTuple
 from coalactl.errors import UserError
 from coalactl.evaluation.contestants import Contestant, Entry
 from coalactl.evaluation.learners import NaiveLearner, built, learning_by, numbers_of
-from coalactl.evaluation.pools import STRATEGY_KINDS, OpponentConfig, Pool
+from coalactl.evaluation.pools import AGENT_KINDS, STRATEGY_KINDS, OpponentConfig, Pool
+from coalactl_core.configuration.environments import seats_differ
 from coalactl_core.configuration.experiment import SequenceExperiment
 from coalactl_core.configuration.memory_one import classic
 from coalactl_core.configuration.strategies import RANDOM_TABULAR, WITH_MEMORY
@@ -59,10 +60,20 @@ def check_fits(pool: Pool, entries: Sequence[Entry]) -> None:
                     f"--pool {pool.name}: {kind!r} opponents are strategies, which play two-action matrix games only; "
                     f"{entry.run.path} plays {game!r}"
                 )
+            check_seats(kind, entry, f"--pool {pool.name}", "--pool naive")
         for opponent in pool.opponents:
             if opponent.strategy is not None:
                 sizes = entry.experiment.rollout
                 _find(opponent.strategy, pool, sizes.inner_episode_length, sizes.inner_episodes)
+
+
+def check_seats(kind: str, entry: Entry, option: str, remedy: str) -> None:
+    """Raises :class:`UserError` where agents would be met in a seat whose game none of them has learnt."""
+    if kind in AGENT_KINDS and seats_differ(entry.experiment.environment):
+        raise UserError(
+            f"{option}: {kind!r} opponents are agents, in the second seat, where none learns, and "
+            f"{entry.run.path} pays it by another table (environment.payoffs_second); use {remedy}"
+        )
 
 
 def opponents_of(
@@ -168,9 +179,7 @@ def learning_as(learner: OpponentConfig, experiment: SequenceExperiment, pool: P
 
 def _strategies(kind: OpponentConfig, contestant: Contestant, pool: Pool) -> dict[str, Strategy]:
     if kind.kind == "classic":
-        # Of other games there are none, and check_fits lets none pass.
-        known = {} if contestant.payoffs is None else classic(contestant.payoffs)
-        return {name: always(*cooperation) for name, cooperation in known.items()}
+        return {name: always(*cooperation) for name, cooperation in classic(contestant.payoffs).items()}
     names = {"tabular": (RANDOM_TABULAR,), "memory": WITH_MEMORY}.get(kind.kind, (kind.strategy or "",))
     rollout = contestant.rollouts[0]
     return {name: _find(name, pool, rollout.environment.episode_length, rollout.inner_episodes) for name in names}

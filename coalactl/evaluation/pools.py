@@ -30,6 +30,8 @@ KINDS: tuple[str, ...] = get_args(Kind)
 NAMES = (MIXED, *(kind for kind in KINDS if kind != "fixed"))
 # Kinds that are fixed strategies, which play two-action matrix games only.
 STRATEGY_KINDS = ("tabular", "classic", "memory", "fixed")
+# Kinds that are trained agents, which learn in the first seat only.
+AGENT_KINDS = ("meta", "cross")
 
 
 class OpponentConfig(Section):

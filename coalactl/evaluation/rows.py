@@ -30,7 +30,7 @@ _Row = tuple[str, str, int, str, float, int]
 
 
 def rows_of(agent: int, played: Sequence[Played], payoffs: Any) -> pd.DataFrame:
-    """The rows of one agent; ``payoffs`` are those of a matrix game, None in other games."""
+    """The rows of one agent; ``payoffs`` are those of a matrix game that is the same for both, else None."""
     measured: list[_Row] = []
     for each in played:
         measured += _measures(each)
@@ -72,7 +72,7 @@ def _behaviour(kind: str, name: str, played: Sequence[Played], payoffs: Any) -> 
         for state, value in zip(STATES, after, strict=True):
             if not np.isnan(value):
                 yield kind, name, inner_episode, cooperation_in(state), float(value), count
-    if not np.isnan(probabilities[-1]).any():
+    if payoffs is not None and not np.isnan(probabilities[-1]).any():
         for metric, value in extortion_of(jnp.clip(probabilities[-1, 1:], 0, 1), payoffs).items():
             if not np.isnan(value):
                 yield kind, name, WHOLE, metric, value, count

@@ -20,6 +20,7 @@ from coalactl.runs.directory import RunDirectory
 from coalactl.runs.finding import Kind, find, kind_at
 from coalactl.sweep.folder import SweepFolder
 from coalactl.sweep.plan import plan
+from coalactl_core.configuration.environments import seats_differ
 from coalactl_core.configuration.experiment import SequenceExperiment
 from coalactl_core.configuration.kinds import Experiment
 from coalactl_core.games import words_of
@@ -61,6 +62,11 @@ def gather(definition: Definition, folder: Path) -> Gathered:
         entries.insert(0, _entry_of_preset(definition.preset))
     check_same_game(entries, "a league")
     experiment = entries[0].experiment
+    if seats_differ(experiment.environment):
+        raise UserError(
+            "a league sits everybody in either seat, and agents learn in the first one only; its game pays the second "
+            "by another table (environment.payoffs_second); use coalactl eval --pool naive"
+        )
     for group in groups:
         _check_strategy(group, experiment)
     return Gathered(tuple(groups), experiment)

@@ -11,7 +11,7 @@ from rich.text import Text
 from coalactl.environment import prepare_jax
 from coalactl.errors import UserError
 from coalactl.evaluation.contestants import Contestant, Entry, contestants_of, enter, newest
-from coalactl.evaluation.lineups import Opponent, opponents_of
+from coalactl.evaluation.lineups import Opponent, check_seats, opponents_of
 from coalactl.evaluation.pools import find_pool
 from coalactl.output import emit, note
 from coalactl.runs.directory import is_pack, make_folder
@@ -34,6 +34,7 @@ def watch(request: WatchRequest) -> None:
         entry = _entry(request)
         viewer = viewer_of(entry.experiment.environment.name)
         _check_agent(request, entry)
+        check_seats(request.against or "", entry, f"--against {request.against}", "--against naive")
         episode = _episode(request, entry)
         tell("loading JAX")
         prepare_jax()

@@ -14,7 +14,7 @@ from pydantic import AfterValidator, Field, model_validator
 
 from coalactl_core.configuration.environments import PayoffsConfig
 from coalactl_core.configuration.learning import Optimizer
-from coalactl_core.configuration.memory_one import MEMORY_ONE, Probabilities, extortion, largest_phi
+from coalactl_core.configuration.memory_one import MEMORY_ONE, Probabilities, extortion, is_dilemma, largest_phi
 from coalactl_core.configuration.numbers import (
     Coefficient,
     Few,
@@ -184,8 +184,7 @@ class AnalyticalExperiment(Section):
         if fixed.chi is None:
             return
         payoffs = self.environment.payoffs
-        (reward, sucker), (temptation, punishment) = payoffs
-        if not temptation > reward > punishment > sucker:
+        if not is_dilemma(payoffs):
             raise ValueError(f"population.fixed: {EXTORTION!r} needs a prisoner's dilemma, payoffs T > R > P > S")
         most = largest_phi(fixed.chi, payoffs)
         if fixed.phi is not None and fixed.phi > most:

@@ -8,7 +8,7 @@ from typing import Annotated, Literal
 from pydantic import BaseModel, ConfigDict, Discriminator, Field, Tag, model_validator
 
 from coalactl_core.configuration.numbers import Section
-from coalactl_core.games import CLEANUP_LITE, COIN_GAME, MATRIX_GAME, PRISONERS_DILEMMA
+from coalactl_core.games import CLEANUP_LITE, COIN_GAME, MATRIX_GAME, PRISONERS_DILEMMA, Payoffs
 
 _Payoff = Annotated[float, Field(allow_inf_nan=False)]
 _PayoffRow = Annotated[tuple[_Payoff, _Payoff], Field(strict=False)]
@@ -26,9 +26,30 @@ class PayoffsConfig(Section):
 
 
 class MatrixGameConfig(PayoffsConfig):
-    """The matrix game, repeated for an inner episode; ``boundary``: what is seen there of the one before."""
+    """The matrix game, repeated for an inner episode; ``boundary``: what is seen there of the one before.
 
+    ``payoffs_second``: the table of the player in the second seat, by own action and the other's; empty: ``payoffs``.
+    """
+
+    payoffs_second: Annotated[tuple[_PayoffRow, ...], Field(strict=False)] = ()
     boundary: Literal["hidden", "last-joint-action"] = "hidden"
+
+    @model_validator(mode="after")
+    def _second_is_a_table(self) -> MatrixGameConfig:
+        if len(self.payoffs_second) not in (0, 2):
+            raise ValueError(
+                f"environment.payoffs_second: {len(self.payoffs_second)} given; use two rows, own payoff by own action "
+                "(row) and the other's, or [], the same as environment.payoffs"
+            )
+        return self
+
+    @property
+    def tables(self) -> tuple[Payoffs, Payoffs]:
+        """The payoffs of the first and of the second player, each by own action and the other's."""
+        if not self.payoffs_second:
+            return self.payoffs, self.payoffs
+        own, other = self.payoffs_second
+        return self.payoffs, (own, other)
 
 
 class CleanUpLiteConfig(Section):
@@ -82,6 +103,11 @@ ENVIRONMENTS: dict[str, type[MatrixGameConfig] | type[CleanUpLiteConfig] | type[
     CLEANUP_LITE: CleanUpLiteConfig,
     COIN_GAME: CoinGameConfig,
 }
+
+
+def seats_differ(environment: BaseModel) -> bool:
+    """Whether a game of this project pays its two players by different tables."""
+    return isinstance(environment, MatrixGameConfig) and environment.tables[0] != environment.tables[1]
 
 
 def environment_tag(table: object) -> str:

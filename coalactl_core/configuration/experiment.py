@@ -18,7 +18,7 @@ from pydantic import create_model, model_validator
 
 from coalactl_core.configuration.compute import ComputeConfig
 from coalactl_core.configuration.diagnostics import DiagnosticsConfig
-from coalactl_core.configuration.environments import EnvironmentConfig, MatrixGameConfig
+from coalactl_core.configuration.environments import EnvironmentConfig, MatrixGameConfig, seats_differ
 from coalactl_core.configuration.learning import GROUP_CHOICES, LearningGroup, MetaConfig, NaiveConfig, NaiveLearners
 from coalactl_core.configuration.numbers import Section, numbers_of
 from coalactl_core.configuration.population import PopulationConfig
@@ -58,10 +58,18 @@ class _SequenceExperiment(Section):
             settings = self.settings_of(method)
             if settings is not None:
                 settings.check(self, method)
+        self._check_seats()
         self._check_naive()
         self._check_balance()
         self._check_batch_critic()
         return self
+
+    def _check_seats(self) -> None:
+        if seats_differ(self.environment) and self.population.has_meta:
+            raise ValueError(
+                "population.p_naive: below 1 agents meet agents, in the second seat, where none learns, and "
+                "environment.payoffs_second differs from environment.payoffs; use 1"
+            )
 
     def _check_naive(self) -> None:
         groups = self.naive_learners

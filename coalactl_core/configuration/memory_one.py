@@ -15,8 +15,10 @@ STATES = ("start", "cc", "cd", "dc", "dd")
 Probabilities = tuple[float, float, float, float, float]
 
 
-def classic(payoffs: Payoffs) -> dict[str, Probabilities]:
+def classic(payoffs: Payoffs | None) -> dict[str, Probabilities]:
     """The classic strategies of a matrix game, [[R, S], [T, P]]; the last three in prisoner's dilemmas only.
+
+    ``payoffs``: None where they are not the same for both players.
 
     Grim defects from the first defection on: it never cooperates but after CC, which does not come back. An inner
     episode hides the one before, so that it starts anew in each.
@@ -28,12 +30,17 @@ def classic(payoffs: Payoffs) -> dict[str, Probabilities]:
         "always-defect": (0, 0, 0, 0, 0),
         "grim": (1, 1, 0, 0, 0),
     }
-    (reward, sucker), (temptation, punishment) = payoffs
-    if temptation > reward > punishment > sucker:
+    if payoffs is not None and is_dilemma(payoffs):
         forgiving = generosity(payoffs)
         strategies["generous-tit-for-tat"] = (1, 1, forgiving, 1, forgiving)
         strategies |= {f"extortion-{chi}": extortion(chi, payoffs) for chi in (3, 10)}
     return strategies
+
+
+def is_dilemma(payoffs: Payoffs) -> bool:
+    """Whether a matrix game is a prisoner's dilemma: T > R > P > S."""
+    (reward, sucker), (temptation, punishment) = payoffs
+    return temptation > reward > punishment > sucker
 
 
 def generosity(payoffs: Payoffs) -> float:

@@ -81,7 +81,7 @@ class RecallsEnds(Environment, Protocol):
 
 @runtime_checkable
 class MemoryOneGame(Environment, Protocol):
-    """A symmetric matrix game of two actions, in which memory-one strategies play.
+    """A matrix game of two actions, in which memory-one strategies play.
 
     A player observes the start or the last joint action, own action first, one-hot in the order of
     :data:`coalactl_core.configuration.memory_one.STATES`; action 0 cooperates.
@@ -89,7 +89,7 @@ class MemoryOneGame(Environment, Protocol):
 
     @property
     def payoffs(self) -> Payoffs:
-        """Own payoff by own action (row) and the other's (column)."""
+        """Player 0's payoff by own action (row) and the other's (column); player 1's too, if the game says no other."""
 
     def outcome(self, state: EnvironmentState) -> Int[Array, "*lead"]:
         """What player 0 goes by, as a number among ``STATES``; a start after a joint action is a start."""

@@ -1,4 +1,4 @@
-"""Repeated symmetric matrix games of two actions: the iterated prisoner's dilemma and its kin (App. B.1)."""
+"""Repeated matrix games of two actions: the iterated prisoner's dilemma and its kin (App. B.1)."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ import numpy as np
 from jax import Array
 from jaxtyping import Float, Int, Key
 
-from coalactl_core.configuration.environments import MatrixGameConfig
+from coalactl_core.configuration.environments import MatrixGameConfig, seats_differ
 from coalactl_core.games import PRISONERS_DILEMMA, Payoffs
 
 _JOINT_ACTIONS = 4
@@ -24,11 +24,13 @@ class MatrixGame(NamedTuple):
     its own side (own action first), one-hot. Every inner episode starts in state 0, which hides the last joint action
     of the episode before (OPEN between §5.1 and App. B; here as App. B has it).
 
+    ``payoffs_second``: those of player 1, by its own action and the other's; None: the same.
     ``recalls``: from the second inner episode on, that joint action is shown beside the start, both features being 1;
     states 5 to 8 are the start after CC, CD, DC and DD.
     """
 
     payoffs: Payoffs = PRISONERS_DILEMMA
+    payoffs_second: Payoffs | None = None
     episode_length: int = 10
     recalls: bool = False
 
@@ -54,8 +56,9 @@ class MatrixGame(NamedTuple):
         del key, state
         own, other = actions[0], actions[1]
         # As floats of the default type, so that the game is exact in float64 too.
-        payoffs = jnp.asarray(self.payoffs, dtype=float)
-        rewards = jnp.stack([payoffs[own, other], payoffs[other, own]])
+        first = jnp.asarray(self.payoffs, dtype=float)
+        second = first if self.payoffs_second is None else jnp.asarray(self.payoffs_second, dtype=float)
+        rewards = jnp.stack([first[own, other], second[other, own]])
         return (1 + 2 * own + other).astype(jnp.int8), rewards, None
 
     def observe(self, state: Int[Array, ""], player: int) -> Float[Array, "5"]:
@@ -101,5 +104,10 @@ class MatrixGame(NamedTuple):
 
 def build(config: MatrixGameConfig, episode_length: int) -> MatrixGame:
     """The game of an ``[environment]`` table."""
-    recalls = config.boundary == "last-joint-action"
-    return MatrixGame(payoffs=config.payoffs, episode_length=episode_length, recalls=recalls)
+    first, second = config.tables
+    return MatrixGame(
+        payoffs=first,
+        payoffs_second=second if seats_differ(config) else None,
+        episode_length=episode_length,
+        recalls=config.boundary == "last-joint-action",
+    )

@@ -144,6 +144,8 @@ BAD_FILES = {
     '[[entrants]]\npreset = "coin-mixed-quick"\n[[entrants]]\nlearner = "q-learning"': "keeps a table",
     '[[entrants]]\npreset = "coin-mixed-quick"\n[[entrants]]\npreset = "ipd-mixed-quick"': "a league needs runs of one",
     '[[entrants]]\npreset = "analytical-mixed"\n[[entrants]]\nlearner = "a2c"': "of kind 'analytical'",
+    'preset = "matching-pennies-shaping-quick"\n[[entrants]]\nlearner = "a2c"\n'
+    '[[entrants]]\nstrategy = "grim"': "pays the second by another table",
     '[play]\nepisodes = 0\n[[entrants]]\nlearner = "a2c"': "play.episodes",
     '[[entrants]]\nstrategy = "grim"\nname = "../x"': "a name is up to 64 letters",
     "[[entrants": "not valid TOML",

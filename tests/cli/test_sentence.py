@@ -66,3 +66,5 @@ def test_other_games_are_not_the_dilemma() -> None:
     assert told == "it earns 0.10 more a step than its naive learners"
     harmless = config("ipd-mixed-quick", environment__payoffs=[[2.0, 0.0], [3.0, 1.0]])
     assert "cooperat" not in in_a_sentence(harmless, [means(1.0, 0.0, 0.9)])
+    unequal = config("ipd-shaping-quick", environment__payoffs_second=[[2.0, 0.0], [3.0, 1.0]])
+    assert "shape" not in in_a_sentence(unequal, [means(0.87, 0.59)])

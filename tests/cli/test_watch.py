@@ -11,7 +11,7 @@ from typing import Any
 import jax
 import numpy as np
 import pytest
-from command_line import Command, Result
+from command_line import Command, Result, assert_one_line
 from jax.flatten_util import ravel_pytree
 from PIL import Image
 from processes import SMALL
@@ -275,6 +275,13 @@ def test_mistakes_end_in_one_line(coalactl: Command, ipd: Path, arguments: list[
     assert told in result.err
     assert Path("text.gif").read_text() == "a text"
     assert not (ipd / "watch").exists()
+
+
+def test_agents_are_not_met_in_a_seat_that_is_paid_otherwise(coalactl: Command, ipd: Path) -> None:
+    config = ipd / "config.toml"
+    config.write_text(config.read_text().replace("payoffs_second = []", "payoffs_second = [[1.0, 2.0], [3.0, 4.0]]"))
+    for command, option in {("watch", "--against", "meta"): "--against", ("eval", "--quiet"): "--pool"}.items():
+        assert_one_line(coalactl(*command, ipd), "'meta' opponents are agents, in the second seat", f"{option} naive")
 
 
 def test_a_run_without_a_checkpoint_and_a_game_without_a_viewer_are_told(
