@@ -13,17 +13,21 @@ Iterations = Annotated[int, Field(ge=1, lt=2**31)]
 
 
 class NetworkConfig(Section):
-    """The recurrent policy (App. B.3); the same for meta and naive agents."""
+    """The recurrent policy (App. B.3); the same for meta and naive agents.
+
+    ``heads``, ``depth`` and ``mlp_width`` are of Hawk, ``embedding`` is of the GRU.
+    """
 
     name: str = "hawk"
     width: Size = 32
     heads: Size = 2
     depth: Few = 1
     mlp_width: Size = 32
+    embedding: Size = 32
 
     @model_validator(mode="after")
     def _heads_divide_width(self) -> NetworkConfig:
-        if self.width % self.heads:
+        if self.name != "gru" and self.width % self.heads:
             raise ValueError(f"network.heads: {self.heads} does not divide network.width {self.width}")
         return self
 

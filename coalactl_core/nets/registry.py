@@ -14,6 +14,7 @@ from coalactl_core.configuration.sizes import NetworkConfig
 from coalactl_core.contracts import Part, described
 from coalactl_core.errors import ConfigurationError, first_line
 from coalactl_core.nets.contract import check_policy
+from coalactl_core.nets.gru_policy import gru_policy
 from coalactl_core.nets.hawk_policy import hawk_policy, tabulated_hawk_policy
 from coalactl_core.nets.policy import Policy
 from coalactl_core.nets.tabulated import Windows
@@ -37,7 +38,9 @@ def build_policy(
         if vocabulary is not None and Windows.fit(len(vocabulary)):
             return tabulated_hawk_policy(config, vocabulary, num_actions, scan)
         return hawk_policy(config, observation_size, num_actions, scan)
-    build = load_plugin("network.name", config.name, group="coalactl.networks", builtin=["hawk"])
+    if config.name == "gru":
+        return gru_policy(config, observation_size, num_actions)
+    build = load_plugin("network.name", config.name, group="coalactl.networks", builtin=["hawk", "gru"])
     try:
         policy = build(config, observation_size, num_actions, scan)
     except Exception as error:  # A builder of another package: how it refuses sizes is its own affair.

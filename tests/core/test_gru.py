@@ -1,0 +1,81 @@
+"""The GRU policy: acting is learning on a sequence of one, and a reset is a fresh start."""
+
+from functools import partial
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+
+from coalactl_core.configuration.sizes import NetworkConfig
+from coalactl_core.nets.policy import Policy
+from coalactl_core.nets.registry import build_policy
+
+pytestmark = pytest.mark.usefixtures("float64")
+
+FEATURES, STEPS, WIDTH = 5, 7, 6
+close = partial(np.testing.assert_allclose, atol=1e-12, rtol=1e-12)
+
+
+def made() -> tuple[Policy, Any, jax.Array]:
+    """A policy, parameters away from read-outs of zero, and a sequence of observations."""
+    config = NetworkConfig(name="gru", width=WIDTH, embedding=4)
+    policy = build_policy(config, observation_size=FEATURES, num_actions=2, scan="sequential")
+    draws = np.random.default_rng(0)
+    params = jax.tree.map(lambda leaf: leaf + 0.3 * draws.normal(size=leaf.shape), policy.init(jax.random.key(0)))
+    return policy, params, jnp.asarray(draws.normal(size=(STEPS, FEATURES)))
+
+
+def sigmoid(x: np.ndarray) -> np.ndarray:
+    return 1 / (1 + np.exp(-x))
+
+
+def test_outputs_are_those_of_the_formula() -> None:
+    """h = (1 - z) n + z h, with z and r of input and state, n = tanh(W x + r (U h + b)); Swish, then the read-outs."""
+    policy, params, seen = made()
+    output, last = policy.unroll(params, seen, policy.initial_carry(), None)
+    cell = {name: {key: np.asarray(leaf) for key, leaf in layer.items()} for name, layer in params["cell"].items()}
+
+    def layer(values: dict[str, Any], x: np.ndarray) -> np.ndarray:
+        return x @ np.asarray(values["kernel"]) + np.asarray(values.get("bias", 0.0))
+
+    state = np.zeros(WIDTH)
+    for number, x in enumerate(layer(params["embedding"], np.asarray(seen))):
+        reset = sigmoid(layer(cell["ir"], x) + layer(cell["hr"], state))
+        keep = sigmoid(layer(cell["iz"], x) + layer(cell["hz"], state))
+        proposed = np.tanh(layer(cell["in"], x) + reset * layer(cell["hn"], state))
+        state = (1 - keep) * proposed + keep * state
+        hidden = state * sigmoid(state)
+        close(output.logits[number], layer(params["policy"], hidden))
+        close(output.value[number], layer(params["value"], hidden)[0])
+    close(last, state)
+
+
+def test_unrolling_is_repeated_stepping_and_memory_is_carried() -> None:
+    policy, params, seen = made()
+    whole, last = policy.unroll(params, seen, policy.initial_carry(), None)
+    step, carry = jax.jit(policy.step), policy.initial_carry()
+    for number, observation in enumerate(seen):
+        output, carry = step(params, observation, carry)
+        jax.tree.map(lambda one, all_, number=number: close(one, all_[number]), output, whole)
+    close(carry, last)
+
+
+def test_a_reset_inside_a_sequence_equals_a_fresh_start() -> None:
+    policy, params, seen = made()
+    carried = policy.unroll(params, seen, policy.initial_carry(), None)[1]
+    found, last = policy.unroll(params, seen, carried, jnp.arange(STEPS) == 3)
+    fresh, fresh_last = policy.unroll(params, seen[3:], policy.initial_carry(), None)
+    jax.tree.map(lambda all_, tail: close(all_[3:], tail), found, fresh)
+    close(last, fresh_last)
+    ordinary = policy.unroll(params, seen, carried, None)[0]
+    close(found.logits[:3], ordinary.logits[:3])
+    assert not np.allclose(found.logits[3], ordinary.logits[3], atol=1e-6)
+
+
+def test_read_outs_start_at_zero_so_that_every_action_is_as_likely() -> None:
+    policy, _, seen = made()
+    output, _ = policy.unroll(policy.init(jax.random.key(1)), seen, policy.initial_carry(), None)
+    assert not output.logits.any()
+    assert not output.value.any()
