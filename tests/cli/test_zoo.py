@@ -85,6 +85,7 @@ def test_it_is_in_leagues(small: Path) -> None:
     assert (first.name, first.kind, first.entries[0].run.path) == ("coala-pg", "run", Path(NAME))
 
 
+@pytest.mark.long
 def test_training_begins_at_it(train: Command, small: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("coalactl.training.launch.run_attempt", lambda *_: None)  # The start alone is looked at.
     Path("on.toml").write_text(tomli_w.dumps(SIZES))

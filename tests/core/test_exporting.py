@@ -25,7 +25,11 @@ def read(data: bytes) -> Any:
 
 @pytest.mark.parametrize(
     ("policy", "crossing", "batch"),
-    [(HAWK, CARRIED, None), (HAWK, FORGOTTEN, BATCH), (RECURRENT, SHARED, None)],
+    [
+        pytest.param(HAWK, CARRIED, None, marks=pytest.mark.long),
+        pytest.param(HAWK, FORGOTTEN, BATCH, marks=pytest.mark.long),
+        (RECURRENT, SHARED, None),
+    ],
 )
 def test_it_does_what_the_agent_does(policy: Any, crossing: int, batch: int | None) -> None:
     agent = agent_of(GAME, policy, crossing)
