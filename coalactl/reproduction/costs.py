@@ -41,7 +41,7 @@ def _table(rows: Sequence[Mapping[str, Any]]) -> Table:
     known = any(row["estimated_seconds"] is not None for row in rows)
     here = "here: to train on this machine, an estimate; " if known else ""
     papers = "\n".join(f"{paper.title}, {paper.source}" for paper in PAPERS.values())
-    title = f"{papers}\n{here}measured: minutes on two cores of a Xeon; figures share runs"
+    title = f"{papers}\n{here}measured: minutes on two cores; figures share runs"
     table = Table(title=title, title_justify="left")
     for name in ("figure", "shows", "scale"):
         table.add_column(name)

@@ -19,7 +19,7 @@ _TOGETHER = {method: Source("ipd-coala-vs-mfos", method) for method in ("coala-p
 
 _TRAINS = Trains(
     quick=(
-        TrainingPart("ipd-coala-vs-mfos-quick", preset="ipd-coala-vs-mfos-quick", seeds=QUICK_SEEDS, minutes=7.2),
+        TrainingPart("ipd-coala-vs-mfos-quick", preset="ipd-coala-vs-mfos-quick", seeds=QUICK_SEEDS, minutes=10.3),
         MIXED_QUICK,
     ),
     paper=(TrainingPart("ipd-coala-vs-mfos", preset="ipd-coala-vs-mfos"), MIXED_PAPER),
