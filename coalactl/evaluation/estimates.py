@@ -13,14 +13,17 @@ import pandas as pd
 
 from coalactl.agents import learner_named_in
 from coalactl.evaluation.contestants import Contestant, same_settings
-from coalactl.evaluation.pools import ALL, KINDS
+from coalactl.evaluation.pools import ALL, AXELROD, KINDS
 from coalactl.evaluation.rows import WHOLE
 from coalactl.report.statistics import t_interval
-from coalactl_core.measures import Place, is_of_policy, parse_metric
+from coalactl_core.measures import Measure, Place, is_of_policy, parse_metric
 
 # Kinds whose opponents have names that a reader knows; what agents of other runs came to stands in the matrix.
-_NAMED = ("classic", "memory", "fixed")
+_NAMED = ("classic", "memory", AXELROD, "fixed")
+# Kinds of so many opponents that they stand by what the agent earns of them, most first.
+RANKED = (AXELROD,)
 POOL = "pool"
+_REWARD = Measure("reward").column
 
 
 class Estimate(NamedTuple):
@@ -87,7 +90,8 @@ def _lines_of_setting(name: str, results: Sequence[pd.DataFrame]) -> list[Line]:
     for kind in kinds:
         of_kind = rows[rows["opponent_kind"] == kind]
         lines.append(_line(name, kind, ALL, of_kind))
-        lines += [_line(name, kind, each, own) for each, own in _named(kind, of_kind)]
+        named = [_line(name, kind, each, own) for each, own in _named(kind, of_kind)]
+        lines += sorted(named, key=lambda line: -line.estimates[_REWARD].mean) if kind in RANKED else named
     if len(kinds) > 1:
         lines.append(_line(name, POOL, ALL, rows[~_tells_of_policy(rows)]))
     return lines

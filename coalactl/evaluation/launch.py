@@ -12,8 +12,8 @@ from coalactl.environment import prepare_jax
 from coalactl.evaluation.contestants import Contestant, Entry, check_same_game, contestants_of, enter, newest
 from coalactl.evaluation.files import Target, target_in, write
 from coalactl.evaluation.lineups import Opponent, check_fits, meta_episodes, opponents_of, with_learners
-from coalactl.evaluation.pools import MIXED, Pool, find_pool
-from coalactl.evaluation.request import EvalRequest
+from coalactl.evaluation.pools import AXELROD, MIXED, Pool, find_pool
+from coalactl.evaluation.request import DEFAULT_EPISODES, EvalRequest
 from coalactl.output import emit_json, note
 from coalactl.paths import escaped
 from coalactl.runs.directory import utc_now
@@ -32,7 +32,7 @@ _HALF = 0.5
 
 
 class _Played(NamedTuple):
-    """What was played, in the order of the contestants; ``request`` as it was met."""
+    """What was played, in the order of the contestants; ``request`` as it was met, with ``episodes`` of each agent."""
 
     request: EvalRequest
     contestants: Sequence[Contestant]
@@ -65,24 +65,31 @@ def _played(request: EvalRequest, pool: Pool, entries: Sequence[Entry], tell: Te
     tell("loading checkpoints")
     contestants = with_learners(contestants_of(entries, request.step), pool)
     shares = [_p_naive(request, pool, contestant) for contestant in contestants]
+    tell("finding the opponents")
     opponents = [
         [opponents_of(index, agent, contestants, pool, share) for agent in range(len(contestants[index].agents))]
         for index, share in enumerate(shares)
     ]
-    request = _with_one_each(request, max(len(met) for agents in opponents for met in agents))
-    lineups = [[_lineup(met, request.episodes) for met in agents] for agents in opponents]
+    episodes = _episodes(request, pool, max(len(met) for agents in opponents for met in agents))
+    request = request._replace(episodes=episodes)
+    lineups = [[_lineup(met, episodes) for met in agents] for agents in opponents]
     total, done = sum(map(len, lineups)), 0
     results = []
     for index, agents in enumerate(lineups):
-        tell_agent = partial(_tell_agent, tell, request, contestants[index].entry.label, done, total)
+        tell_agent = partial(_tell_agent, tell, episodes, contestants[index].entry.label, done, total)
         results.append(_results(request, index, contestants, agents, tell_agent))
         done += len(agents)
     return _Played(request, contestants, shares, results)
 
 
-def _tell_agent(tell: Tell, request: EvalRequest, label: str, before: int, total: int, agent: int) -> None:
-    """A program is compiled where the first of its agents plays."""
-    tell(f"{label}, agent {agent}: {request.episodes} meta-episodes", before + agent, total)
+def _tell_agent(
+    tell: Tell, episodes: int, label: str, before: int, total: int, agent: int, asked: tuple[int, int] | None = None
+) -> None:
+    """A program is compiled where the first of its agents plays; ``asked``: steps of the loop that asks opponents."""
+    if asked is None:
+        tell(f"{label}, agent {agent}: {episodes} meta-episodes", before + agent, total)
+    else:
+        tell(f"{label}, agent {agent}: asking strategies of Axelrod in Python, steps", *asked)
 
 
 def _pool(request: EvalRequest, entries: Sequence[Entry]) -> Pool:
@@ -111,12 +118,15 @@ def _p_naive(request: EvalRequest, pool: Pool, contestant: Contestant) -> float:
     return _HALF
 
 
-def _with_one_each(request: EvalRequest, opponents: int) -> EvalRequest:
-    """The request with as many meta-episodes as an agent has opponents, at least."""
-    if request.episodes >= opponents:
-        return request
-    _tell(request, f"--episodes {request.episodes}: the pool has {opponents} opponents, each is met once")
-    return request._replace(episodes=opponents)
+def _episodes(request: EvalRequest, pool: Pool, opponents: int) -> int:
+    """How many meta-episodes each agent plays: as asked for, and as many as an agent has opponents, at least."""
+    if request.episodes is None and pool.name == AXELROD:
+        return opponents
+    episodes = request.episodes or DEFAULT_EPISODES
+    if episodes >= opponents:
+        return episodes
+    _tell(request, f"--episodes {episodes}: the pool has {opponents} opponents, each is met once")
+    return opponents
 
 
 def _lineup(opponents: Sequence[Opponent], episodes: int) -> list[tuple[Opponent, int]]:
@@ -130,7 +140,7 @@ def _results(
     index: int,
     contestants: Sequence[Contestant],
     lineups: Sequence[Sequence[tuple[Opponent, int]]],
-    tell: Callable[[int], None],
+    tell: Callable[..., None],
 ) -> pd.DataFrame:
     """The rows of one run."""
     import pandas as pd
@@ -141,7 +151,8 @@ def _results(
     payoffs, parts = contestants[index].payoffs, []
     for agent, opponents in enumerate(lineups):
         tell(agent)
-        parts.append(rows_of(agent, play(index, agent, contestants, opponents, request.seed), payoffs))
+        played = play(index, agent, contestants, opponents, request.seed, partial(tell, agent))
+        parts.append(rows_of(agent, played, payoffs))
     return pd.concat(parts, ignore_index=True)
 
 

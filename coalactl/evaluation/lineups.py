@@ -10,14 +10,16 @@ from typing import TYPE_CHECKING, NamedTuple
 from coalactl.errors import UserError
 from coalactl.evaluation.contestants import Contestant, Entry
 from coalactl.evaluation.learners import NaiveLearner, built, learning_by, numbers_of
-from coalactl.evaluation.pools import AGENT_KINDS, STRATEGY_KINDS, OpponentConfig, Pool
+from coalactl.evaluation.pools import AGENT_KINDS, AXELROD, STRATEGY_KINDS, OpponentConfig, Pool
 from coalactl_core.configuration.environments import seats_differ
 from coalactl_core.configuration.experiment import SequenceExperiment
 from coalactl_core.configuration.memory_one import classic
 from coalactl_core.configuration.strategies import RANDOM_TABULAR, WITH_MEMORY
 from coalactl_core.errors import ConfigurationError
 from coalactl_core.games import words_of
-from coalactl_core.opponents.strategies import KEY, Strategy, always, find_strategy
+from coalactl_core.opponents.asked import AskedStrategy
+from coalactl_core.opponents.axelrod_library import PREFIX, tournament_names
+from coalactl_core.opponents.strategies import KEY, OnlyAskedError, Strategy, always, find_asked, find_strategy
 
 if TYPE_CHECKING:
     from coalactl_core.opponents.seam import Coplayer
@@ -25,6 +27,8 @@ if TYPE_CHECKING:
 
 class Opponent(NamedTuple):
     """One opponent: a network (``number`` of the naive initialisations or agents of run ``run``) or a strategy.
+
+    A strategy is an automaton (``strategy``), or one that Python is to ask (``asked``).
 
     ``name`` is the number within the kind, the strategy's name, or the other run's label and agent; of naive ones that
     learn in several ways the learner's name stands before it. ``learner`` is a naive one's place in the run's.
@@ -37,6 +41,7 @@ class Opponent(NamedTuple):
     number: int = 0
     strategy: Strategy | None = None
     learner: int = 0
+    asked: AskedStrategy | None = None
 
 
 def check_fits(pool: Pool, entries: Sequence[Entry]) -> None:
@@ -62,6 +67,8 @@ def check_fits(pool: Pool, entries: Sequence[Entry]) -> None:
                 )
             check_seats(kind, entry, f"--pool {pool.name}", "--pool naive")
         for opponent in pool.opponents:
+            if opponent.kind == AXELROD:
+                _of_axelrod(pool)
             if opponent.strategy is not None:
                 sizes = entry.experiment.rollout
                 _find(opponent.strategy, pool, sizes.inner_episode_length, sizes.inner_episodes)
@@ -121,9 +128,15 @@ def _of_kind(
             if run != index
         ]
     return [
-        Opponent(kind.kind, name, 1.0, index, strategy=strategy)
+        _with_strategy(Opponent(kind.kind, name, 1.0, index), strategy)
         for name, strategy in _strategies(kind, own, pool).items()
     ]
+
+
+def _with_strategy(opponent: Opponent, strategy: Strategy | AskedStrategy) -> Opponent:
+    if isinstance(strategy, AskedStrategy):
+        return opponent._replace(asked=strategy)
+    return opponent._replace(strategy=strategy)
 
 
 def _naive(kind: OpponentConfig, index: int, own: Contestant, pool: Pool) -> list[Opponent]:
@@ -177,16 +190,28 @@ def learning_as(learner: OpponentConfig, experiment: SequenceExperiment, pool: P
     return learning_by(experiment, learner.learner or "", learner.set or {}, whose)
 
 
-def _strategies(kind: OpponentConfig, contestant: Contestant, pool: Pool) -> dict[str, Strategy]:
+def _strategies(kind: OpponentConfig, contestant: Contestant, pool: Pool) -> dict[str, Strategy | AskedStrategy]:
     if kind.kind == "classic":
         return {name: always(*cooperation) for name, cooperation in classic(contestant.payoffs).items()}
     names = {"tabular": (RANDOM_TABULAR,), "memory": WITH_MEMORY}.get(kind.kind, (kind.strategy or "",))
+    if kind.kind == AXELROD:
+        names = _of_axelrod(pool)
     rollout = contestant.rollouts[0]
     return {name: _find(name, pool, rollout.environment.episode_length, rollout.inner_episodes) for name in names}
 
 
-def _find(name: str, pool: Pool, episode_length: int, inner_episodes: int) -> Strategy:
+def _of_axelrod(pool: Pool) -> tuple[str, ...]:
+    """The names of the library's strategies that are met; raises :class:`UserError` where it is not installed."""
+    try:
+        return tuple(PREFIX + name for name in tournament_names())
+    except ValueError as error:
+        raise UserError(f"--pool {pool.name}: {error}") from error
+
+
+def _find(name: str, pool: Pool, episode_length: int, inner_episodes: int) -> Strategy | AskedStrategy:
     try:
         return find_strategy(name, episode_length=episode_length, inner_episodes=inner_episodes)
+    except OnlyAskedError:
+        return find_asked(name)
     except ConfigurationError as error:
         raise UserError(f"--pool {pool.name}: {str(error).replace(KEY, 'strategy')}") from error

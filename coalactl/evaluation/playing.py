@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from itertools import count as counted
 from typing import Any, NamedTuple
 
 import jax
 import jax.numpy as jnp
 import numpy as np
 
+from coalactl.errors import UserError
 from coalactl.evaluation.contestants import Contestant
 from coalactl.evaluation.lineups import Opponent
 from coalactl_core.layout.sharding import Shards
 from coalactl_core.opponents.strategies import always
+from coalactl_core.play.asked_games import Sizes, play_asked, steps_of
 from coalactl_core.play.evaluation import Encounters, Lineup, evaluate, strategy_automata
 from coalactl_core.play.rollout import Rollout, Seat
 from coalactl_core.types import FIXED, META, NAIVE
@@ -35,24 +38,31 @@ def play(
     contestants: Sequence[Contestant],
     opponents: Sequence[tuple[Opponent, int]],
     seed: int,
+    tell: Callable[[tuple[int, int]], None],
 ) -> list[Played]:
     """One agent's meta-episodes against all its opponents, each as often as the number beside it says.
 
     Opponents whose network or memory is another one than the agent's are another program each, and so are naive ones
     that learn in another way, or with other numbers, than the first. Random numbers depend on the seed, the run's own
-    seed, the agent and the opponents, not on which other runs are evaluated.
+    seed, the agent and the opponents, not on which other runs are evaluated. Opponents that Python is to ask come last,
+    and ``tell`` is called with how many of how many steps against these are behind.
     """
     own = contestants[index]
     key = jax.random.key(seed)
     for number in (own.entry.experiment.run.seed, agent):
         key = jax.random.fold_in(key, number)
     seats: dict[Any, list[tuple[Opponent, int]]] = {}
+    asked = [met for met in opponents if met[0].asked is not None]
     for opponent, count in opponents:
+        if opponent.asked is not None:
+            continue
         seat = contestants[opponent.run].agents[_member(opponent)].seat
         seats.setdefault((*_plays_by(seat), opponent.learner), []).append((opponent, count))
     played = []
     for number, group in enumerate(seats.values()):
         played += _play_seat(jax.random.fold_in(key, number), own, agent, contestants, group)
+    if asked:
+        played += _play_asked(jax.random.fold_in(key, len(seats)), own, agent, asked, tell)
     return played
 
 
@@ -75,7 +85,30 @@ def _play_seat(
     bank = jnp.stack([_parameters(network, contestants) for network in networks])
     chunks = jax.tree.map(lambda leaf: _in_chunks(leaf, rollout.shards.devices), lineup)
     encounters = evaluate(play_key, own.agents[agent].params, bank, chunks, learner.hyper, rollout=rollout)
-    encounters = jax.tree.map(np.asarray, encounters)
+    return _shared_out(group, jax.tree.map(np.asarray, encounters))
+
+
+def _play_asked(
+    key: Any,
+    own: Contestant,
+    agent: int,
+    group: Sequence[tuple[Opponent, int]],
+    tell: Callable[[tuple[int, int]], None],
+) -> list[Played]:
+    """Against opponents that are asked one by one; raises :class:`UserError` where one's own code fails."""
+    rollout = own.rollouts[agent]
+    sizes = Sizes(rollout.batch_size, rollout.inner_episodes, rollout.environment.episode_length)
+    met = [opponent.asked for opponent, count in group for _ in range(count) if opponent.asked is not None]
+    behind, total = counted(1), steps_of(met, sizes)
+    try:
+        encounters = play_asked(key, own.agents[agent], met, sizes, lambda: tell((next(behind), total)))
+    except ValueError as error:
+        raise UserError(f"{', '.join(opponent.name for opponent, _ in group)}: {error}") from error
+    return _shared_out(group, encounters)
+
+
+def _shared_out(group: Sequence[tuple[Opponent, int]], encounters: Encounters) -> list[Played]:
+    """What came of the meta-episodes against each opponent."""
     ends = np.cumsum([count for _, count in group])
     return [
         Played(opponent, jax.tree.map(lambda leaf, end=end, count=count: leaf[end - count : end], encounters))

@@ -21,7 +21,7 @@ from coalactl.presets import find_file, nearest, read_preset
 from coalactl_core.configuration.numbers import Section
 from coalactl_core.configuration.population import CoplayerAlgorithm
 
-Kind = Literal["naive", "meta", "tabular", "classic", "memory", "cross", "fixed"]
+Kind = Literal["naive", "meta", "tabular", "classic", "memory", "axelrod", "cross", "fixed"]
 MIXED = "mixed"
 # All opponents of a kind together, in the files.
 ALL = "all"
@@ -29,7 +29,9 @@ ALL = "all"
 KINDS: tuple[str, ...] = get_args(Kind)
 NAMES = (MIXED, *(kind for kind in KINDS if kind != "fixed"))
 # Kinds that are fixed strategies, which play two-action matrix games only.
-STRATEGY_KINDS = ("tabular", "classic", "memory", "fixed")
+STRATEGY_KINDS = ("tabular", "classic", "memory", "axelrod", "fixed")
+# The kind, and the pool, of the Axelrod library's strategies.
+AXELROD = "axelrod"
 # Kinds that are trained agents, which learn in the first seat only.
 AGENT_KINDS = ("meta", "cross")
 

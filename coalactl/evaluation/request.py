@@ -11,6 +11,7 @@ from coalactl.overrides import shortened
 from coalactl.paths import usable
 
 DEFAULT_EPISODES = 400
+"""Of a pool whose opponents are not met once each by default, as those of the Axelrod library are."""
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,99}")
 
 
@@ -19,7 +20,7 @@ class EvalRequest(NamedTuple):
 
     runs: tuple[Path, ...]
     pool: str | None
-    episodes: int
+    episodes: int | None
     seed: int
     step: int | None
     p_naive: float | None

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 
 from rich.table import Table
 
-from coalactl.evaluation.estimates import Estimate, Line
+from coalactl.evaluation.estimates import RANKED, Estimate, Line
 from coalactl.evaluation.pools import ALL
 from coalactl.terminal import OurConsole
 from coalactl_core.configuration.memory_one import STATES
@@ -15,6 +15,7 @@ from coalactl_core.measures import Measure, cooperation_in, extortion_in, is_of_
 
 _EXTORTION = {extortion_in("chi"): "χ", extortion_in("phi"): "φ", extortion_in("error"): "error"}
 _MEASURES = "means over meta-episodes, and over their first and last inner episode"
+_RANKED = "reward a step against each strategy, the largest of the agent first"
 _MATRIX = "reward a step of each row's agents against each column's; diagonal: within the run"
 _BEHAVIOUR = "probability of cooperating after each outcome, own action first; extortion fit"
 
@@ -24,7 +25,10 @@ def show(console: OurConsole, lines: Sequence[Line]) -> None:
     for setting in dict.fromkeys(line.setting for line in lines):
         if setting:
             console.print(f"\n{setting}", markup=False, style="bold")
-        own = [line for line in lines if line.setting == setting]
+        ranked = [line for line in lines if line.setting == setting and _is_ranked(line)]
+        own = [line for line in lines if line.setting == setting and not _is_ranked(line)]
+        if ranked:
+            console.table(_rewards(ranked))
         console.table(_measures(own))
         behaving = [line for line in own if any(cooperation_in(state) in line.estimates for state in STATES)]
         if behaving:
@@ -45,10 +49,23 @@ def show_matrix(
     console.table(table)
 
 
+def _is_ranked(line: Line) -> bool:
+    """Whether it is about one of very many opponents."""
+    return line.opponent_kind in RANKED and line.opponent != ALL
+
+
+def _rewards(lines: Sequence[Line]) -> Table:
+    table = _table(f"{_RANKED}{_spread(lines)}", ["against"])
+    for who in ("agent", "co-player"):
+        table.add_column(who, justify="right", no_wrap=True)
+    reward = Measure("reward")
+    for line in lines:
+        table.add_row(line.opponent, *(_number(line.estimates[each.column]) for each in (reward, reward.of_coplayer)))
+    return table
+
+
 def _measures(lines: Sequence[Line]) -> Table:
-    units = {f"{line.unit}s" for line in lines if _has_interval(line)}
-    spread = f";\n± half a 95% t-interval over {' or '.join(sorted(units))}" if units else ""
-    table = _table(f"{_MEASURES}{spread}", ["against", "measure"])
+    table = _table(f"{_MEASURES}{_spread(lines)}", ["against", "measure"])
     for who in ("agent", "co-player"):
         table.add_column(who, justify="right", no_wrap=True)
     for line in lines:
@@ -94,6 +111,12 @@ def _number(estimate: Estimate | None, *, interval: bool = True) -> str:
         return "-"
     mean = f"{estimate.mean:.2f}"
     return mean if math.isnan(estimate.half_width) or not interval else f"{mean} ± {estimate.half_width:.2f}"
+
+
+def _spread(lines: Sequence[Line]) -> str:
+    """What ± stands for, where it occurs."""
+    units = {f"{line.unit}s" for line in lines if _has_interval(line)}
+    return f";\n± half a 95% t-interval over {' or '.join(sorted(units))}" if units else ""
 
 
 def _has_interval(line: Line) -> bool:

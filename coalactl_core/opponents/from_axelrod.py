@@ -8,20 +8,18 @@ says what it does. What was found is then held against the strategy itself along
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
-from difflib import get_close_matches
 from enum import Enum
-from functools import lru_cache
+from functools import lru_cache, partial
 from typing import Any, NamedTuple
 
 import numpy as np
 
 from coalactl_core.configuration.automata import OUTCOMES, Automaton, Rule, automaton_of, merged
-from coalactl_core.errors import first_line
+from coalactl_core.opponents.asked import AskedStrategy
+from coalactl_core.opponents.axelrod_library import PREFIX, Match, action, fair_kind, fresh, kinds, note, other_player
 
-PREFIX = "axelrod:"
 # A joint action, own one first, is one of four: with five moves behind it a strategy is in one of 1,365 states.
 MOST_REMEMBERED = 5
 
@@ -46,16 +44,35 @@ class Reads(NamedTuple):
     period: int = 1
 
 
-@lru_cache(maxsize=512)  # A strategy is looked for when a configuration is checked, built and evaluated.
+class NotFiniteError(ValueError):
+    """A strategy of the library that is no automaton; it can be asked (:func:`asked_from_axelrod`)."""
+
+
 def automaton_from_axelrod(name: str, moves: int) -> Automaton:
     """The automaton of the strategy that ``name`` with its prefix stands for, for games of so many moves.
 
     It is the smallest one that plays alike, and begins each inner episode with nothing played, as a match there does.
 
     Raises:
-        ValueError: the library is not installed or does not know the name, or the strategy is none that is finite.
+        NotFiniteError: the strategy is none that is finite.
+        ValueError: the library is not installed or does not know the name, or the strategy does not play fair.
     """
-    return _compiled(_kind_of(name), moves)
+    fair_kind(name)
+    found = _compiled_once(name, moves)
+    if isinstance(found, str):
+        raise NotFiniteError(found)
+    return found
+
+
+def asked_from_axelrod(name: str, attributes: Mapping[str, Any] | None = None) -> AskedStrategy:
+    """The strategy that ``name`` stands for, with its prefix or without, as one that is asked.
+
+    ``attributes``: what it is told of the match, as the library does; by default nothing.
+
+    Raises:
+        ValueError: the library is not installed or does not know the name, or the strategy does not play fair.
+    """
+    return AskedStrategy(partial(Match, fair_kind(name), attributes=attributes))
 
 
 def compiled(moves: int) -> dict[str, int]:
@@ -65,12 +82,21 @@ def compiled(moves: int) -> dict[str, int]:
         ValueError: the library is not installed.
     """
     sizes = {}
-    for name in sorted(_kinds()):
+    for name in sorted(kinds()):
         try:
             sizes[name] = len(automaton_from_axelrod(PREFIX + name, moves).cooperation)
         except ValueError:
             continue
     return sizes
+
+
+@lru_cache(maxsize=512)  # A strategy is looked for when a configuration is checked, built and evaluated.
+def _compiled_once(name: str, moves: int) -> Automaton | str:
+    """Its automaton, or why it has none."""
+    try:
+        return _compiled(fair_kind(name), moves)
+    except ValueError as error:
+        return str(error)
 
 
 def _compiled(kind: type[Any], moves: int) -> Automaton:
@@ -90,11 +116,7 @@ def _reads(kind: type[Any]) -> Reads:
     """What a strategy goes by; raises ValueError where that is not a few moves."""
     import axelrod
 
-    player = _fresh(kind)
-    if "length" in axelrod.Classifiers["makes_use_of"](player):
-        raise ValueError("it needs the length of the match, which nobody is told here")
-    if any(axelrod.Classifiers[each](player) for each in ("inspects_source", "manipulates_source")):
-        raise ValueError("it looks into the other player's code, and there is none here")
+    player = fresh(kind)
     if isinstance(player, axelrod.FSMPlayer) and kind.strategy is axelrod.FSMPlayer.strategy:
         return Reads(last=1)
     if isinstance(player, axelrod.Cycler):
@@ -105,10 +127,7 @@ def _reads(kind: type[Any]) -> Reads:
         last, first = max(table.player_depth, table.op_depth), table.op_openings_depth
     if last > MOST_REMEMBERED or first > MOST_REMEMBERED:
         much = "all of a match" if last == float("inf") else f"{last} moves"
-        raise ValueError(
-            f"it may go by {much}; it is not offered yet, only machines, tables and strategies that go by the last "
-            f"{MOST_REMEMBERED} moves are"
-        )
+        raise ValueError(f"it may go by {much}, and compiled are those that go by {MOST_REMEMBERED} moves or less")
     return Reads(last=int(last), first=first)
 
 
@@ -137,55 +156,23 @@ def _asked(kind: type[Any], played: Moves, reads: Reads) -> _Moment:
         last = played[-reads.last :] if reads.last else ()
         state = _kept(player), first, last, len(played) % reads.period
         player._random = draws = _Draws(told)
-        cooperation += (_action(player, other) == 0) * draws.probability
+        cooperation += (action(player, other) == 0) * draws.probability
         keeps.add(_kept(player))
         # What it drew beyond what it was told could each have come out otherwise.
         pending += [(*draws.drawn[:number], not draws.drawn[number]) for number in range(len(told), len(draws.drawn))]
         if len(keeps) > 1 or ways > _MOST_WAYS:
-            raise ValueError("it remembers what it drew; it is not offered")
+            raise ValueError("it remembers what it drew")
     return _Moment(state, cooperation, played)
 
 
 def _replayed(kind: type[Any], played: Iterable[tuple[int, int]]) -> tuple[Any, Any]:
     """A fresh player after these moves, and the other one; where it meant another action, its own was flipped."""
-    import axelrod
-
-    player, other = _fresh(kind), axelrod.Player()
+    player, other = fresh(kind), other_player()
     player._random = _Draws(())
     for own_move, others_move in played:
-        _action(player, other)
-        _note(player, other, own_move, others_move)
+        action(player, other)
+        note(player, other, own_move, others_move)
     return player, other
-
-
-def _fresh(kind: type[Any]) -> Any:
-    with _strategys_own_code():
-        return kind()
-
-
-def _action(player: Any, other: Any) -> int:
-    """What the player does next, having been asked: 0 cooperates."""
-    with _strategys_own_code():
-        return int(player.strategy(other).value)
-
-
-@contextmanager
-def _strategys_own_code() -> Iterator[None]:
-    """Turns what a strategy's code raises into ValueError."""
-    try:
-        yield
-    except ValueError:
-        raise
-    except Exception as error:  # Its code expects a match; how it fails where there is none is its own affair.
-        raise ValueError(f"it cannot be asked move by move ({first_line(error)}); it is not offered") from error
-
-
-def _note(player: Any, other: Any, own_move: int, others_move: int) -> None:
-    """Writes a joint action into both histories."""
-    from axelrod import Action
-
-    player.update_history(Action(own_move), Action(others_move))
-    other.update_history(Action(others_move), Action(own_move))
 
 
 class _Draws:
@@ -212,7 +199,7 @@ class _Draws:
         return action.flip() if self.random_choice(threshold).value == 0 else action
 
     def __getattr__(self, name: str) -> Any:
-        raise ValueError(f"it draws by {name!r}, which leaves no probability of its action; it is not offered")
+        raise ValueError(f"it draws by {name!r}, which leaves no probability of its action")
 
 
 def _kept(player: Any) -> str:
@@ -248,34 +235,15 @@ def _hold_against(kind: type[Any], automaton: Automaton, reads: Reads, longest: 
         for own_draw, flip, others_draw in draws.random((draws.integers(longest), 3)):
             probability = automaton.cooperation[state]
             player._random = drawn = _Draws(())
-            if _action(player, other) != 1 - probability and not drawn.drawn:
+            if action(player, other) != 1 - probability and not drawn.drawn:
                 raise _contradicted(len(played))
             own = int(own_draw >= probability) ^ int(flip < flips)
             played.append((own, int(others_draw >= cooperates)))
-            _note(player, other, *played[-1])
+            note(player, other, *played[-1])
             state = automaton.following[state][OUTCOMES.index(played[-1])]
         if abs(_asked(kind, tuple(played), reads).cooperation - automaton.cooperation[state]) > 1e-12:
             raise _contradicted(len(played))
 
 
 def _contradicted(moves: int) -> ValueError:
-    return ValueError(f"after {moves} moves of a game it goes by more than it says that it does; it is not offered")
-
-
-def _kind_of(name: str) -> type[Any]:
-    """The library's class of this name."""
-    kinds, own = _kinds(), name.removeprefix(PREFIX)
-    if own not in kinds:
-        nearest = get_close_matches(own, kinds, n=1)
-        hint = f"did you mean {PREFIX + nearest[0]!r}? " if nearest else ""
-        raise ValueError(f"Axelrod knows no such strategy; {hint}axelrod.all_strategies lists its names")
-    return kinds[own]
-
-
-def _kinds() -> dict[str, type[Any]]:
-    """All strategies of the library by the names of their classes."""
-    try:
-        import axelrod
-    except ImportError as error:
-        raise ValueError(f'Axelrod cannot be imported ({error}); pip install "coalactl[axelrod]"') from error
-    return {kind.__name__: kind for kind in axelrod.all_strategies}
+    return ValueError(f"after {moves} moves of a game it goes by more than it says that it does")

@@ -29,14 +29,21 @@ from coalactl_core.configuration.memory_one import MEMORY_ONE, STATES, Probabili
 from coalactl_core.configuration.strategies import CARRIED, RANDOM_TABULAR, Written, names, read, rule_of
 from coalactl_core.contracts import Part, described
 from coalactl_core.errors import ConfigurationError
+from coalactl_core.opponents.asked import AskedStrategy
 from coalactl_core.opponents.automata import as_arrays, with_noise
-from coalactl_core.opponents.from_axelrod import PREFIX, automaton_from_axelrod
+from coalactl_core.opponents.axelrod_library import PREFIX
+from coalactl_core.opponents.from_axelrod import NotFiniteError, asked_from_axelrod, automaton_from_axelrod
 from coalactl_core.plugins import load_plugin
 from coalactl_core.types import Automata
 
 KEY = "population.fixed"
+_ASKED = "it plays in evaluations alone, where it is asked move by move"
 _EXPECTED = "a function from a key to five probabilities or an Automaton, or an Automaton, expected"
 Draw = Callable[[Key[Array, ""]], Any]
+
+
+class OnlyAskedError(ConfigurationError):
+    """A strategy that is no automaton, and that plays where :func:`find_asked` finds it."""
 
 
 class Strategy(NamedTuple):
@@ -87,17 +94,33 @@ def find_strategy(
     ``known``: memory-one strategies by name, as they are in the game.
 
     Raises:
+        OnlyAskedError: it is one of the Axelrod library that is not finite.
         ConfigurationError: it is unknown, its numbers are none, it takes too many states, or it is no strategy.
     """
     try:
         name, carried, noise = read(written)
         moves = episode_length * (inner_episodes if carried else 1)
         found = _of_axelrod(name, moves) if name.startswith(PREFIX) else _of_this_project(name, moves, known)
+    except NotFiniteError as error:
+        raise OnlyAskedError(f"{KEY}: {written!r}: {error}; {_ASKED}") from error
     except ValueError as error:
         shorter = f"; leave {CARRIED} out, or take fewer inner episodes" if CARRIED in written else ""
         raise ConfigurationError(f"{KEY}: {written!r}: {error}{shorter if 'states' in str(error) else ''}") from error
     found = found or _of_another_package(Written(name, carried, noise))
     return found._replace(carried=carried, noise=noise)
+
+
+def find_asked(written: str) -> AskedStrategy:
+    """The strategy of the Axelrod library of this name, and of what stands behind it, as one that is asked.
+
+    Raises:
+        ConfigurationError: it is unknown, or does not play by what was played alone.
+    """
+    try:
+        name, carried, noise = read(written)
+        return asked_from_axelrod(name)._replace(carried=carried, noise=noise)
+    except ValueError as error:
+        raise ConfigurationError(f"{KEY}: {written!r}: {error}") from error
 
 
 def _of_this_project(name: str, moves: int, known: Mapping[str, Probabilities]) -> Strategy | None:

@@ -128,7 +128,15 @@ def _cooperation(
     """Sums of the agent's probabilities of cooperating by the state before the step, and how often that occurred."""
     taken = jnp.exp(trajectory.log_probs)
     probabilities = jnp.where(trajectory.actions == 0, taken, 1 - taken)
-    states = jax.nn.one_hot(trajectory.states, len(STATES), dtype=probabilities.dtype)
-    sums = probabilities[..., None] * states
-    by_episode = [leaf.reshape(inner_episodes, -1, len(STATES)).sum(1) for leaf in (sums, states)]
-    return by_episode[0], by_episode[1]
+    sums, visits = (
+        leaf.reshape(inner_episodes, -1, len(STATES)).sum(1) for leaf in by_outcome(probabilities, trajectory.states)
+    )
+    return sums, visits
+
+
+def by_outcome(
+    cooperation: Float[Array, "*steps"], outcomes: Int[Array, "*steps"]
+) -> tuple[Float[Array, "*steps observations"], Float[Array, "*steps observations"]]:
+    """Probabilities of cooperating, and ones, each at the place of the outcome that was there before the step."""
+    places = jax.nn.one_hot(outcomes, len(STATES), dtype=cooperation.dtype)
+    return cooperation[..., None] * places, places

@@ -17,7 +17,8 @@ from coalactl_core.configuration.strategies import WITH_MEMORY
 from coalactl_core.envs.matrix_game import MatrixGame
 from coalactl_core.errors import ConfigurationError
 from coalactl_core.opponents.automata import crossing, stacked
-from coalactl_core.opponents.from_axelrod import PREFIX, _kinds, automaton_from_axelrod, compiled
+from coalactl_core.opponents.axelrod_library import PREFIX, kinds
+from coalactl_core.opponents.from_axelrod import automaton_from_axelrod, compiled
 from coalactl_core.opponents.strategies import find_strategy
 from coalactl_core.play.duels import Duel, DuelSide, Player, fresh, play_meta_episode
 
@@ -35,7 +36,7 @@ def sizes() -> dict[str, int]:
 @pytest.fixture(scope="module")
 def pairs(sizes: dict[str, int]) -> list[tuple[str, str]]:
     """Forty of the deterministic ones, in which each occurs."""
-    certain = [name for name in sizes if not axelrod.Classifiers["stochastic"](_kinds()[name]())]
+    certain = [name for name in sizes if not axelrod.Classifiers["stochastic"](kinds()[name]())]
     chosen = [(certain[at % len(certain)], certain[(7 * at + 3) % len(certain)]) for at in range(PAIRS)]
     assert len({*chosen}) == PAIRS
     assert {name for pair in chosen for name in pair} == {*certain} or len(certain) > PAIRS
@@ -65,7 +66,7 @@ def test_forty_pairs_play_the_matches_of_the_library(pairs: list[tuple[str, str]
 
     actions = np.asarray(played(drawn(0), drawn(1)))[:, 0, :, 0]
     for pair, ours in zip(pairs, actions, strict=True):
-        match = axelrod.Match([_kinds()[name]() for name in pair], turns=ROUNDS)
+        match = axelrod.Match([kinds()[name]() for name in pair], turns=ROUNDS)
         assert ours.tolist() == [[move.value for move in moves] for moves in match.play()], pair
     assert len(np.unique(actions, axis=0)) > PAIRS / 2
 
@@ -74,7 +75,7 @@ def test_forty_pairs_play_the_matches_of_the_library(pairs: list[tuple[str, str]
     "name", ["FirmButFair", "GTFT", "ZDExtort2", "ZDMischief", "SoftJoss", "StochasticWSLS", "WinShiftLoseStay"]
 )
 def test_memory_one_strategies_have_the_probabilities_of_the_library(name: str) -> None:
-    player = _kinds()[name]()
+    player = kinds()[name]()
     four = [player._four_vector[pair] for pair in product((axelrod.Action.C, axelrod.Action.D), repeat=2)]
     expected = merged(memory_one([float(player._initial == axelrod.Action.C), *four]))
     ours = written(name)
@@ -84,7 +85,7 @@ def test_memory_one_strategies_have_the_probabilities_of_the_library(name: str) 
 
 def test_machines_have_as_many_states_as_the_library_says_at_most(sizes: dict[str, int]) -> None:
     """One more: where the first action is none of its table."""
-    machines = {name: _kinds()[name]().fsm for name in sizes if issubclass(_kinds()[name], axelrod.FSMPlayer)}
+    machines = {name: kinds()[name]().fsm for name in sizes if issubclass(kinds()[name], axelrod.FSMPlayer)}
     assert len(machines) > 15
     for name, machine in machines.items():
         assert sizes[name] <= 2 * machine.num_states() + 1, name
@@ -141,11 +142,11 @@ REFUSED = {
     "TitForTatt": "Axelrod knows no such strategy; did you mean 'axelrod:TitForTat'?",
     "": "Axelrod knows no such strategy; axelrod.all_strategies lists its names",
     "BackStabber": "it needs the length of the match",
-    "Grudger": "it may go by all of a match; it is not offered yet",
-    "GoByMajority40": "it may go by 40 moves; it is not offered yet",
+    "Grudger": "and compiled are those that go by 5 moves or less; it plays in evaluations alone",
+    "GoByMajority40": "it may go by 40 moves, and compiled are",
     "Darwin": "it looks into the other player's code",
     "FirstByAnonymous": "it draws by 'uniform'",
-    "EvolvedHMM5": "it cannot be asked move by move",
+    "EvolvedHMM5": "its code fails where it is asked",
     "ContriteTitForTat": "more than 4096 states in 200 moves",
     "TitForTat~2": "its noise is a number above 0",
 }
@@ -188,4 +189,4 @@ def test_the_page_lists_those_that_there_are(sizes: dict[str, int]) -> None:
     listed = re.search(r"<!-- compiled -->\n(.*?)<!-- end -->", PAGE.read_text(), re.DOTALL)
     assert listed is not None
     assert {name: int(size) for name, size in re.findall(r"`(\w+)` (\d+)", listed[1])} == sizes
-    assert f"{len(sizes)} of the {len(_kinds())} strategies" in " ".join(PAGE.read_text().split())
+    assert f"{len(sizes)} of the {len(kinds())} strategies" in " ".join(PAGE.read_text().split())
