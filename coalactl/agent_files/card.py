@@ -34,7 +34,8 @@ def card_of(training: Training, measures: Mapping[str, Any]) -> str:
 def _what(training: Training) -> Iterator[tuple[str, str]]:
     config, run = training.config, training.config.get("run", {})
     game, count = config.get("environment", {}), meta_agents(config)
-    yield "what", f"{count} agent{'s' if count > 1 else ''} of one training that play {game.get('name', 'matrix-game')}"
+    who = "1 agent that plays" if count == 1 else f"{count} agents of one training that play"
+    yield "what", f"{who} {game.get('name', 'matrix-game')}"
     groups = agents_of(config)
     methods = [f"{len(group.numbers)} {full_label(group.method)}" for group in groups]
     yield "method", full_label(groups[0].method) if len(groups) == 1 else ", ".join(methods)
