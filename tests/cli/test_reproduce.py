@@ -283,6 +283,7 @@ def test_mistakes_end_in_one_line_and_write_nothing(coalactl: Command, arguments
     assert [path.name for path in Path().iterdir()] == ["file"]
 
 
+@pytest.mark.long
 def test_ls_tells_what_each_figure_takes(coalactl: Command) -> None:
     rows = {(row["figure"], row["scale"]): row for row in coalactl("reproduce", "ls", "--json").json}
     # Three methods, COALA-PG as printed, M-FOS with a critic of the batch; LOLA-DiCE.
