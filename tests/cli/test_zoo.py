@@ -219,7 +219,7 @@ def played(contestant: Contestant, agent: int, name: str, episodes: int) -> dict
     opponents = opponents_of(0, agent, [contestant], find_pool(name, 1), contestant.p_naive)
     counts = meta_episodes([opponent.weight for opponent in opponents], episodes)
     parts: dict[tuple[str, str], list[np.ndarray]] = {}
-    for each in play(0, agent, [contestant], [*zip(opponents, counts, strict=True)], OTHER_SEED):
+    for each in play(0, agent, [contestant], [*zip(opponents, counts, strict=True)], OTHER_SEED, lambda _: None):
         called = "" if each.opponent.name.isdecimal() else each.opponent.name
         rewards = each.encounters.outcomes["reward"].mean(1)
         parts.setdefault((each.opponent.kind, called), []).append(rewards)
