@@ -64,7 +64,8 @@ def shape_of(experiment: Experiment, devices: int) -> Shape:
     if isinstance(experiment, AnalyticalExperiment):
         work = _ITERATION + _exact_steps(experiment) / speed
         return Shape(_program(_exact_choices(experiment), used), experiment.kind, True, _is_lola(experiment), work)
-    tables = words_of(experiment.environment.name).few_observations
+    few = words_of(experiment.environment.name).few_observations
+    tables = few and experiment.network.name == "hawk"
     choices = {key: value for key, value in experiment.static_choices.items() if key != "compute"}
     work = experiment.population.meta_agents * experiment.rollout.steps * _TURN
     work += experiment.steps_per_iteration * _step_work(experiment, tables) / speed

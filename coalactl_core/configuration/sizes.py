@@ -12,11 +12,12 @@ from coalactl_core.configuration.numbers import Few, Section, Size
 Iterations = Annotated[int, Field(ge=1, lt=2**31)]
 
 
-class NetworkConfig(Section):
-    """The recurrent policy (App. B.3); the same for meta and naive agents.
+# Keys that one network of this project alone reads; those of other packages may read any.
+_OWN_KEYS = {"hawk": ("heads", "depth", "mlp_width"), "gru": ("embedding",)}
 
-    ``heads``, ``depth`` and ``mlp_width`` are of Hawk, ``embedding`` is of the GRU.
-    """
+
+class NetworkConfig(Section):
+    """The recurrent policy (App. B.3); the same for meta and naive agents."""
 
     name: str = "hawk"
     width: Size = 32
@@ -24,6 +25,18 @@ class NetworkConfig(Section):
     depth: Few = 1
     mlp_width: Size = 32
     embedding: Size = 32
+
+    @model_validator(mode="after")
+    def _keys_are_read(self) -> NetworkConfig:
+        others = {reader: keys for reader, keys in _OWN_KEYS.items() if self.name in _OWN_KEYS and reader != self.name}
+        for reader, keys in others.items():
+            for key in keys:
+                usual = type(self).model_fields[key].default
+                if getattr(self, key) != usual:
+                    raise ValueError(
+                        f"network.{key}: {self.name!r} has no use for it, but {reader!r}; leave it at {usual}"
+                    )
+        return self
 
     @model_validator(mode="after")
     def _heads_divide_width(self) -> NetworkConfig:

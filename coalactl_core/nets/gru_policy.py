@@ -5,12 +5,12 @@ from __future__ import annotations
 import jax.numpy as jnp
 from flax import linen as nn
 from jax import Array
-from jaxtyping import Bool, Float, Key
+from jaxtyping import Bool, Float
 
 from coalactl_core.configuration.sizes import NetworkConfig
 from coalactl_core.nets.hawk import lecun_normal
-from coalactl_core.nets.policy import Observations, Policy, PolicyOutput, Resets, as_sequences_of_one
-from coalactl_core.types import Params, PolicyCarry
+from coalactl_core.nets.modules import policy_of
+from coalactl_core.nets.policy import Policy, PolicyOutput, Resets
 
 
 def gru_policy(config: NetworkConfig, observation_size: int, num_actions: int) -> Policy:
@@ -20,15 +20,7 @@ def gru_policy(config: NetworkConfig, observation_size: int, num_actions: int) -
     def initial_carry() -> Float[Array, "width"]:
         return jnp.zeros(config.width)
 
-    def init(key: Key[Array, ""]) -> Params:
-        return network.init(key, jnp.zeros((1, observation_size)), initial_carry(), None)["params"]
-
-    def unroll(
-        params: Params, observations: Observations, carry: PolicyCarry, resets: Resets
-    ) -> tuple[PolicyOutput, PolicyCarry]:
-        return network.apply({"params": params}, observations, carry, resets)
-
-    return Policy(init=init, initial_carry=initial_carry, step=as_sequences_of_one(unroll), unroll=unroll)
+    return policy_of(network, initial_carry, observation_size)
 
 
 class _GRUNetwork(nn.Module):

@@ -9,11 +9,12 @@ import jax.numpy as jnp
 import numpy as np
 from flax import linen as nn
 from jax import Array
-from jaxtyping import Bool, Float, Key
+from jaxtyping import Bool, Float
 
 from coalactl_core.configuration.sizes import NetworkConfig
 from coalactl_core.nets.hawk import HawkBlock, HawkCarry, RMSNorm, fresh_carry, lecun_normal
 from coalactl_core.nets.linear_recurrence import SCANS, Scan, linear_recurrence
+from coalactl_core.nets.modules import policy_of
 from coalactl_core.nets.policy import Observations, Policy, PolicyOutput, Resets, as_sequences_of_one
 from coalactl_core.nets.tabulated import (
     BeforeRecurrence,
@@ -34,15 +35,7 @@ def hawk_policy(config: NetworkConfig, observation_size: int, num_actions: int, 
     def initial_carry() -> tuple[HawkCarry, ...]:
         return tuple(fresh_carry(config.width) for _ in range(config.depth))
 
-    def init(key: Key[Array, ""]) -> Params:
-        return network.init(key, jnp.zeros((1, observation_size)), initial_carry(), None)["params"]
-
-    def unroll(
-        params: Params, observations: Observations, carry: PolicyCarry, resets: Resets
-    ) -> tuple[PolicyOutput, PolicyCarry]:
-        return network.apply({"params": params}, observations, carry, resets)
-
-    return Policy(init=init, initial_carry=initial_carry, step=as_sequences_of_one(unroll), unroll=unroll, share=_share)
+    return policy_of(network, initial_carry, observation_size)._replace(share=_share)
 
 
 class _PreparedHawk(NamedTuple):

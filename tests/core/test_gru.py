@@ -74,6 +74,12 @@ def test_a_reset_inside_a_sequence_equals_a_fresh_start() -> None:
     assert not np.allclose(found.logits[3], ordinary.logits[3], atol=1e-6)
 
 
+@pytest.mark.parametrize(("name", "key"), [("gru", "depth"), ("gru", "mlp_width"), ("hawk", "embedding")])
+def test_a_key_that_it_does_not_read_is_refused(name: str, key: str) -> None:
+    with pytest.raises(ValueError, match=f"network.{key}: '{name}' has no use for it"):
+        NetworkConfig.model_validate({"name": name, key: 4})
+
+
 def test_read_outs_start_at_zero_so_that_every_action_is_as_likely() -> None:
     policy, _, seen = made()
     output, _ = policy.unroll(policy.init(jax.random.key(1)), seen, policy.initial_carry(), None)

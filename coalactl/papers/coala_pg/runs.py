@@ -36,27 +36,17 @@ def _as_printed(preset: str, minutes: float) -> TrainingPart:
     """COALA-PG without the critic of the batch that the preset has for it."""
     # Below 1, λ_gae is for meta opponents alone; credit of App. A.3 against naive ones has no shaping signal then.
     settings = {_CRITIC: "none", "meta.gae_lambda": 1.0}
-    return TrainingPart(
-        f"{preset}-as-printed",
-        preset=preset,
-        methods=("coala-pg",),
-        seeds=QUICK_SEEDS,
-        settings=settings,
-        minutes=minutes,
-    )
+    return _variant(preset, "as-printed", "coala-pg", settings=settings, minutes=minutes)
 
 
 def _m_fos_with_critic(preset: str, minutes: float) -> TrainingPart:
     """M-FOS with the critic of the batch that COALA-PG has: shown beside, no claim is about it."""
-    settings = {_CRITIC: "play"}
-    return TrainingPart(
-        f"{preset}-m-fos-critic",
-        preset=preset,
-        methods=("m-fos",),
-        seeds=QUICK_SEEDS,
-        settings=settings,
-        minutes=minutes,
-    )
+    return _variant(preset, "m-fos-critic", "m-fos", settings={_CRITIC: "play"}, minutes=minutes)
+
+
+def _variant(preset: str, name: str, method: str, **details: Any) -> TrainingPart:
+    """One method at other values than those of the preset."""
+    return TrainingPart(f"{preset}-{name}", preset=preset, methods=(method,), seeds=QUICK_SEEDS, **details)
 
 
 MIXED_QUICK = TrainingPart("ipd-mixed-quick", preset="ipd-mixed-quick", methods=METHODS, seeds=QUICK_SEEDS, minutes=46)
