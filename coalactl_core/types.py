@@ -208,8 +208,9 @@ class Opponents(NamedTuple):
 
     ``number`` counts within the kind: naive initialisation, meta agent or fixed strategy. ``learner``: as they stand at
     the start of the meta-episode (without an optimiser state: they start with a fresh one). ``automata`` are the fixed
-    strategies (None in a pool without them). ``crossing``: how networks' memories cross from one inner episode to the
-    next (None: those of naive ones are forgotten, others' cross as their seat says).
+    strategies (None in a pool without them), one for each opponent or, with an axis more, for each of its trajectories.
+    ``crossing``: how networks' memories cross from one inner episode to the next (None: those of naive ones are
+    forgotten, others' cross as their seat says).
     """
 
     kind: Int[Array, "*meta_batch"]

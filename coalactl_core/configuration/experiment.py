@@ -191,6 +191,7 @@ class _SequenceExperiment(Section):
             "diagnostics": self.diagnostics.model_dump(),
             "population": (population.meta_agents, population.naive_agents, population.has_naive, population.has_meta),
             "population.fixed": tuple(fixed.strategy for fixed in population.fixed),
+            "population.fixed_drawn": population.fixed_drawn,
             "population.stratified": population.stratified,
             "population.dynamic_naive": population.dynamic_naive,
             "meta.batch_critic": self.batch_critic,

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
 from pydantic import AfterValidator, Field, model_validator
 
@@ -66,6 +66,8 @@ class PopulationConfig(Section):
 
     ``naive``: how many naive agents there are; in groups where not all learn by ``[naive]`` as it is. ``naive_from``: a
     run, or a file of agents, whose meta agents the naive agents are, in turn; by default fresh initialisations.
+    ``fixed_drawn``: for whom a fixed strategy with random numbers draws them, once for an opponent, so that its whole
+    batch meets the same, or for each trajectory.
     """
 
     meta: Few | Annotated[tuple[AgentGroup, ...], Field(strict=False, min_length=1)] = 1
@@ -75,6 +77,7 @@ class PopulationConfig(Section):
     dynamic_naive: bool = False
     naive_from: str = ""
     fixed: Annotated[tuple[FixedStrategy, ...], Field(strict=False)] = ()
+    fixed_drawn: Literal["opponent", "trajectory"] = "opponent"
 
     @property
     def meta_agents(self) -> int:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+from typing import Annotated, Literal
 
 from pydantic import Field, model_validator
 
@@ -17,9 +17,14 @@ _OWN_KEYS = {"hawk": ("heads", "depth", "mlp_width"), "gru": ("embedding",)}
 
 
 class NetworkConfig(Section):
-    """The recurrent policy (App. B.3); the same for meta and naive agents."""
+    """The recurrent policy (App. B.3); the same for meta and naive agents.
+
+    ``inputs``: what it takes of each step, the observation alone, or beside it the own last action, one-hot, and the
+    own last reward, in the environment's scale; 0 where there was none.
+    """
 
     name: str = "hawk"
+    inputs: Literal["observation", "observation-action-reward"] = "observation"
     width: Size = 32
     heads: Size = 2
     depth: Few = 1

@@ -105,3 +105,12 @@ class FewObservations(Environment, Protocol):
 
     def observe_number(self, state: EnvironmentState, player: int) -> Int[Array, ""]:
         """The number of what a player sees: :meth:`observe` is this row of the vocabulary."""
+
+
+@runtime_checkable
+class TellsLastStep(FewObservations, Protocol):
+    """An environment of which every observation tells what the player did and earned in the step before."""
+
+    @property
+    def last_step(self) -> Float[np.ndarray, "vocabulary actions+1"] | None:
+        """Own last action, one-hot, and reward by observation, zeros at a start; None where they depend on the seat."""

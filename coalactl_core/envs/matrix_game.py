@@ -80,6 +80,16 @@ class MatrixGame(NamedTuple):
         return jnp.asarray(mirrored, dtype=jnp.int8)[state] if player == 1 else state
 
     @property
+    def last_step(self) -> Float[np.ndarray, "vocabulary 3"] | None:
+        """Own last action, one-hot, and what it was paid, the same in both seats; a start that recalls tells it too."""
+        if self.payoffs_second is not None:
+            return None
+        own, other = np.divmod(np.arange(_JOINT_ACTIONS), 2)
+        paid = np.asarray(self.payoffs, np.float32)[own, other]
+        told = np.concatenate([np.eye(2, dtype=np.float32)[own], paid[:, None]], -1)
+        return np.concatenate([np.zeros_like(told[:1]), *[told] * (1 + self.recalls)])
+
+    @property
     def before_first(self) -> Int[np.ndarray, ""]:
         """The start: nothing to recall."""
         return np.zeros((), np.int8)

@@ -2,15 +2,23 @@
 
 from __future__ import annotations
 
+from typing import NamedTuple
+
+import jax
 import jax.numpy as jnp
+import numpy as np
 from flax import linen as nn
 from jax import Array
-from jaxtyping import Bool, Float
+from jaxtyping import Bool, Float, Int
 
 from coalactl_core.configuration.sizes import NetworkConfig
 from coalactl_core.nets.hawk import lecun_normal
 from coalactl_core.nets.modules import policy_of
-from coalactl_core.nets.policy import Policy, PolicyOutput, Resets
+from coalactl_core.nets.policy import Policy, PolicyOutput, Resets, as_sequences_of_one
+from coalactl_core.types import Params
+
+# Of more observations a step's product with all of them would be larger than the cell's own.
+MOST_TABULATED = 64
 
 
 def gru_policy(config: NetworkConfig, observation_size: int, num_actions: int) -> Policy:
@@ -21,6 +29,66 @@ def gru_policy(config: NetworkConfig, observation_size: int, num_actions: int) -
         return jnp.zeros(config.width)
 
     return policy_of(network, initial_carry, observation_size)
+
+
+class _PreparedGRU(NamedTuple):
+    """A cell's gates, those of reset, update and candidate side by side, and the read-outs.
+
+    ``inputs``: what each observation contributes to the gates. ``bias`` is the candidate's, inside of the reset.
+    """
+
+    inputs: Float[Array, "vocabulary 3*width"]
+    recurrent: Float[Array, "width 3*width"]
+    bias: Float[Array, "width"]
+    readout: Float[Array, "width actions+1"]
+    readout_bias: Float[Array, "actions+1"]
+
+
+def tabulated_gru_policy(
+    config: NetworkConfig, vocabulary: Float[np.ndarray, "vocabulary features"], num_actions: int
+) -> Policy:
+    """The policy of :func:`gru_policy` where observations are indices into a vocabulary; equal up to rounding.
+
+    What an observation contributes to the gates is computed once for each that there is, and a step is one product.
+    """
+    plain = gru_policy(config, vocabulary.shape[1], num_actions)
+
+    def prepare(params: Params, uses: int) -> _PreparedGRU:
+        del uses
+        cell, embedding = params["cell"], params["embedding"]
+        embedded = jnp.asarray(vocabulary) @ embedding["kernel"] + embedding["bias"]
+        entering = [cell[name] for name in ("ir", "iz", "in")]
+        return _PreparedGRU(
+            inputs=jnp.concatenate([embedded @ gate["kernel"] + gate["bias"] for gate in entering], -1),
+            recurrent=jnp.concatenate([cell[name]["kernel"] for name in ("hr", "hz", "hn")], -1),
+            bias=cell["hn"]["bias"],
+            readout=jnp.concatenate([params[name]["kernel"] for name in ("policy", "value")], -1),
+            readout_bias=jnp.concatenate([params[name]["bias"] for name in ("policy", "value")]),
+        )
+
+    def unroll(
+        prepared: _PreparedGRU, observations: Int[Array, "steps"], carry: Float[Array, "width"], resets: Resets
+    ) -> tuple[PolicyOutput, Float[Array, "width"]]:
+        def step(
+            state: Float[Array, "width"], seen: tuple[Int[Array, ""], Bool[Array, ""] | None]
+        ) -> tuple[Float[Array, "width"], Float[Array, "width"]]:
+            number, restart = seen
+            state = state if restart is None else jnp.where(restart, 0, state)
+            # A product instead of a look-up: of the few rows' gradients none has to wait for another.
+            entering = jax.nn.one_hot(number, len(vocabulary), dtype=state.dtype) @ prepared.inputs
+            (reset, update, candidate), (from_reset, from_update, from_candidate) = (
+                jnp.split(part, 3, -1) for part in (entering, state @ prepared.recurrent)
+            )
+            kept = nn.sigmoid(update + from_update)
+            new = jnp.tanh(candidate + nn.sigmoid(reset + from_reset) * (from_candidate + prepared.bias))
+            state = (1 - kept) * new + kept * state
+            return state, state
+
+        carry, states = jax.lax.scan(step, carry, (observations, resets))
+        outputs = nn.swish(states) @ prepared.readout + prepared.readout_bias
+        return PolicyOutput(logits=outputs[..., :-1], value=outputs[..., -1]), carry
+
+    return plain._replace(step=as_sequences_of_one(unroll), unroll=unroll, prepare=prepare, takes_indices=True)
 
 
 class _GRUNetwork(nn.Module):

@@ -8,6 +8,7 @@ from typing import Any, NamedTuple
 import jax
 import jax.flatten_util
 import jax.numpy as jnp
+import numpy as np
 from jax import Array
 from jaxtyping import Bool, Float, Key, Num, Shaped
 
@@ -164,6 +165,20 @@ def packed(policy: Policy) -> tuple[Policy, Unpack]:
         ),
         unpack,
     )
+
+
+def on_numbers(policy: Policy, vocabulary: Float[np.ndarray, "vocabulary features"]) -> Policy:
+    """The same policy for numbers of observations, of which it takes in the rows of a vocabulary."""
+
+    def step(prepared: Prepared, observation: Observation, carry: PolicyCarry) -> tuple[PolicyOutput, PolicyCarry]:
+        return policy.step(prepared, jnp.asarray(vocabulary, float)[observation], carry)
+
+    def unroll(
+        prepared: Prepared, observations: Observations, carry: PolicyCarry, resets: Resets
+    ) -> tuple[PolicyOutput, PolicyCarry]:
+        return policy.unroll(prepared, jnp.asarray(vocabulary, float)[observations], carry, resets)
+
+    return policy._replace(step=step, unroll=unroll, takes_indices=True)
 
 
 def _unpack_of(policy: Policy) -> Unpack:

@@ -14,7 +14,7 @@ from coalactl_core.configuration.sizes import NetworkConfig
 from coalactl_core.contracts import Part, described
 from coalactl_core.errors import ConfigurationError, first_line
 from coalactl_core.nets.contract import check_policy
-from coalactl_core.nets.gru_policy import gru_policy
+from coalactl_core.nets.gru_policy import MOST_TABULATED, gru_policy, tabulated_gru_policy
 from coalactl_core.nets.hawk_policy import hawk_policy, tabulated_hawk_policy
 from coalactl_core.nets.policy import Policy
 from coalactl_core.nets.tabulated import Windows
@@ -39,6 +39,8 @@ def build_policy(
             return tabulated_hawk_policy(config, vocabulary, num_actions, scan)
         return hawk_policy(config, observation_size, num_actions, scan)
     if config.name == "gru":
+        if vocabulary is not None and len(vocabulary) <= MOST_TABULATED:
+            return tabulated_gru_policy(config, vocabulary, num_actions)
         return gru_policy(config, observation_size, num_actions)
     build = load_plugin("network.name", config.name, group="coalactl.networks", builtin=["hawk", "gru"])
     try:

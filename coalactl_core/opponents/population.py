@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import NamedTuple
 
 import jax
@@ -10,6 +11,7 @@ from jax import Array
 from jaxtyping import Bool, Float, Int, Key
 
 from coalactl_core.configuration.population import PopulationConfig
+from coalactl_core.configuration.sizes import RolloutConfig
 from coalactl_core.envs.base import Environment, MemoryOneGame
 from coalactl_core.errors import ConfigurationError
 from coalactl_core.opponents.automata import padded, stacked
@@ -32,6 +34,7 @@ class Population(NamedTuple):
     """The static side of a pool: sizes and which kinds of opponents can occur.
 
     ``crossings``: how each meta agent's memory crosses inner episodes, where that differs among them (else empty).
+    ``draws``: how many automata each opponent has drawn, one for each trajectory, or 0: one for all.
     """
 
     meta: int
@@ -43,6 +46,7 @@ class Population(NamedTuple):
     stratified: bool
     dynamic_naive: bool
     crossings: tuple[int, ...] = ()
+    draws: int = 0
 
     @property
     def kinds(self) -> tuple[int, ...]:
@@ -51,28 +55,25 @@ class Population(NamedTuple):
         return tuple(kind for kind, occurs in present.items() if occurs)
 
 
-def build_population(
-    config: PopulationConfig, meta_batch_size: int, environment: Environment, inner_episodes: int
-) -> Population:
-    """The pool of a ``[population]`` table, for meta-episodes of so many inner episodes.
+def build_population(config: PopulationConfig, sizes: RolloutConfig, environment: Environment) -> Population:
+    """The pool of a ``[population]`` table, for iterations of these sizes.
 
     Raises:
         ConfigurationError: a fixed strategy is unknown or does not fit the environment.
     """
     if config.fixed and not isinstance(environment, MemoryOneGame):
         raise ConfigurationError("population.fixed: fixed strategies play two-action matrix games only")
+    found = partial(find_strategy, episode_length=environment.episode_length, inner_episodes=sizes.inner_episodes)
     return Population(
         meta=config.meta_agents,
         naive=config.naive_agents,
-        meta_batch_size=meta_batch_size,
+        meta_batch_size=sizes.meta_batch_size,
         has_naive=config.has_naive,
         has_meta=config.has_meta,
-        strategies=tuple(
-            find_strategy(fixed.strategy, episode_length=environment.episode_length, inner_episodes=inner_episodes)
-            for fixed in config.fixed
-        ),
+        strategies=tuple(found(fixed.strategy) for fixed in config.fixed),
         stratified=config.stratified,
         dynamic_naive=config.dynamic_naive,
+        draws=sizes.batch_size if config.fixed_drawn == "trajectory" else 0,
     )
 
 
@@ -179,11 +180,15 @@ def _automata(key: Key[Array, ""], chosen: Int[Array, "meta_batch"], population:
     """The automaton of each opponent, were it a fixed strategy: a row of one table, or drawn by its own key.
 
     A mapped choice between functions would compute all of them for each opponent; so only those that draw are called.
+    Where each trajectory has one of its own they lead with (meta_batch, batch).
     """
-    strategies = population.strategies
+    strategies, draws = population.strategies, population.draws
     if not strategies:
         return None
     keys = jax.random.split(key, population.meta_batch_size)
+    if draws:
+        keys = jax.vmap(lambda key: jax.random.split(key, draws))(keys).reshape(-1)
+        chosen = jnp.repeat(chosen, draws)
     # Those of strategies that draw stand in for what is drawn below.
     table = stacked([strategy.draw(keys[0]) for strategy in strategies])
     states = table.cooperation.shape[-1]
@@ -192,10 +197,12 @@ def _automata(key: Key[Array, ""], chosen: Int[Array, "meta_batch"], population:
         if strategy.is_drawn:
             drawn = padded(jax.vmap(strategy.draw)(keys), states)
             automata = _choose(chosen == number, drawn, automata)
-    return automata
+    if not draws:
+        return automata
+    return jax.tree.map(lambda leaf: leaf.reshape(population.meta_batch_size, draws, *leaf.shape[1:]), automata)
 
 
-def _choose(mask: Bool[Array, "meta_batch"], chosen: Automata, otherwise: Automata) -> Automata:
+def _choose(mask: Bool[Array, "opponents"], chosen: Automata, otherwise: Automata) -> Automata:
     return jax.tree.map(
         lambda new, old: jnp.where(mask.reshape(-1, *(1,) * (new.ndim - 1)), new, old), chosen, otherwise
     )

@@ -145,7 +145,8 @@ def _crossed_by_strategies(
     """States of fixed strategies at the start of an inner episode: as they were, or the first one."""
     if state is None or opponents.automata is None:
         return None
-    return jnp.where(opponents.automata.carried[:, None], state, jnp.zeros_like(state))
+    carried = opponents.automata.carried
+    return jnp.where(carried.reshape(carried.shape[0], -1), state, jnp.zeros_like(state))
 
 
 def _learn(

@@ -4,13 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
+import numpy as np
 from jax import Array
-from jaxtyping import Num
+from jaxtyping import Float, Num
 
 from coalactl_core.configuration.experiment import SequenceExperiment
-from coalactl_core.envs.base import Environment, FewObservations
+from coalactl_core.configuration.sizes import NetworkConfig
+from coalactl_core.envs.base import Environment, FewObservations, TellsLastStep
+from coalactl_core.errors import ConfigurationError
 from coalactl_core.methods import CROSSINGS
-from coalactl_core.nets.policy import Policy, Unpack, packed
+from coalactl_core.nets.policy import Policy, Unpack, on_numbers, packed
 from coalactl_core.nets.registry import build_policy
 from coalactl_core.types import FORGOTTEN, EnvironmentState
 
@@ -25,13 +28,16 @@ def packed_policy(
     Raises:
         ConfigurationError: the network is unknown or does not give what a policy must.
     """
+    vocabulary = _vocabulary(experiment.network, environment)
     policy = build_policy(
         experiment.network,
-        observation_size=environment.observation_size,
+        observation_size=environment.observation_size if vocabulary is None else vocabulary.shape[-1],
         num_actions=environment.num_actions if outputs is None else outputs,
         scan=experiment.compute.scan,
-        vocabulary=environment.vocabulary if isinstance(environment, FewObservations) else None,
+        vocabulary=vocabulary,
     )
+    if experiment.network.inputs != "observation" and vocabulary is not None and not policy.takes_indices:
+        policy = on_numbers(policy, vocabulary)
     return packed(policy)
 
 
@@ -50,6 +56,24 @@ def observe_of(environment: Environment, policy: Policy) -> Callable[[Environmen
     if isinstance(environment, FewObservations) and policy.takes_indices:
         return environment.observe_number
     return environment.observe
+
+
+def _vocabulary(network: NetworkConfig, environment: Environment) -> Float[np.ndarray, "vocabulary features"] | None:
+    """All that a network may take in at a step, where that is little.
+
+    Raises:
+        ConfigurationError: it wants more than this environment's observations tell.
+    """
+    observations = environment.vocabulary if isinstance(environment, FewObservations) else None
+    if network.inputs == "observation":
+        return observations
+    last_step = environment.last_step if isinstance(environment, TellsLastStep) else None
+    if observations is None or last_step is None:
+        raise ConfigurationError(
+            f"network.inputs: {network.inputs!r} given; only observations of a matrix game that pays both seats alike "
+            "tell the last action and reward, use 'observation'"
+        )
+    return np.concatenate([observations, last_step], -1)
 
 
 def crossing_within(experiment: SequenceExperiment, crossing: int) -> int:

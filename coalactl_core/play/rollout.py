@@ -176,10 +176,12 @@ def play_inner_episode(
         pair.learner.params, rollout.batch_size * rollout.environment.episode_length
     )
     opponent = opponent._replace(learner=pair.learner)
-    step = partial(_step, ego_params, coplayer_params, opponent, hyper=hyper, rollout=rollout)
+    each_its_own = opponent.automata is not None and opponent.automata.carried.ndim == 1
+    axes = Opponents._make(0 if name == "automata" else None for name in Opponents._fields) if each_its_own else None
+    step = jax.vmap(partial(_step, ego_params, coplayer_params, hyper=hyper, rollout=rollout), in_axes=(axes, 0, 0))
 
     def advance(moment: Moment, keys: Key[Array, "batch"]) -> tuple[Moment, Record]:
-        return jax.vmap(step)(keys, moment)
+        return step(opponent, keys, moment)
 
     start = Moment(states, pair.ego_carry, pair.coplayer_carry, pair.strategy_state)
     return scan_steps(advance, start, trajectory_keys, at_once=10)

@@ -60,10 +60,7 @@ def build_pieces(experiment: SequenceExperiment) -> Pieces:
         ConfigurationError: a plugin is unknown, or parts of the configuration do not fit each other.
     """
     environment = build_environment(experiment)
-    rollout_sizes = experiment.rollout
-    population = build_population(
-        experiment.population, rollout_sizes.meta_batch_size, environment, rollout_sizes.inner_episodes
-    )
+    population = build_population(experiment.population, experiment.rollout, environment)
     policy, unpack = packed_policy(experiment, environment)
     learners = experiment.naive_learners
     coplayers = build_coplayers(learners, policy, environment)

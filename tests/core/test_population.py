@@ -9,6 +9,7 @@ import pytest
 
 from coalactl_core.configuration.memory_one import MEMORY_ONE
 from coalactl_core.configuration.population import PopulationConfig
+from coalactl_core.configuration.sizes import RolloutConfig
 from coalactl_core.envs.matrix_game import MatrixGame
 from coalactl_core.errors import ConfigurationError
 from coalactl_core.opponents.population import Population, build_population, naive_set, sample_opponents
@@ -24,9 +25,10 @@ TWO_STRATEGIES = ({"strategy": "tit-for-tat", "weight": 0.2}, {"strategy": "alwa
 sample = jax.jit(sample_opponents, static_argnames="population")
 
 
-def pool(meta_batch_size: int = DRAWS, **config: Any) -> Population:
+def pool(meta_batch_size: int = DRAWS, batch_size: int = 1, **config: Any) -> Population:
     settings = PopulationConfig(**{"meta": META_AGENTS, "naive": NAIVE_AGENTS, "p_naive": 0.6, **config})
-    return build_population(settings, meta_batch_size, MatrixGame(), inner_episodes=3)
+    sizes = RolloutConfig(meta_batch_size=meta_batch_size, batch_size=batch_size, inner_episodes=3)
+    return build_population(settings, sizes, MatrixGame())
 
 
 def draw(population: Population, agent: int = 1, p_naive: float = 0.6, weights: tuple = (), seed: int = 0) -> Opponents:
@@ -97,6 +99,17 @@ def test_random_tabular_opponents_differ_from_each_other() -> None:
     cooperation = draw(population, weights=(1.0,)).automata.cooperation
     assert len(np.unique(cooperation)) == 1000
     assert ((cooperation >= 0) & (cooperation <= 1)).all()
+
+
+def test_each_trajectory_may_meet_a_random_strategy_of_its_own() -> None:
+    """All trajectories of an opponent meet the same kind of strategy, and differ in what is drawn."""
+    fixed = ({"strategy": "random-tabular", "weight": 0.5}, {"strategy": "tit-for-tat", "weight": 0.5})
+    opponents = draw(pool(400, fixed=fixed, fixed_drawn="trajectory", batch_size=3), weights=(0.5, 0.5))
+    cooperation, random = opponents.automata.cooperation, opponents.number == 0
+    assert cooperation.shape == (400, 3, 5)
+    assert len(np.unique(cooperation[random])) == 15 * random.sum()
+    assert_frequency(cooperation[random] < 0.3, 0.3)
+    assert (cooperation[~random] == np.asarray(MEMORY_ONE["tit-for-tat"], np.float32)).all()
 
 
 @pytest.mark.parametrize(

@@ -217,6 +217,21 @@ def test_fixed_strategies_play_as_they_are_known(name) -> None:
     np.testing.assert_array_equal(other[:, :, 1:], later[name])
 
 
+def test_each_trajectory_may_have_a_strategy_of_its_own() -> None:
+    """Beside a network, which plays by its own table."""
+    names = ["always-cooperate", "tit-for-tat", "always-defect"]
+    strategies = going_by_outcomes([MEMORY_ONE[name] for name in names] * 2)
+    strategies = jax.tree.map(lambda leaf: leaf.reshape(2, BATCH, *leaf.shape[1:]), strategies)
+    opponents = opponents_like(deterministic(np.ones(5, int)), [FIXED, META], strategies)
+    trajectory = play(rollout(REACTIVE, learns=False), uniform(REACTIVE), opponents).trajectory
+    own, (fixed, network) = by_episode(trajectory.actions), by_episode(coplayer_actions(trajectory))
+    assert (network == 1).all()
+    assert (fixed[..., 0] == 0).all()
+    assert (fixed[..., 2] == 1).all()
+    np.testing.assert_array_equal(fixed[:, 1:, 1], own[0, :, :-1, 1])
+    assert (fixed[:, 0, 1] == 0).all()
+
+
 @pytest.mark.parametrize("kind", [META, NAIVE])
 def test_the_co_player_may_play_by_another_network(kind) -> None:
     """The ego agent cooperates by a table of observations, the co-player goes by a clock, which naive ones set back."""

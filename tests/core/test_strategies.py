@@ -20,6 +20,7 @@ from support import a2c_with, naive_hyper, opponents_like, reactive_policy, roll
 from coalactl_core.configuration.automata import MOST_STATES, OUTCOMES, Automaton, automaton_of
 from coalactl_core.configuration.memory_one import MEMORY_ONE
 from coalactl_core.configuration.population import PopulationConfig
+from coalactl_core.configuration.sizes import RolloutConfig
 from coalactl_core.configuration.strategies import (
     CLASSIC,
     FAMILIES,
@@ -41,6 +42,7 @@ from coalactl_core.types import FIXED, Automata, Learner, PopulationHyperparamet
 
 LENGTH, EPISODES, BATCH = 40, 2, 3
 ENVIRONMENT = MatrixGame(episode_length=LENGTH)
+SIZES = RolloutConfig(meta_batch_size=204, inner_episodes=EPISODES)
 
 CERTAIN = [name for name in DEFINITIONS if name in WITH_MEMORY or name in ("tit-for-tat", "suspicious-tit-for-tat")]
 
@@ -230,8 +232,8 @@ def test_a_pool_of_a_hundred_automata_is_traced_once_and_each_is_met(play: Any, 
     module.mine = mine  # type: ignore[attr-defined]
     fixed = [{"strategy": f"of_many:{name}", "weight": 1 / 102} for name in (*(f"a{n}" for n in range(100)), "mine")]
     config = PopulationConfig(fixed=(*fixed, {"strategy": "random-tabular", "weight": 1 / 102}), stratified=True)
-    population = build_population(config, 204, ENVIRONMENT, inner_episodes=EPISODES)
-    assert hash(population) == hash(build_population(config, 204, ENVIRONMENT, inner_episodes=EPISODES))
+    population = build_population(config, SIZES, ENVIRONMENT)
+    assert hash(population) == hash(build_population(config, SIZES, ENVIRONMENT))
     calls.clear()
     weights = jnp.asarray([each.weight for each in config.fixed])
     hyper = PopulationHyperparameters(jnp.asarray(1.0), weights)
