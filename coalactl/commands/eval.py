@@ -59,6 +59,9 @@ def evaluate(
         typer.Option(metavar="P", help="Share of naive opponents in the pool mixed.", show_default="the run's own"),
     ] = None,
     out: _Out = None,
+    by_step: Annotated[
+        bool, typer.Option("--by-step", help="Also write the means of each step, RUN/eval/by-step/NAME.parquet.")
+    ] = False,
     as_json: Annotated[bool, typer.Option("--json", help="Print the result as one JSON object.")] = False,
     quiet: Annotated[bool, typer.Option("--quiet", "-q", help="No progress and no table.")] = False,
 ) -> None:
@@ -77,6 +80,7 @@ def evaluate(
             name=out,
             json=as_json,
             quiet=quiet,
+            by_step=by_step,
         )
     )
     from coalactl.environment import load_jax

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from coalactl.environment import prepare_jax
 from coalactl.evaluation.contestants import Contestant, Entry, check_same_game, contestants_of, enter, newest
-from coalactl.evaluation.files import Target, target_in, write
+from coalactl.evaluation.files import Result, Target, target_in, write
 from coalactl.evaluation.lineups import Opponent, check_fits, meta_episodes, opponents_of, with_learners
 from coalactl.evaluation.pools import AXELROD, MIXED, Pool, find_pool
 from coalactl.evaluation.request import DEFAULT_EPISODES, EvalRequest
@@ -37,7 +37,7 @@ class _Played(NamedTuple):
     request: EvalRequest
     contestants: Sequence[Contestant]
     shares: Sequence[float]
-    results: Sequence[pd.DataFrame]
+    results: Sequence[Result]
 
 
 def evaluate(request: EvalRequest) -> None:
@@ -52,11 +52,11 @@ def evaluate(request: EvalRequest) -> None:
         name = request.name or pool.name
         targets = [target_in(entry.run, name) for entry in entries]
         request, contestants, shares, results = _played(request, pool, entries, tell)
-    for target, contestant, share, rows in zip(targets, contestants, shares, results, strict=True):
+    for target, contestant, share, result in zip(targets, contestants, shares, results, strict=True):
         if target.exists:
             _tell(request, f"replacing {target.rows}")
-        write(target, rows, _about(request, pool, contestant, share))
-    _report(request, pool, contestants, results, targets)
+        write(target, result, _about(request, pool, contestant, share))
+    _report(request, pool, contestants, [result.rows for result in results], targets)
 
 
 def _played(request: EvalRequest, pool: Pool, entries: Sequence[Entry], tell: Tell) -> _Played:
@@ -141,19 +141,21 @@ def _results(
     contestants: Sequence[Contestant],
     lineups: Sequence[Sequence[tuple[Opponent, int]]],
     tell: Callable[..., None],
-) -> pd.DataFrame:
-    """The rows of one run."""
+) -> Result:
+    """What the agents of one run came to."""
     import pandas as pd
 
     from coalactl.evaluation.playing import play
-    from coalactl.evaluation.rows import rows_of
+    from coalactl.evaluation.rows import rows_of, steps_of
 
-    payoffs, parts = contestants[index].payoffs, []
+    payoffs, parts, steps = contestants[index].payoffs, [], []
     for agent, opponents in enumerate(lineups):
         tell(agent)
         played = play(index, agent, contestants, opponents, request.seed, partial(tell, agent))
         parts.append(rows_of(agent, played, payoffs))
-    return pd.concat(parts, ignore_index=True)
+        if request.by_step:
+            steps.append(steps_of(agent, played))
+    return Result(pd.concat(parts, ignore_index=True), pd.concat(steps, ignore_index=True) if steps else None)
 
 
 def _about(request: EvalRequest, pool: Pool, contestant: Contestant, p_naive: float) -> dict[str, Any]:
@@ -199,6 +201,8 @@ def _report(
             show_matrix(console, labels, rewards)
         for target in targets:
             console.print(escaped(f"rows:        {target.rows}"), markup=False, soft_wrap=True)
+            if request.by_step:
+                console.print(escaped(f"by step:     {target.steps}"), markup=False, soft_wrap=True)
 
 
 def _object(
@@ -211,7 +215,13 @@ def _object(
 ) -> dict[str, Any]:
     """What ``--json`` prints."""
     runs = [
-        {"run_dir": str(each.entry.run.path), "label": each.entry.label, "step": each.step, "file": str(target.rows)}
+        {
+            "run_dir": str(each.entry.run.path),
+            "label": each.entry.label,
+            "step": each.step,
+            "file": str(target.rows),
+            "by_step": str(target.steps) if request.by_step else None,
+        }
         for each, target in zip(contestants, targets, strict=True)
     ]
     return {

@@ -27,6 +27,8 @@ class EvalRequest(NamedTuple):
     name: str | None
     json: bool
     quiet: bool
+    by_step: bool = False
+    """Whether means of each step are written too."""
     progress: bool = False
     """Whether progress is told although the rest is not, as another command's part."""
 

@@ -1,5 +1,7 @@
 """Rows of a result: a row for each agent, opponent, inner episode and metric (Fig. 5B), in a shape that stays.
 
+By step there is one for each step of an inner episode too, of measures alone.
+
 ``metric`` is a measure of the environment (``reward`` a step, ``defection``), the co-player's with ``coplayer_`` before
 it; of matrix games also ``cooperation_start`` and ``cooperation_cc`` to ``cooperation_dd``, the agent's probability of
 cooperating after each outcome, own action first, and ``zd_chi``, ``zd_phi`` and ``zd_error`` of the closest extortion
@@ -24,6 +26,7 @@ from coalactl_core.fits.zero_determinant import extortion_of
 from coalactl_core.measures import PLAYERS, Measure, cooperation_in
 
 COLUMNS = ("agent", "opponent_kind", "opponent", "inner_episode", "metric", "value", "episodes")
+STEP_COLUMNS = ("agent", "opponent_kind", "opponent", "inner_episode", "step", "metric", "value", "episodes")
 WHOLE = -1
 
 _Row = tuple[str, str, int, str, float, int]
@@ -44,6 +47,20 @@ def rows_of(agent: int, played: Sequence[Played], payoffs: Any) -> pd.DataFrame:
             measured += _behaviour("naive", learner, alike, payoffs)
     rows = pd.DataFrame([(agent, *row) for row in measured], columns=list(COLUMNS))
     return rows.astype({"agent": "int64", "inner_episode": "int64", "value": "float64", "episodes": "int64"})
+
+
+def steps_of(agent: int, played: Sequence[Played]) -> pd.DataFrame:
+    """The rows of one agent by step: means over meta-episodes and their batch, against each opponent."""
+    parts = []
+    for each in played:
+        for measure, values in each.encounters.steps.items():
+            count, means = len(values), values.mean(0, dtype=np.float64)
+            episodes, steps = (axis.ravel() for axis in np.indices(means.shape[:2]))
+            about = (agent, each.opponent.kind, each.opponent.name, episodes, steps)
+            for player, whose in enumerate(PLAYERS):
+                row = (*about, Measure(measure, whose).column, means[..., player].ravel(), count)
+                parts.append(pd.DataFrame(dict(zip(STEP_COLUMNS, row, strict=True))))
+    return pd.concat(parts, ignore_index=True)
 
 
 def _measures(played: Played) -> Iterator[_Row]:

@@ -20,8 +20,9 @@ from coalactl_core.envs.base import MemoryOneGame
 from coalactl_core.opponents.asked import AskedPlayer, AskedStrategy
 from coalactl_core.play.agent_games import AgentGame
 from coalactl_core.play.agents import Agent
-from coalactl_core.play.duels import DuelRecord, outcomes_of
+from coalactl_core.play.duels import DuelRecord
 from coalactl_core.play.evaluation import Encounters, by_outcome
+from coalactl_core.play.outcomes import outcomes_by_step, outcomes_of
 from coalactl_core.play.rollout import Seat, recalling_of, sight_of
 from coalactl_core.types import FORGOTTEN, EnvironmentState, PolicyCarry
 
@@ -196,8 +197,10 @@ def _reduced(steps: Sequence[_Step], *, game: AgentGame) -> Encounters:
     """What came of one inner episode; leaves lead with ``meta_batch``."""
     environment = game.environment
     record, cooperation = jax.tree.map(lambda *leaves: jnp.stack(leaves, 1), *steps)
-    outcomes = jax.vmap(partial(outcomes_of, environment=environment))(record)
+    outcomes, by_step = (
+        jax.vmap(partial(measure, environment=environment))(record) for measure in (outcomes_of, outcomes_by_step)
+    )
     if not isinstance(environment, MemoryOneGame):
-        return Encounters(outcomes=outcomes, cooperation=None, visits=None)
+        return Encounters(outcomes, by_step, cooperation=None, visits=None)
     sums, visits = by_outcome(cooperation, environment.outcome(record.state))
-    return Encounters(outcomes, sums.sum((1, 2)), visits.sum((1, 2)))
+    return Encounters(outcomes, by_step, sums.sum((1, 2)), visits.sum((1, 2)))

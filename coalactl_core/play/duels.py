@@ -16,12 +16,13 @@ import jax.numpy as jnp
 from jax import Array
 from jaxtyping import Float, Int, Key, Num
 
-from coalactl_core.envs.base import DerivesMeasures, Environment, RecallsEnds
+from coalactl_core.envs.base import Environment, RecallsEnds
 from coalactl_core.layout.sharding import Shards
 from coalactl_core.loops.steps import scan_steps
 from coalactl_core.nets.policy import Policy
 from coalactl_core.opponents import automata
 from coalactl_core.opponents.seam import Coplayer
+from coalactl_core.play.outcomes import outcomes_of
 from coalactl_core.play.rollout import recalling_of, sight_of
 from coalactl_core.types import (
     FORGOTTEN,
@@ -191,13 +192,6 @@ def play_inner_episode(
 def seen_by(player: int, crossing: Int[Array, ""], duel: Duel) -> Callable[[EnvironmentState], Num[Array, "*features"]]:
     """What a player takes in of a state; who knows the inner episode alone does not see how the one before ended."""
     return sight_of(player, duel.sides[player].observe, duel.recalling, crossing == FORGOTTEN)
-
-
-def outcomes_of(records: DuelRecord, environment: Environment) -> dict[str, Float[Array, "players"]]:
-    """Means over the steps and trajectories of an inner episode, and what the environment derives of them."""
-    described = jax.vmap(jax.vmap(environment.describe))(records.state, records.actions, records.events)
-    means = {name: jnp.mean(values, (0, 1)) for name, values in {"reward": records.rewards, **described}.items()}
-    return means | environment.derive(means) if isinstance(environment, DerivesMeasures) else means
 
 
 def _acting(player: int, prepared: tuple[Any, Any], learners: tuple[Learner, Learner], duel: Duel) -> Any:

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from functools import partial
 from itertools import accumulate
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import jax
 import jax.numpy as jnp
@@ -23,9 +23,10 @@ from coalactl_core.opponents.automata import padded
 from coalactl_core.opponents.population import opponents_of
 from coalactl_core.opponents.strategies import Strategy
 from coalactl_core.play.meta_episodes import first_trajectory, play_meta_episodes
+from coalactl_core.play.outcomes import outcomes_by_step
 from coalactl_core.play.rollout import Record, Rollout
-from coalactl_core.play.trajectories import play_meta_trajectories
-from coalactl_core.types import Automata, MetaEpisode, NaiveHyperparameters, Opponents, Params, Trajectory
+from coalactl_core.play.trajectories import ego_trajectory, joined
+from coalactl_core.types import Automata, NaiveHyperparameters, Opponents, Pairing, Params, Played, Trajectory
 
 
 class Lineup(NamedTuple):
@@ -41,13 +42,14 @@ class Lineup(NamedTuple):
 
 
 class Encounters(NamedTuple):
-    """What came of each meta-episode, means over its batch and the steps of each inner episode.
+    """What came of each meta-episode, means over its batch: over the steps of each inner episode, and of each step.
 
     ``cooperation`` sums the agent's probabilities of cooperating after each outcome of a memory-one game, which was
     there ``visits`` times; None in other environments.
     """
 
     outcomes: dict[str, Float[Array, "*meta_batch inner_episodes players"]]
+    steps: dict[str, Float[Array, "*meta_batch inner_episodes episode_steps players"]]
     cooperation: Float[Array, "*meta_batch inner_episodes observations"] | None
     visits: Float[Array, "*meta_batch inner_episodes observations"] | None
 
@@ -99,12 +101,16 @@ def _play_lineup(
 ) -> Encounters:
     alone = rollout._replace(shards=Shards())
 
+    def keep(start: Pairing, records: Record) -> tuple[Trajectory, Any]:
+        by_step = jax.vmap(partial(outcomes_by_step, environment=rollout.environment))(records)
+        return ego_trajectory(start, records), by_step
+
     def play_chunk(chunk: tuple[Int[Array, ""], Lineup]) -> Encounters:
         number, met = chunk
         params = jax.tree.map(lambda leaf: leaf[met.member], bank)
         opponents = opponents_of(met.kind, met.member, params, automata=met.automata)
         of_this_chunk = jax.random.fold_in(key, number)
-        return _reduced(play_meta_trajectories(of_this_chunk, agent, opponents, hyper, alone), rollout)
+        return _reduced(play_meta_episodes(of_this_chunk, agent, opponents, hyper, alone, keep), rollout)
 
     def play_chunks(numbers: Int[Array, "chunks"], part: Lineup) -> Encounters:
         return jax.lax.map(play_chunk, (numbers, part))
@@ -113,13 +119,14 @@ def _play_lineup(
     return jax.tree.map(lambda leaf: leaf.reshape(-1, *leaf.shape[2:]), encounters)
 
 
-def _reduced(episodes: MetaEpisode, rollout: Rollout) -> Encounters:
-    environment = rollout.environment
+def _reduced(played: Played, rollout: Rollout) -> Encounters:
+    environment, (kept, steps) = rollout.environment, played.kept
     if not isinstance(environment, MemoryOneGame):
-        return Encounters(outcomes=episodes.outcomes, cooperation=None, visits=None)
-    trajectory = episodes.trajectory._replace(states=environment.outcome(episodes.trajectory.states))
+        return Encounters(played.outcomes, steps, cooperation=None, visits=None)
+    trajectory = joined(kept)
+    trajectory = trajectory._replace(states=environment.outcome(trajectory.states))
     cooperation, visits = jax.vmap(partial(_cooperation, inner_episodes=rollout.inner_episodes))(trajectory)
-    return Encounters(outcomes=episodes.outcomes, cooperation=cooperation, visits=visits)
+    return Encounters(played.outcomes, steps, cooperation, visits)
 
 
 def _cooperation(

@@ -16,10 +16,10 @@ import jax.numpy as jnp
 from jax import Array
 from jaxtyping import Bool, Float, Int, Key, Num
 
-from coalactl_core.envs.base import DerivesMeasures
 from coalactl_core.loops.chunks import map_in_chunks
 from coalactl_core.opponents.automata import STATE
 from coalactl_core.opponents.starts import begun
+from coalactl_core.play.outcomes import outcomes_of
 from coalactl_core.play.rollout import Record, Rollout, Seat, crossed, play_inner_episode
 from coalactl_core.types import (
     FORGOTTEN,
@@ -37,8 +37,6 @@ from coalactl_core.types import (
     Tree,
 )
 
-_Outcomes = dict[str, Float[Array, "meta_batch players"]]
-
 
 def play_meta_episodes(
     key: Key[Array, ""],
@@ -54,8 +52,8 @@ def play_meta_episodes(
     (opponent, trajectory, inner episode) has a random key of its own.
     """
 
-    def keep_all(start: Pairing, records: Record) -> tuple[Any, _Outcomes]:
-        return keep(start, records), _outcomes(records, rollout)
+    def keep_all(start: Pairing, records: Record) -> tuple[Any, dict[str, Float[Array, "meta_batch players"]]]:
+        return keep(start, records), jax.vmap(partial(outcomes_of, environment=rollout.environment))(records)
 
     keys = jax.random.split(key, (rollout.inner_episodes, opponents.kind.shape[0]))
     play = partial(_play_part, ego_params=ego_params, hyper=hyper, rollout=rollout, keep=keep_all)
@@ -97,6 +95,8 @@ def _play_part(
         strategy_state=None if opponents.automata is None else jnp.zeros((count, rollout.batch_size), STATE),
     )
     is_naive = opponents.kind == NAIVE
+    # What is learnt from the only inner episode is never played.
+    teaches = rollout.learns and (rollout.inner_episodes > 1 or opponents.learner.opt_state is not None)
     acting_params = rollout.policy.prepare(
         ego_params, keys.size * rollout.batch_size * rollout.environment.episode_length
     )
@@ -110,7 +110,7 @@ def _play_part(
         play = jax.vmap(partial(play_inner_episode, acting_params, hyper=hyper, rollout=rollout))
         moment, records = play(keys, opponents, start)
         learners = pairs.learner
-        if rollout.learns:
+        if teaches:
             learners = _learn(learners, records, is_naive, hyper, rollout)
         pairs = Pairing(
             learner=learners,
@@ -166,15 +166,6 @@ def _learn(
 
     updated = map_in_chunks(update, (learners, records), chunk=rollout.naive_chunk)
     return _select(is_naive, updated, learners)
-
-
-def _outcomes(records: Record, rollout: Rollout) -> _Outcomes:
-    """Measures of one inner episode: means of rewards and of what the environment describes, and what it derives."""
-    environment = rollout.environment
-    describe = jax.vmap(jax.vmap(jax.vmap(environment.describe)))
-    measures = {"reward": records.rewards, **describe(records.state, records.actions, records.events)}
-    means = {name: jnp.mean(values, (1, 2)) for name, values in measures.items()}
-    return means | jax.vmap(environment.derive)(means) if isinstance(environment, DerivesMeasures) else means
 
 
 def _repeat(tree: Tree, count: int) -> Tree:

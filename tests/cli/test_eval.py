@@ -68,9 +68,6 @@ def rows_in(run: Path, name: str) -> pd.DataFrame:
     return pd.read_parquet(run / "eval" / f"{name}.parquet")
 
 
-# --- results --------------------------------------------------------------------------------------------------------
-
-
 def test_the_result_has_its_shape_and_the_run_is_left_alone(coalactl: Command, pack: Path) -> None:
     before = contents(pack)
     with RunDirectory(pack / "seed-0").lock():  # As while the run goes on.
@@ -144,15 +141,22 @@ def test_the_table_is_of_the_rows(coalactl: Command, pack: Path) -> None:
     }
 
 
-def test_the_same_seed_gives_the_same_numbers(coalactl: Command, pack: Path) -> None:
+def test_the_same_seed_gives_the_same_numbers_whose_means_by_step_are_told_if_wanted(coalactl, pack) -> None:
     run = pack / "seed-1"
-    for name, seed in (("one", 0), ("two", 0), ("three", 5)):
-        options = ("--pool", "tabular", "--seed", seed, "--out", name, "--quiet")
-        result = coalactl(*EVAL, run, *options)
+    for name, *more in (("one",), ("two", "--by-step"), ("three", "--seed", "5")):
+        result = coalactl(*EVAL, run, "--pool", "tabular", "--out", name, "--quiet", *more)
         assert (result.code, result.out, result.err) == (0, "", "")
     one, two, three = (rows_in(run, name) for name in ("one", "two", "three"))
     pd.testing.assert_frame_equal(one, two, check_exact=True)
     assert not one["value"].equals(three["value"])
+    (file,) = (run / "eval/by-step").iterdir()
+    steps, keys = pd.read_parquet(file), [*one.columns[:5]]
+    assert (file.name, sorted(set(steps["step"]))) == ("two.parquet", [0, 1])
+    whole = two[~two["metric"].map(is_of_policy)].set_index(keys)["value"].sort_index()
+    np.testing.assert_allclose(steps.groupby(keys)["value"].mean().sort_index(), whole, atol=1e-6)
+    assert steps["value"].nunique() > whole.nunique()
+    assert coalactl(*EVAL, run, "--pool", "tabular", "--out", "two", "--quiet").code == 0
+    assert not file.exists()
 
 
 @pytest.mark.long
@@ -238,8 +242,6 @@ def test_fewer_meta_episodes_than_opponents_meet_each_once(coalactl: Command, pa
     rows = rows_in(run, "memory").query("metric == 'coplayer_defection'").groupby("opponent")["value"].mean()
     assert {*rows.index} == {*WITH_MEMORY}
 
-
-# --- bad input ------------------------------------------------------------------------------------------------------
 
 BAD_POOLS = {
     "": "opponents: is missing",

@@ -282,5 +282,7 @@ def test_a_pool_without_naive_agents_computes_no_naive_update() -> None:
     policy = REACTIVE._replace(unroll=refuse)
     params = uniform(policy)
     play(rollout(policy, learns=False), params, opponents_like(params, [META]))
+    # Nor one where nobody plays what is learnt.
+    play(rollout(policy, learns=True)._replace(inner_episodes=1), params, opponents_like(params, [NAIVE]))
     with pytest.raises(AssertionError, match="unrolled"):
         play(rollout(policy, learns=True), params, opponents_like(params, [META]))
