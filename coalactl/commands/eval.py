@@ -44,7 +44,7 @@ def evaluate(
         str | None,
         typer.Option(
             metavar="POOL",
-            help="mixed, naive, meta, tabular, classic, memory, axelrod, cross, or a TOML file.",
+            help="mixed, naive, meta, tabular, classic, memory, axelrod, cross, probes, or a TOML file.",
             show_default="mixed; cross for several runs",
             autocompletion=completion.pools,
         ),

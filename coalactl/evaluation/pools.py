@@ -8,7 +8,7 @@ A pool file holds a list of tables ``[[opponents]]``, each with a ``kind``, a ``
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Annotated, Any, Literal, NamedTuple, get_args
 
 from pydantic import Field, ValidationError, model_validator
@@ -27,7 +27,14 @@ MIXED = "mixed"
 ALL = "all"
 # In the order of the tables.
 KINDS: tuple[str, ...] = get_args(Kind)
-NAMES = (MIXED, *(kind for kind in KINDS if kind != "fixed"))
+# What tells how an agent treats others: its own kind, random strategies, and three that everybody knows.
+PROBES = "probes"
+_PROBES = (
+    {"kind": "meta"},
+    {"kind": "tabular"},
+    *({"kind": "fixed", "strategy": name} for name in ("tit-for-tat", "always-cooperate", "always-defect")),
+)
+NAMES = (MIXED, *(kind for kind in KINDS if kind != "fixed"), PROBES)
 # Kinds that are fixed strategies, which play two-action matrix games only.
 STRATEGY_KINDS = ("tabular", "classic", "memory", "axelrod", "fixed")
 # The kind, and the pool, of the Axelrod library's strategies.
@@ -113,9 +120,12 @@ def find_pool(name_or_path: str, runs: int) -> Pool:
     if name_or_path.endswith(".toml") or os.sep in name_or_path:
         pool = _of_file(name_or_path)
     elif name_or_path in NAMES:
-        opponents: list[dict[str, Any]] = [] if name_or_path == MIXED else [{"kind": name_or_path}]
-        if name_or_path == "cross":
-            opponents = [{"kind": "cross", "weight": float(max(runs - 1, 1))}, {"kind": "meta"}]
+        kinds: dict[str, Sequence[Mapping[str, Any]]] = {
+            MIXED: (),
+            "cross": ({"kind": "cross", "weight": float(max(runs - 1, 1))}, {"kind": "meta"}),
+            PROBES: _PROBES,
+        }
+        opponents = kinds.get(name_or_path, ({"kind": name_or_path},))
         pool = Pool(name_or_path, tuple(OpponentConfig.model_validate(each) for each in opponents))
     else:
         hint = nearest(name_or_path, NAMES)

@@ -33,8 +33,16 @@ class TrainingPart(NamedTuple):
     settings: Mapping[str, Any] = {}
     naive_from: TrainingPart | None = None
     """A part of one run that is trained first: its meta agents are the naive agents of these runs."""
+    meta_from: TrainingPart | None = None
+    """The same: its meta agents are what those of these runs begin as."""
     minutes: float | None = None
     """On two cores that do nothing else; None where nothing was measured."""
+
+    @property
+    def sources(self) -> Mapping[str, TrainingPart]:
+        """The parts that its agents come from, by key of ``[population]``."""
+        named = {"naive_from": self.naive_from, "meta_from": self.meta_from}
+        return {key: source for key, source in named.items() if source is not None}
 
 
 class Trains(NamedTuple):
@@ -54,9 +62,9 @@ class Trains(NamedTuple):
 
 
 def each_once(parts: Iterable[TrainingPart]) -> tuple[TrainingPart, ...]:
-    """Each part once, after the one that its naive agents come from."""
-    return tuple({each.name: each for part in parts for each in (*_before(part), part)}.values())
+    """Each part once, after those that its agents come from."""
+    return tuple({each.name: each for part in parts for each in _with_sources(part)}.values())
 
 
-def _before(part: TrainingPart) -> tuple[TrainingPart, ...]:
-    return (part.naive_from,) if part.naive_from else ()
+def _with_sources(part: TrainingPart) -> tuple[TrainingPart, ...]:
+    return (*(each for source in part.sources.values() for each in _with_sources(source)), part)

@@ -42,8 +42,8 @@ def reproduce(request: ReproduceRequest) -> ExitCode:
     folders = _folders(parts, request)
     observers: dict[str, Observer] = {}
     for part in parts:
-        if part.naive_from and observers[part.naive_from.name].failures():
-            continue  # Its naive agents are not there; that run's failure is told below.
+        if any(source.name not in observers or observers[source.name].failures() for source in part.sources.values()):
+            continue  # Agents that it begins with are not there; that run's failure is told below.
         folder = folders[part.name]
         with working(f"looking at what there is of {part.name}", quiet=request.quiet):
             observers[part.name] = observer = Observer(folder, folder.read_sweep())

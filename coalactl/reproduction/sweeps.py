@@ -24,20 +24,21 @@ def sweep_of(part: TrainingPart, out: Path) -> Sweep:
             preset=part.preset,
             tables=read_preset(find_preset(part.preset)),
             axes={"meta.method": part.methods} if part.methods else {},
-            settings={**part.settings, **_naive_agents(part, out)},
+            settings={**part.settings, **_agents_from(part, out)},
             selection=SelectionConfig(metric="reward_in_pool", seeds=part.seeds),
         )
     )
 
 
-def _naive_agents(part: TrainingPart, out: Path) -> dict[str, str]:
-    """Where the run is, or will be, that a part's naive agents come from, seen from here."""
-    source = part.naive_from
-    if source is None:
-        return {}
+def _agents_from(part: TrainingPart, out: Path) -> dict[str, str]:
+    """Where the runs are, or will be, that a part's agents come from, seen from here."""
+    return {f"population.{key}": _run_of(source, out) for key, source in part.sources.items()}
+
+
+def _run_of(source: TrainingPart, out: Path) -> str:
     (trial,) = plan(sweep_of(source, out))
     pack = SweepFolder(out / source.name).job(trial).path
-    return {"population.naive_from": Path(os.path.relpath(pack / f"seed-{trial.seeds[0]}")).as_posix()}
+    return Path(os.path.relpath(pack / f"seed-{trial.seeds[0]}")).as_posix()
 
 
 def folder_of(part: TrainingPart, out: Path) -> SweepFolder:

@@ -15,6 +15,7 @@ from coalactl.runs.sources import digests_of
 from coalactl.sweep.folder import Job
 from coalactl.trained import experiment_of
 from coalactl.training.attempt import stores_of, train_on
+from coalactl.training.initial import sources_of
 from coalactl.training.memory import check_memory
 from coalactl.training.records import Company, Runs
 from coalactl.training.resuming import status_in, take_up
@@ -128,7 +129,9 @@ def _runs_of(jobs: Sequence[Job], engine: Engine) -> Runs:
         configurations = {experiment.run.seed: plain(experiment) for experiment in job.trial.experiments()}
         for configuration in configurations.values():  # What "auto" comes to on this device.
             configuration["compute"] = plain(engine.experiment)["compute"]
-        begun_from = digests_of(each["population"].get("naive_from") or None for each in configurations.values())
+        begun_from = digests_of(
+            source for experiment in job.trial.experiments() for source in sources_of(experiment).values()
+        )
         packs.append(Pack.create(job.path, configurations, {**provenance, **begun_from}))
     runs = tuple(run for pack in packs for run in pack.runs)
     experiments = tuple(experiment_of(run) for run in runs)

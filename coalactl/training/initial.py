@@ -19,20 +19,20 @@ from coalactl_core.errors import ConfigurationError
 
 
 def fresh_state(engine: Engine, experiments: Sequence[Experiment]) -> Any:
-    """The state of runs at iteration 0, their naive agents those of ``population.naive_from`` where it is given.
+    """The state of runs at iteration 0, their agents those of ``population.naive_from`` and ``meta_from`` where given.
 
     Raises :class:`UserError`: there is no such run, or its policies do not fit.
     """
     state = engine.init([experiment.run.seed for experiment in experiments], experiments)
     for run, experiment in enumerate(experiments):
-        if (source := naive_source(experiment)) is not None:
-            state = _with_naive_of(source, engine, state, run)
+        for key, source in sources_of(experiment).items():
+            state = _with_agents_of(key, source, engine, state, run)
     return state
 
 
-def naive_source(experiment: Experiment) -> str | None:
-    """The run, or the agent file, whose agents the naive ones are, if they are not drawn afresh."""
-    return experiment.population.naive_from or None if isinstance(experiment, SequenceExperiment) else None
+def sources_of(experiment: Experiment) -> dict[str, str]:
+    """The runs, or agent files, that agents come from which are not drawn afresh, by key of ``[population]``."""
+    return experiment.population.sources if isinstance(experiment, SequenceExperiment) else {}
 
 
 def initial_parameters(source: Path, engine: Engine, state: Any) -> Any:
@@ -59,15 +59,16 @@ def _with_parameters(engine: Engine, state: Any, parameters: Any) -> Any:
     return warm_start.with_parameters(sequence_engine(engine), state, parameters)
 
 
-def _with_naive_of(source: str, engine: Engine, state: Any, run: int) -> Any:
-    named = f"population.naive_from: {source}"
+def _with_agents_of(key: str, source: str, engine: Engine, state: Any, run: int) -> Any:
+    named = f"population.{key}: {source}"
     path = Path(source)
     if not (place_of(path) if named_as_one(path) else path / "config.toml").is_file():
         raise UserError(f"{named}: there is no run; give the directory of one, or an agent file, seen from here")
     from coalactl_core.training import warm_start
 
+    begin = {"naive_from": warm_start.with_naive, "meta_from": warm_start.with_meta}[key]
     try:
-        return warm_start.with_naive(sequence_engine(engine), state, run, _trained_in(path, engine, named))
+        return begin(sequence_engine(engine), state, run, _trained_in(path, engine, named))
     except ConfigurationError as error:
         raise UserError(f"{named}: {error}", ExitCode.DAMAGED) from error
 

@@ -88,7 +88,7 @@ def _start(request: TrainRequest, company: Company) -> ExitCode:
 def _start_from(
     engine: Engine, experiments: tuple[Experiment, ...], preset: Preset, request: TrainRequest, company: Company
 ) -> ExitCode:
-    from coalactl.training.initial import fresh_state, initial_parameters, naive_source
+    from coalactl.training.initial import fresh_state, initial_parameters, sources_of
     from coalactl.training.store import lane_of
 
     with company.stop.leaving_at_once():
@@ -101,7 +101,7 @@ def _start_from(
         if company.peers.leads:
             log_to(runs.runs[0].log_file)
         stores = stores_of(runs, preset.name, leads=company.peers.leads)
-        starts_elsewhere = request.init_from is not None or naive_source(experiments[0]) is not None
+        starts_elsewhere = request.init_from is not None or bool(sources_of(experiments[0]))
         for lane, store in enumerate(stores):
             store.tell("running", 0, 0.0)
             if starts_elsewhere:  # Nothing in the run's own files but this says where it started.
@@ -114,13 +114,13 @@ def _create(experiments: tuple[Experiment, ...], preset: Preset, request: TrainR
     import jax
 
     from coalactl.runs.provenance import collect, number_settings
-    from coalactl.training.initial import naive_source
+    from coalactl.training.initial import sources_of
 
     provenance = collect(["coalactl", *sys.argv[1:]], jax.devices(), number_settings())
     provenance["preset"] = preset.name
     if request.init_from is not None:
         provenance["init_from"] = name_of(request.init_from)
-    provenance |= digests_of([request.init_from, naive_source(experiments[0])])
+    provenance |= digests_of([request.init_from, *sources_of(experiments[0]).values()])
     path = request.out or reserved(Path("runs"), _default_name(experiments, preset))
     if request.seeds is None:
         RunDirectory.create(path, plain(experiments[0]), provenance)

@@ -65,7 +65,8 @@ class PopulationConfig(Section):
     """Who is trained, and whom the meta agents meet (§5.1, App. B.2).
 
     ``naive``: how many naive agents there are; in groups where not all learn by ``[naive]`` as it is. ``naive_from``: a
-    run, or a file of agents, whose meta agents the naive agents are, in turn; by default fresh initialisations.
+    run, or a file of agents, whose meta agents the naive agents are, in turn; by default fresh initialisations;
+    ``meta_from``: the same of what meta agents begin as.
     ``fixed_drawn``: for whom a fixed strategy with random numbers draws them, once for an opponent, so that its whole
     batch meets the same, or for each trajectory.
     """
@@ -76,6 +77,7 @@ class PopulationConfig(Section):
     stratified: bool = False
     dynamic_naive: bool = False
     naive_from: str = ""
+    meta_from: str = ""
     fixed: Annotated[tuple[FixedStrategy, ...], Field(strict=False)] = ()
     fixed_drawn: Literal["opponent", "trajectory"] = "opponent"
 
@@ -88,6 +90,12 @@ class PopulationConfig(Section):
     def naive_agents(self) -> int:
         """How many naive agents there are, each as likely to be met as another."""
         return self.naive if isinstance(self.naive, int) else sum(group.count for group in self.naive)
+
+    @property
+    def sources(self) -> dict[str, str]:
+        """Where agents come from that are not drawn afresh, by key."""
+        named = {"naive_from": self.naive_from, "meta_from": self.meta_from}
+        return {key: source for key, source in named.items() if source}
 
     @property
     def fixed_share(self) -> float:
@@ -113,11 +121,12 @@ class PopulationConfig(Section):
                 f"population.naive_from: {self.naive_from!r} given, but with "
                 "population.dynamic_naive every naive agent is set to a meta agent; use one of the two"
             )
-        if self.naive_from.startswith("/"):
-            raise ValueError(
-                f"population.naive_from: {self.naive_from!r} given; use a path from the folder where training starts, "
-                "since runs hold no absolute paths"
-            )
+        for key, path in self.sources.items():
+            if path.startswith("/"):
+                raise ValueError(
+                    f"population.{key}: {path!r} given; use a path from the folder where training starts, "
+                    "since runs hold no absolute paths"
+                )
         if self.has_meta and self.meta_agents < 2:
             raise ValueError(
                 "population.p_naive: below 1 there are meta opponents, and an agent never meets itself; "

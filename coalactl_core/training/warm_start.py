@@ -39,11 +39,24 @@ def with_naive(engine: SequenceEngine, state: TrainState, run: int, parameters: 
     Raises:
         ConfigurationError: they are another network's.
     """
-    count = engine.pieces.population.naive
+    vectors = _in_turn(engine, state, parameters, engine.pieces.population.naive)
+    return state._replace(naive=state.naive._replace(params=state.naive.params.at[run].set(vectors)))
+
+
+def with_meta(engine: SequenceEngine, state: TrainState, run: int, parameters: PyTree) -> TrainState:
+    """The same of the meta agents of one run, with fresh optimisers."""
+    vectors = _in_turn(engine, state, parameters, engine.pieces.population.meta)
+    begun = fresh_agents(state.key[run], vectors, engine.pieces.groups)
+    return state._replace(meta=jax.tree.map(lambda leaf, own: leaf.at[run].set(own), state.meta, begun))
+
+
+def _in_turn(
+    engine: SequenceEngine, state: TrainState, parameters: PyTree, count: int
+) -> Float[Array, "agents parameters"]:
+    """So many agents with the parameters of others, of one run."""
     in_turn = jax.tree.map(lambda leaf: np.asarray(leaf)[:, np.arange(count) % leaf.shape[1]], parameters)
     own = jax.tree.map(lambda leaf: np.repeat(leaf[:1, :1], count, axis=1), engine.summary(state).parameters)
-    vectors = _vectors(jax.tree.map(lambda leaf: leaf[0], _fitting(in_turn, own)))
-    return state._replace(naive=state.naive._replace(params=state.naive.params.at[run].set(vectors)))
+    return _vectors(jax.tree.map(lambda leaf: leaf[0], _fitting(in_turn, own)))
 
 
 def _vectors(parameters: PyTree) -> Float[Array, "agents parameters"]:

@@ -12,7 +12,7 @@ import numpy as np
 import pandas as pd
 import pyarrow.parquet as pq
 import pytest
-from command_line import TINY, Command
+from command_line import TINY, Command, assert_one_line
 from processes import start
 from spoilt_runs import spoilt
 
@@ -118,6 +118,7 @@ def test_the_table_is_of_the_rows(coalactl: Command, pack: Path) -> None:
     result = coalactl(*EVAL, pack, "--pool", "classic", "--json").json
     (line,) = (line for line in result["table"] if line["opponent"] == "always-cooperate")
     assert (line["unit"], line["opponent_kind"]) == ("seed", "classic")
+    assert set(rows_in(pack / "seed-1", "classic")["opponent"]) == {*MEMORY_ONE, "all"}
     by_seed = []
     for seed in (0, 1):
         rows = rows_in(pack / f"seed-{seed}", "classic").query("opponent == 'always-cooperate' and metric == 'reward'")
@@ -196,15 +197,22 @@ def test_a_pool_file_mixes_kinds(coalactl: Command, pack: Path) -> None:
     rows = rows_in(pack / "seed-0", "few").query("metric == 'reward' and inner_episode == 0")
     met = {"0": 10, "1": 10, "gradual~0.1": 60, "q-learning/0": 40, "q-learning/1": 40}
     assert dict(rows[["opponent", "episodes"]].to_numpy()) == met
+    Path("few.toml").write_text('[[opponents]]\nkind = "fixed"\nstrategy = "tit-for-tit"\n')
+    wrong = coalactl("eval", pack / "seed-0", "--pool", "few.toml")
+    assert_one_line(wrong, "did you mean 'tit-for-tat'", code=2)
 
 
 def test_without_a_run_the_newest_is_taken(coalactl: Command, pack: Path) -> None:
     assert "no run below runs" in coalactl("eval").err
     pack.rename("runs")
-    result = coalactl(*EVAL, "--pool", "classic", "--step", "1")
+    result = coalactl(*EVAL, "--pool", "probes", "--step", "1")
     assert "evaluating runs, the newest below runs" in result.err
-    assert json.loads(Path("runs/seed-1/eval/classic.json").read_text())["step"] == 1
-    assert set(rows_in(Path("runs/seed-1"), "classic")["opponent"]) == {*MEMORY_ONE, "all"}
+    assert json.loads(Path("runs/seed-1/eval/probes.json").read_text())["step"] == 1
+    rows = rows_in(Path("runs/seed-1"), "probes").query("metric == 'reward' and inner_episode == 0")
+    names = ("tit-for-tat", "always-cooperate", "always-defect")
+    assert {*rows["opponent_kind"]} == {"meta", "tabular", "fixed"}
+    assert {*rows.query("opponent_kind == 'fixed'")["opponent"]} == {*names}
+    assert {*rows["episodes"]} == {COUNT // 5}
 
 
 def test_an_evaluation_is_replaced_and_nothing_else(coalactl: Command, pack: Path) -> None:
@@ -243,19 +251,6 @@ def test_fewer_meta_episodes_than_opponents_meet_each_once(coalactl: Command, pa
     assert {*rows.index} == {*WITH_MEMORY}
 
 
-BAD_POOLS = {
-    "": "opponents: is missing",
-    "opponents = []": "at least 1",
-    '[[opponents]]\nkind = "nave"': "opponents.0.kind: 'nave' given",
-    '[[opponents]]\nkind = "naive"\nweight = 0': "more than 0",
-    '[[opponents]]\nkind = "naive"\nweigth = 1': "opponents.0.weigth: there is no such key",
-    '[[opponents]]\nkind = "fixed"': "strategy",
-    '[[opponents]]\nkind = "fixed"\nstrategy = "tit-for-tit"': "did you mean 'tit-for-tat'",
-    '[[opponents]]\nkind = "cross"': "two runs at least",
-    "[[opponents": "not valid TOML",
-}
-
-
 @pytest.mark.parametrize(
     ("arguments", "words", "code"),
     [
@@ -290,13 +285,3 @@ def test_mistakes_end_in_one_line(coalactl: Command, pack: Path, arguments: list
     assert all(word in lines[0] for word in words), lines
     assert "Traceback" not in result.err
     assert contents(Path()) == before
-
-
-@pytest.mark.parametrize(("text", "words"), BAD_POOLS.items())
-def test_mistakes_in_a_pool_file(coalactl: Command, pack: Path, text: str, words: str) -> None:
-    Path("mine.toml").write_text(text)
-    result = coalactl("eval", pack / "seed-0", "--pool", "mine.toml")
-    assert (result.code, len(result.err.splitlines())) == (2, 1)
-    assert words in result.err
-    assert "mine" in result.err or "cross" in result.err
-    assert not (pack / "seed-0/eval").exists()

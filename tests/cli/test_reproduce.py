@@ -143,17 +143,19 @@ def test_gradient_balance_from_nothing(coalactl: Command, monkeypatch: pytest.Mo
 
 @pytest.fixture
 def from_another(small: None, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Figure 5A with the meta agents of another part's run as its naive agents."""
+    """Figure 5A with the meta agents of another part's run as its naive agents, and to begin as."""
     before = part_named(SHAPING)._replace(name="before", methods=("coala-pg",), seeds=(3,))
-    change_shaping(monkeypatch, naive_from=before, methods=("m-fos",))
+    change_shaping(monkeypatch, naive_from=before, meta_from=before, methods=("m-fos",))
 
 
 @pytest.mark.usefixtures("from_another")
-def test_naive_agents_come_from_a_run_that_is_trained_before() -> None:
+def test_agents_come_from_a_run_that_is_trained_before() -> None:
     before, part = each_once(named(["fig5a"])[0].trains.quick)
     assert (before.name, part.name) == ("before", "ipd-shaping-quick")
     (trial,) = plan(sweep_of(before, Path("out")))
-    assert sweep_of(part, Path("out")).settings["population.naive_from"] == f"out/before/trials/{trial.id}/seed-3"
+    settings = sweep_of(part, Path("out")).settings
+    expected = f"out/before/trials/{trial.id}/seed-3"
+    assert settings["population.naive_from"] == settings["population.meta_from"] == expected
 
 
 @pytest.mark.long

@@ -11,6 +11,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from types import SimpleNamespace
 
+import jax
 import numpy as np
 import pandas as pd
 import pytest
@@ -134,8 +135,9 @@ def test_naive_agents_start_at_a_runs_meta_agents(whole: dict[str, object], trai
     assert not Path("gone").exists()
 
 
-def test_an_agent_of_the_run_is_every_naive_agent(whole: dict[str, object], train: Command) -> None:
-    train(*TINY, "--iterations", "1", "--set", "population.naive_from=whole", "--out", "taken", "-q")
+def test_an_agent_of_the_run_is_every_naive_agent_and_what_meta_agents_begin_as(whole, train: Command) -> None:
+    begun = [word for key in ("naive_from", "meta_from") for word in ("--set", f"population.{key}=whole")]
+    train(*TINY, "--iterations", "1", *begun, "--out", "taken", "-q")
     parts = []
     for name, step in (("whole", max(steps(RunDirectory("whole")))), ("taken", 0)):
         run = RunDirectory(name)
@@ -143,6 +145,8 @@ def test_an_agent_of_the_run_is_every_naive_agent(whole: dict[str, object], trai
         parts.append(restore(run, engine.run_template, step)[1])
     whole_state, naive = parts[0], parts[1].naive.params
     assert np.array_equal(naive, np.repeat(whole_state.meta.params, len(naive), axis=0))
+    assert np.array_equal(parts[1].meta.params, whole_state.meta.params)
+    assert not any(np.any(leaf) for leaf in jax.tree.leaves(parts[1].meta.opt_states))
 
 
 def test_a_run_that_cannot_fit_says_what_would_before_anything_is_written(train: Command) -> None:
