@@ -24,8 +24,7 @@ from coalactl.runs.finding import find_runs
 from coalactl.runs.metric_files import read_metrics
 from coalactl.sweep.plan import plan
 
-RUNS = 6
-SHAPING = "ipd-shaping-quick"
+RUNS, SHAPING = 6, "ipd-shaping-quick"
 
 
 @pytest.fixture
@@ -144,18 +143,17 @@ def test_gradient_balance_from_nothing(coalactl: Command, monkeypatch: pytest.Mo
 @pytest.fixture
 def from_another(small: None, monkeypatch: pytest.MonkeyPatch) -> None:
     """Figure 5A with the meta agents of another part's run as its naive agents, and to begin as."""
-    before = part_named(SHAPING)._replace(name="before", methods=("coala-pg",), seeds=(3,))
-    change_shaping(monkeypatch, naive_from=before, meta_from=before, methods=("m-fos",))
+    run = part_named(SHAPING)._replace(name="before", methods=("coala-pg",), seeds=(3,))
+    change_shaping(monkeypatch, naive_from=run, meta_from=run, methods=("m-fos",))
 
 
 @pytest.mark.usefixtures("from_another")
 def test_agents_come_from_a_run_that_is_trained_before() -> None:
     before, part = each_once(named(["fig5a"])[0].trains.quick)
     assert (before.name, part.name) == ("before", "ipd-shaping-quick")
-    (trial,) = plan(sweep_of(before, Path("out")))
-    settings = sweep_of(part, Path("out")).settings
-    expected = f"out/before/trials/{trial.id}/seed-3"
-    assert settings["population.naive_from"] == settings["population.meta_from"] == expected
+    (trial,), begun = plan(sweep_of(before, Path("out"))), sweep_of(part, Path("out")).settings
+    path = f"out/before/trials/{trial.id}/seed-3"
+    assert begun["population.naive_from"] == begun["population.meta_from"] == path
 
 
 @pytest.mark.long
