@@ -28,11 +28,14 @@ class PayoffsConfig(Section):
 class MatrixGameConfig(PayoffsConfig):
     """The matrix game, repeated for an inner episode; ``boundary``: what is seen there of the one before.
 
+    ``opponent``: whether the first player is told which fixed strategy it meets.
+
     ``payoffs_second``: the table of the player in the second seat, by own action and the other's; empty: ``payoffs``.
     """
 
     payoffs_second: Annotated[tuple[_PayoffRow, ...], Field(strict=False)] = ()
     boundary: Literal["hidden", "last-joint-action"] = "hidden"
+    opponent: Literal["hidden", "told"] = "hidden"
 
     @model_validator(mode="after")
     def _second_is_a_table(self) -> MatrixGameConfig:
@@ -40,6 +43,15 @@ class MatrixGameConfig(PayoffsConfig):
             raise ValueError(
                 f"environment.payoffs_second: {len(self.payoffs_second)} given; use two rows, own payoff by own action "
                 "(row) and the other's, or [], the same as environment.payoffs"
+            )
+        return self
+
+    @model_validator(mode="after")
+    def _tells_one_thing(self) -> MatrixGameConfig:
+        if self.opponent == "told" and self.boundary != "hidden":
+            raise ValueError(
+                f"environment.opponent: 'told' given; with environment.boundary {self.boundary!r} a start tells "
+                "another thing, use 'hidden' for one of them"
             )
         return self
 

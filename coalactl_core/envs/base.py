@@ -96,6 +96,14 @@ class MemoryOneGame(Environment, Protocol):
 
 
 @runtime_checkable
+class TellsStrategies(MemoryOneGame, Protocol):
+    """A matrix game in which the first player is told which memory-one strategy it meets."""
+
+    def tell(self, state: EnvironmentState, cooperation: Float[Array, "states"]) -> EnvironmentState:
+        """The start against a strategy with these chances of cooperating by state; below 0 those of anybody else."""
+
+
+@runtime_checkable
 class FewObservations(Environment, Protocol):
     """An environment with so few observations that they can be numbered; policies may then use tables."""
 

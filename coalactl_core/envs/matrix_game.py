@@ -11,9 +11,14 @@ from jax import Array
 from jaxtyping import Float, Int, Key
 
 from coalactl_core.configuration.environments import MatrixGameConfig, seats_differ
+from coalactl_core.configuration.memory_one import STATES
+from coalactl_core.envs.base import Environment
 from coalactl_core.games import PRISONERS_DILEMMA, Payoffs
 
 _JOINT_ACTIONS = 4
+# What is told of a strategy that never, or always, cooperates in a state: its logarithm is finite.
+_LEAST = 1e-3
+_NOBODY = -1.0
 
 
 class MatrixGame(NamedTuple):
@@ -112,12 +117,82 @@ class MatrixGame(NamedTuple):
         return {"defection": (actions == 1).astype(float)}
 
 
-def build(config: MatrixGameConfig, episode_length: int) -> MatrixGame:
+class ToldState(NamedTuple):
+    """The last joint action, and the co-player's chances of cooperating, below 0 where nothing is told of it."""
+
+    outcome: Int[Array, "*lead"]
+    cooperation: Float[Array, "*lead states"]
+
+
+class ToldGame(NamedTuple):
+    """A matrix game in which the first player is told whom it meets, before the first step (arXiv:2602.16301).
+
+    Of a fixed memory-one strategy that is the log-probabilities of both actions in each of its five states, of anybody
+    else zeros. They stand beside the observation at the start, where that paper puts them before it, and are zeros
+    afterwards. All else is the game's own.
+    """
+
+    game: MatrixGame
+
+    @property
+    def payoffs(self) -> Payoffs:
+        """Player 0's."""
+        return self.game.payoffs
+
+    @property
+    def observation_size(self) -> int:
+        """The game's features and two log-probabilities for each state of a strategy."""
+        return self.game.observation_size + self.game.num_actions * len(STATES)
+
+    @property
+    def num_actions(self) -> int:
+        """Cooperate and defect."""
+        return self.game.num_actions
+
+    @property
+    def episode_length(self) -> int:
+        """Steps of one inner episode."""
+        return self.game.episode_length
+
+    def reset(self, key: Key[Array, ""]) -> ToldState:
+        """The state before the first joint action, against nobody of whom anything is told."""
+        return ToldState(self.game.reset(key), jnp.full(len(STATES), _NOBODY, np.float16))
+
+    def tell(self, state: ToldState, cooperation: Float[Array, "states"]) -> ToldState:
+        """The state in a meeting with a strategy that cooperates with these chances, or with nobody's, below 0."""
+        return state._replace(cooperation=cooperation.astype(np.float16))
+
+    def step(
+        self, key: Key[Array, ""], state: ToldState, actions: Int[Array, "2"]
+    ) -> tuple[ToldState, Float[Array, "2"], None]:
+        """As in the game."""
+        outcome, rewards, events = self.game.step(key, state.outcome, actions)
+        return state._replace(outcome=outcome), rewards, events
+
+    def observe(self, state: ToldState, player: int) -> Float[Array, "features"]:
+        """The game's features, and what the first player is told at the start."""
+        seen = self.game.observe(state.outcome, player)
+        cooperation = state.cooperation.astype(seen.dtype)
+        chances = jnp.clip(jnp.concatenate([cooperation, 1 - cooperation]), _LEAST, 1.0)
+        is_told = (player == 0) & (state.outcome == 0) & (cooperation[0] >= 0)
+        return jnp.concatenate([seen, jnp.where(is_told, jnp.log(chances), 0.0)])
+
+    def outcome(self, state: ToldState) -> Int[Array, "*lead"]:
+        """The last joint action."""
+        return self.game.outcome(state.outcome)
+
+    def describe(self, state: ToldState, actions: Int[Array, "2"], events: None) -> dict[str, Float[Array, "2"]]:
+        """Whether each player defected."""
+        return self.game.describe(state.outcome, actions, events)
+
+
+def build(config: MatrixGameConfig, episode_length: int) -> Environment:
     """The game of an ``[environment]`` table."""
     first, second = config.tables
-    return MatrixGame(
+    game = MatrixGame(
         payoffs=first,
         payoffs_second=second if seats_differ(config) else None,
         episode_length=episode_length,
         recalls=config.boundary == "last-joint-action",
     )
+    return ToldGame(game) if config.opponent == "told" else game

@@ -12,9 +12,9 @@ from jaxtyping import Bool, Float, Int, Key
 
 from coalactl_core.configuration.population import PopulationConfig
 from coalactl_core.configuration.sizes import RolloutConfig
-from coalactl_core.envs.base import Environment, MemoryOneGame
+from coalactl_core.envs.base import Environment, MemoryOneGame, TellsStrategies
 from coalactl_core.errors import ConfigurationError
-from coalactl_core.opponents.automata import padded, stacked
+from coalactl_core.opponents.automata import is_memory_one, padded, stacked
 from coalactl_core.opponents.strategies import Strategy, find_strategy
 from coalactl_core.types import (
     CARRIED,
@@ -63,14 +63,22 @@ def build_population(config: PopulationConfig, sizes: RolloutConfig, environment
     """
     if config.fixed and not isinstance(environment, MemoryOneGame):
         raise ConfigurationError("population.fixed: fixed strategies play two-action matrix games only")
-    found = partial(find_strategy, episode_length=environment.episode_length, inner_episodes=sizes.inner_episodes)
+    find = partial(find_strategy, episode_length=environment.episode_length, inner_episodes=sizes.inner_episodes)
+    strategies = tuple(find(fixed.strategy) for fixed in config.fixed)
+    if isinstance(environment, TellsStrategies):
+        for fixed, strategy in zip(config.fixed, strategies, strict=True):
+            if not is_memory_one(strategy.draw(jax.random.key(0))):
+                raise ConfigurationError(
+                    f"environment.opponent: 'told' given; {fixed.strategy!r} of population.fixed is no memory-one "
+                    "strategy, of which alone agents can be told, use 'hidden'"
+                )
     return Population(
         meta=config.meta_agents,
         naive=config.naive_agents,
         meta_batch_size=sizes.meta_batch_size,
         has_naive=config.has_naive,
         has_meta=config.has_meta,
-        strategies=tuple(found(fixed.strategy) for fixed in config.fixed),
+        strategies=strategies,
         stratified=config.stratified,
         dynamic_naive=config.dynamic_naive,
         draws=sizes.batch_size if config.fixed_drawn == "trajectory" else 0,

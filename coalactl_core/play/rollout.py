@@ -15,7 +15,7 @@ import jax.numpy as jnp
 from jax import Array
 from jaxtyping import Bool, Float, Int, Key, Num
 
-from coalactl_core.envs.base import Environment, RecallsEnds
+from coalactl_core.envs.base import Environment, RecallsEnds, TellsStrategies
 from coalactl_core.layout.sharding import Shards
 from coalactl_core.loops.steps import scan_steps
 from coalactl_core.nets.policy import Policy
@@ -177,6 +177,9 @@ def play_inner_episode(
     )
     opponent = opponent._replace(learner=pair.learner)
     each_its_own = opponent.automata is not None and opponent.automata.carried.ndim == 1
+    if isinstance(rollout.environment, TellsStrategies) and opponent.automata is not None:
+        told = jnp.where(opponent.kind == FIXED, opponent.automata.cooperation, -1.0)
+        states = jax.vmap(rollout.environment.tell, in_axes=(0, 0 if each_its_own else None))(states, told)
     axes = Opponents._make(0 if name == "automata" else None for name in Opponents._fields) if each_its_own else None
     step = jax.vmap(partial(_step, ego_params, coplayer_params, hyper=hyper, rollout=rollout), in_axes=(axes, 0, 0))
 
