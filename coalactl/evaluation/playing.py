@@ -80,7 +80,7 @@ def _play_seat(
     lineup = Lineup(
         kind=jnp.asarray([_kind(opponent) for opponent in met]),
         member=jnp.asarray([networks.index(_network(opponent)) for opponent in met]),
-        automata=_automata(strategies_key, group),
+        automata=_automata(strategies_key, group, _draws(own)),
     )
     bank = jnp.stack([_parameters(network, contestants) for network in networks])
     chunks = jax.tree.map(lambda leaf: _in_chunks(leaf, rollout.shards.devices), lineup)
@@ -148,11 +148,17 @@ def _parameters(network: tuple[bool, int, int], contestants: Sequence[Contestant
     return contestants[run].naive[number] if naive else contestants[run].agents[number].params
 
 
-def _automata(key: Any, group: Sequence[tuple[Opponent, int]]) -> Any:
+def _draws(own: Contestant) -> int:
+    """How many times a strategy with random numbers draws them, as in training: for each trajectory, or 0, once."""
+    experiment = own.entry.experiment
+    return experiment.rollout.batch_size if experiment.population.fixed_drawn == "trajectory" else 0
+
+
+def _automata(key: Any, group: Sequence[tuple[Opponent, int]], draws: int) -> Any:
     """Of strategies theirs, of others any; None where there are no strategies."""
     if all(opponent.strategy is None for opponent, _ in group):
         return None
-    return strategy_automata(key, [(opponent.strategy or _ANY, count) for opponent, count in group])
+    return strategy_automata(key, [(opponent.strategy or _ANY, count) for opponent, count in group], draws)
 
 
 def _in_chunks(leaf: Any, devices: int) -> Any:

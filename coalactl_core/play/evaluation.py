@@ -84,16 +84,28 @@ def watch(
     return record
 
 
-def strategy_automata(key: Key[Array, ""], strategies: Sequence[tuple[Strategy, int]]) -> Automata:
-    """As many opponents as the number beside each strategy says, each with its own key, padded to the largest."""
+def strategy_automata(key: Key[Array, ""], strategies: Sequence[tuple[Strategy, int]], draws: int = 0) -> Automata:
+    """As many opponents as the number beside each strategy says, each with its own key, padded to the largest.
+
+    ``draws``: as many of each opponent, one for each trajectory; 0: one for all.
+    """
     keys = jax.random.split(key, sum(count for _, count in strategies))
+    if draws:
+        keys = jax.vmap(lambda key: jax.random.split(key, draws))(keys)
     ends = accumulate(count for _, count in strategies)
     states = max(strategy.states for strategy, _ in strategies)
     drawn = [
-        padded(jax.vmap(strategy.draw)(keys[end - count : end]), states)
+        padded(_drawn(strategy, keys[end - count : end]), states)
         for (strategy, count), end in zip(strategies, ends, strict=True)
     ]
     return jax.tree.map(lambda *leaves: jnp.concatenate(leaves), *drawn)
+
+
+def _drawn(strategy: Strategy, keys: Key[Array, "*lead"]) -> Automata:
+    draw = strategy.draw
+    for _ in range(keys.ndim):
+        draw = jax.vmap(draw)
+    return draw(keys)
 
 
 def _play_lineup(

@@ -13,7 +13,7 @@ from coalactl_core.envs.matrix_game import MatrixGame
 from coalactl_core.fits.zero_determinant import extortion_of, extortion_policy, largest_phi
 from coalactl_core.games import PRISONERS_DILEMMA
 from coalactl_core.learning.optimizers import adam
-from coalactl_core.opponents.strategies import Strategy, always
+from coalactl_core.opponents.strategies import Strategy, always, find_strategy
 from coalactl_core.play.evaluation import Encounters, Lineup, evaluate, strategy_automata
 from coalactl_core.play.rollout import Rollout
 from coalactl_core.types import FIXED, META, NAIVE, Automata
@@ -71,6 +71,19 @@ def test_pools_of_known_outcome(own, other, rewards, by) -> None:
     met = playing("always-cooperate" if by == "table" else other)
     found = play(playing(own), bank_of(met), [[FIXED if by == "table" else META] * 2], automata=automata)
     np.testing.assert_allclose(found.outcomes["reward"], np.broadcast_to(rewards, (2, EPISODES, 2)), atol=1e-12)
+    steps = found.steps["reward"]
+    assert steps.shape == (2, EPISODES, LENGTH, 2)
+    np.testing.assert_allclose(steps.mean(2), found.outcomes["reward"], atol=1e-12)
+    if own == "grim":
+        np.testing.assert_array_equal(steps[..., 0], np.broadcast_to([-1, *[0] * (LENGTH - 1)], steps.shape[:3]))
+
+
+def test_each_trajectory_may_meet_a_draw_of_its_own() -> None:
+    random = find_strategy("random-tabular", episode_length=LENGTH, inner_episodes=EPISODES)
+    drawn = strategy_automata(jax.random.key(0), [(random, 2), (always(*MEMORY_ONE["tit-for-tat"]), 1)], draws=BATCH)
+    assert drawn.cooperation.shape == (3, BATCH, 5)
+    assert len(np.unique(drawn.cooperation[:2])) == 2 * BATCH * 5
+    np.testing.assert_array_equal(drawn.cooperation[2], [MEMORY_ONE["tit-for-tat"]] * BATCH)
 
 
 def test_a_naive_learner_against_always_defect_learns_to_defect() -> None:
