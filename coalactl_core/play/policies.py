@@ -8,10 +8,13 @@ from jax import Array
 from jaxtyping import Num
 
 from coalactl_core.configuration.experiment import SequenceExperiment
-from coalactl_core.envs.base import Environment, FewObservations
+from coalactl_core.configuration.ppi import PpiConfig
+from coalactl_core.envs.base import Environment, FewObservations, MemoryOneGame
 from coalactl_core.methods import CROSSINGS
 from coalactl_core.nets.policy import Policy, Unpack, packed
 from coalactl_core.nets.registry import build_policy
+from coalactl_core.nets.sequence_model import Revealed
+from coalactl_core.play.planning import Planner
 from coalactl_core.types import FORGOTTEN, EnvironmentState
 
 
@@ -31,8 +34,34 @@ def packed_policy(
         num_actions=environment.num_actions if outputs is None else outputs,
         scan=experiment.compute.scan,
         vocabulary=environment.vocabulary if isinstance(environment, FewObservations) else None,
+        revealed=revealed_by(environment),
     )
-    return packed(policy)
+    planner = _planner(experiment)
+    return packed(policy if planner is None else policy._replace(decide=planner.decide))
+
+
+def revealed_by(environment: Environment) -> Revealed | None:
+    """What the numbers of observations tell of the round before; None in games where they do not tell everything.
+
+    A start tells nothing, whatever it recalls.
+    """
+    if not isinstance(environment, FewObservations) or not isinstance(environment, MemoryOneGame):
+        return None
+    outcomes = [(own, other) for own in range(2) for other in range(2)]
+    starts = len(environment.vocabulary) - 1 - len(outcomes)
+    return Revealed(
+        actions=(-1, *(own for own, _ in outcomes), *(-1,) * starts),
+        rewards=(0.0, *(float(environment.payoffs[own][other]) for own, other in outcomes), *(0.0,) * starts),
+    )
+
+
+def _planner(experiment: SequenceExperiment) -> Planner | None:
+    """How agents look ahead before they act; all do so by the same numbers, since they have one network."""
+    settings = [experiment.settings_of(method) for method in experiment.methods]
+    config = next((each for each in settings if isinstance(each, PpiConfig)), None)
+    if config is None:
+        return None
+    return Planner(beta=config.beta, samples=config.samples, horizon=config.horizon, discount=config.discount)
 
 
 def stepping_policy(experiment: SequenceExperiment, environment: Environment) -> tuple[Policy, Unpack]:
