@@ -95,6 +95,7 @@ def test_a_pack_of_seeds_is_what_each_would_be_alone() -> None:
     )
 
 
+@pytest.mark.long
 def test_an_agent_that_is_loaded_plans() -> None:
     """By the experiment alone; without β it acts as the model expects, and with another key it plans by other draws."""
     game = build_environment(experiment())
