@@ -26,7 +26,8 @@ class Method(NamedTuple):
     whether its credit crosses the batch, so that it may come from a critic of the batch: its line is another then.
     ``judged_with_critic``: claims on it are judged by runs with that critic, where the setting's preset has it; claims
     on others are on what was printed. ``crossing``: how its agents' memories cross inner episodes, of ``CROSSINGS``,
-    so that they can play where nobody learns; "" where its settings or its rule say.
+    so that they can play where nobody learns; "" where its settings or its rule say. ``network``: the one network
+    that its agents can have, and that no others have; "" where any will do.
     """
 
     rule: str
@@ -41,6 +42,7 @@ class Method(NamedTuple):
     crosses_batch: bool = False
     judged_with_critic: bool = False
     crossing: str = ""
+    network: str = ""
 
     @property
     def is_estimator(self) -> bool:
@@ -135,6 +137,17 @@ METHODS: Mapping[str, Method] = {
         dashes=(0, (8, 1, 1, 1, 1, 1)),
         summary="a memory shared by the batch, each trajectory's own return (arXiv:2312.12568)",
         crossing="shared",
+    ),
+    "ppi": Method(
+        rule="coalactl_core.rules.ppi:build",
+        label="PPI",
+        colour="#332288",
+        dashes=(0, (1, 1, 4, 1)),
+        summary="plans in a sequence model of what was played (arXiv:2602.16301)",
+        table="ppi",
+        settings="coalactl_core.configuration.ppi:PpiConfig",
+        crossing="carried",
+        network="sequence-model",
     ),
 }
 

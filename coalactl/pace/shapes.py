@@ -26,6 +26,8 @@ _PASS = 0.29
 _BOTH = 0.4
 # A look-ahead of LOLA-DiCE.
 _LOOK_AHEAD = 2.3
+# A step of a network in a rule's own roll-outs.
+_NETWORK_STEP = 0.1
 # Observations that are too many for tables (nets/tabulated.py).
 _WITHOUT_TABLES = 2.2
 # Four times the width takes 6.2 times as long.
@@ -69,7 +71,13 @@ def shape_of(experiment: Experiment, devices: int) -> Shape:
     choices = {key: value for key, value in experiment.static_choices.items() if key != "compute"}
     work = experiment.population.meta_agents * experiment.rollout.steps * _TURN
     work += experiment.steps_per_iteration * _step_work(experiment, tables) / speed
-    return Shape(_program(choices, used), experiment.kind, tables, _further_plays(experiment) > 0, work)
+    return Shape(
+        _program(choices, used),
+        experiment.kind,
+        tables,
+        _further_plays(experiment) + _network_steps(experiment) > 0,
+        work,
+    )
 
 
 def _step_work(experiment: SequenceExperiment, tables: bool) -> float:
@@ -81,7 +89,7 @@ def _step_work(experiment: SequenceExperiment, tables: bool) -> float:
     both = _BOTH if population.has_naive and population.has_meta else 0.0
     configs = experiment.agent_configs()
     learn = _PASS * sum(config.passes[0] for config in configs) / len(configs)
-    learn += _LOOK_AHEAD * _further_plays(experiment)
+    learn += _LOOK_AHEAD * _further_plays(experiment) + _NETWORK_STEP * _network_steps(experiment)
     measured = _balance_share(experiment) * (_PLAY + teach)
     network = experiment.network
     size = (max(network.width, network.mlp_width) / _WIDTH) ** _OF_WIDTH * network.depth
@@ -92,6 +100,12 @@ def _further_plays(experiment: SequenceExperiment) -> float:
     """How many more times agents' rules play each inner episode, on average."""
     settings = [experiment.settings_of(method) for method in experiment.methods]
     return sum(0 if own is None else own.further_plays for own in settings) / len(settings)
+
+
+def _network_steps(experiment: SequenceExperiment) -> float:
+    """How many steps of networks agents' rules take for a step of the environment, on average."""
+    settings = [experiment.settings_of(method) for method in experiment.methods]
+    return sum(0 if own is None else own.network_steps(experiment) for own in settings) / len(settings)
 
 
 def _balance_share(experiment: SequenceExperiment) -> float:

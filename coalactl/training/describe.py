@@ -14,6 +14,8 @@ from coalactl.output import emit, emit_json
 from coalactl.pace.estimates import Planned, estimate
 from coalactl.presets import Preset
 from coalactl.words import quantity, size
+from coalactl_core.configuration.analytical import AnalyticalExperiment
+from coalactl_core.configuration.kinds import Experiment
 
 # Bytes that a compressed Parquet file takes for a value, and what a file costs at least.
 _BYTES_PER_VALUE = 4
@@ -44,9 +46,20 @@ def describe(engine: Engine, resolved: Resolved, preset: Preset, runs: int, *, j
         emit(
             f"# steps:        {quantity(needs['steps_per_iteration'])} an iteration, {quantity(needs['steps'])} in all"
         )
+    for line in costs_in_words(engine.experiment):
+        emit(f"# cost:         {line}")
     emit(f"# memory:       about {size(needs['memory_bytes'])}")
     emit(f"# disk:         about {size(needs['disk_bytes'])}")
     emit(f"# time:         {time.words}")
+
+
+def costs_in_words(experiment: Experiment) -> list[str]:
+    """What rules tell of an iteration that takes far more than what is played."""
+    if isinstance(experiment, AnalyticalExperiment):
+        return []
+    settings = [experiment.settings_of(method) for method in dict.fromkeys(experiment.methods)]
+    lines = ["" if own is None else own.cost_in_words(experiment) for own in settings]
+    return [line for line in lines if line]
 
 
 def explain(resolved: Resolved) -> str:

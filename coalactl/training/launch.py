@@ -70,7 +70,7 @@ def _start(request: TrainRequest, company: Company) -> ExitCode:
         note(f"no preset given: taking {preset.name}")
     with company.stop.leaving_at_once():
         prepare_jax()
-        from coalactl.training.describe import describe
+        from coalactl.training.describe import costs_in_words, describe
         from coalactl.training.memory import check_memory
 
         engine = engine_for(resolved.experiment)
@@ -80,6 +80,9 @@ def _start(request: TrainRequest, company: Company) -> ExitCode:
     if request.dry_run:
         describe(engine, resolved, preset, count, json=request.json)
         return ExitCode.OK
+    if not request.quiet:
+        for line in costs_in_words(resolved.experiment):
+            note(line)
     check_memory(engine, count)
     check_sharing(company.peers, experiments)
     return _start_from(engine, experiments, preset, request, company)

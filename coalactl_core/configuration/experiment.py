@@ -58,11 +58,25 @@ class _SequenceExperiment(Section):
             settings = self.settings_of(method)
             if settings is not None:
                 settings.check(self, method)
+        self._check_network()
         self._check_seats()
         self._check_naive()
         self._check_balance()
         self._check_batch_critic()
         return self
+
+    def _check_network(self) -> None:
+        name = self.network.name
+        owners = [method for method, row in METHODS.items() if row.network == name]
+        for method in self.methods:
+            needed = find_method(method).network
+            if needed and needed != name:
+                raise ValueError(f"network.name: {name!r} given; agents of {method} have another, use {needed!r}")
+            if owners and method not in owners:
+                raise ValueError(
+                    f"network.name: {name!r} given; only agents of {' and '.join(owners)} have it, and there is "
+                    f"{method}; use another network"
+                )
 
     def _check_seats(self) -> None:
         if seats_differ(self.environment) and self.population.has_meta:

@@ -113,6 +113,8 @@ Size = Annotated[int, Field(ge=1, le=1_000_000)]
 Few = Annotated[int, Field(ge=1, le=1_000)]
 
 Probability = number(at_least=0.0, at_most=1.0)
+# Of a moving mean, which forgets.
+MeanDecay = number(at_least=0.0, at_most=0.9999)
 Coefficient = number(at_least=0.0)
 Positive = number(above=0.0)
 Limit = number(above=0.0, infinite=True)

@@ -9,7 +9,7 @@ from coalactl_core.configuration.environments import EnvironmentConfig
 from coalactl_core.configuration.learning import MetaConfig, NaiveConfig
 from coalactl_core.configuration.numbers import Section
 from coalactl_core.configuration.population import PopulationConfig
-from coalactl_core.configuration.sizes import NetworkConfig, RolloutConfig
+from coalactl_core.configuration.sizes import NetworkConfig, RolloutConfig, RunConfig
 
 
 @runtime_checkable
@@ -40,6 +40,10 @@ class AroundRule(Protocol):
     def naive(self) -> NaiveConfig:
         """``[naive]``."""
 
+    @property
+    def run(self) -> RunConfig:
+        """``[run]``."""
+
     def agent_configs(self) -> tuple[MetaConfig, ...]:
         """``[meta]`` as each agent has it, in order."""
 
@@ -51,6 +55,16 @@ class RuleSettings(Section):
     def further_plays(self) -> int:
         """How many more times a rule plays and differentiates each inner episode, for estimates of time."""
         return 0
+
+    def network_steps(self, experiment: AroundRule) -> float:
+        """How many more steps of a network than it plays an agent takes for a step of the environment, likewise."""
+        del experiment
+        return 0.0
+
+    def cost_in_words(self, experiment: AroundRule) -> str:
+        """What is told of an iteration before training, where that takes far more than what is played; "" if not."""
+        del experiment
+        return ""
 
     @property
     def crossing(self) -> str:

@@ -12,8 +12,12 @@ from coalactl_core.configuration.numbers import Few, Section, Size
 Iterations = Annotated[int, Field(ge=1, lt=2**31)]
 
 
-# Keys that one network of this project alone reads; those of other packages may read any.
-_OWN_KEYS = {"hawk": ("heads", "depth", "mlp_width"), "gru": ("embedding",)}
+# Keys that not every network of this project reads; those of other packages may read any.
+_OWN_KEYS = {
+    "hawk": ("inputs", "heads", "depth", "mlp_width"),
+    "gru": ("inputs", "embedding"),
+    "sequence-model": ("embedding",),
+}
 
 
 class NetworkConfig(Section):
@@ -33,19 +37,17 @@ class NetworkConfig(Section):
 
     @model_validator(mode="after")
     def _keys_are_read(self) -> NetworkConfig:
-        others = {reader: keys for reader, keys in _OWN_KEYS.items() if self.name in _OWN_KEYS and reader != self.name}
-        for reader, keys in others.items():
-            for key in keys:
-                usual = type(self).model_fields[key].default
-                if getattr(self, key) != usual:
-                    raise ValueError(
-                        f"network.{key}: {self.name!r} has no use for it, but {reader!r}; leave it at {usual}"
-                    )
+        unread = {key for keys in _OWN_KEYS.values() for key in keys if key not in _OWN_KEYS.get(self.name, (key,))}
+        for key in sorted(unread):
+            usual = type(self).model_fields[key].default
+            if getattr(self, key) != usual:
+                readers = " and ".join(repr(name) for name, keys in _OWN_KEYS.items() if key in keys)
+                raise ValueError(f"network.{key}: {self.name!r} has no use for it, but {readers}; leave it at {usual}")
         return self
 
     @model_validator(mode="after")
     def _heads_divide_width(self) -> NetworkConfig:
-        if self.name != "gru" and self.width % self.heads:
+        if "heads" in _OWN_KEYS.get(self.name, ("heads",)) and self.width % self.heads:
             raise ValueError(f"network.heads: {self.heads} does not divide network.width {self.width}")
         return self
 

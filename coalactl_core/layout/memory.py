@@ -44,8 +44,9 @@ class StepSizes(NamedTuple):
     """What a game adds to each step of each trajectory: bytes of the compact state and of what a policy takes of it.
 
     ``start``: bytes that are kept of how a pairing stands at the start of each inner episode. ``critic``: bytes of what
-    a critic of the batch makes of such a start; ``critic_state``: of what each agent keeps for it. ``whole``: an agent
-    learns from all trajectories of a chunk of meta-episodes at once.
+    a critic of the batch makes of such a start; ``rule_state``: of what each agent keeps beside its policy;
+    ``working``: of what else its rule works on at once. ``whole``: an agent learns from all
+    trajectories of a chunk of meta-episodes at once.
     """
 
     state: int
@@ -53,7 +54,8 @@ class StepSizes(NamedTuple):
     has_tables: bool
     start: int = 0
     critic: int = 0
-    critic_state: int = 0
+    rule_state: int = 0
+    working: int = 0
     whole: bool = False
 
 
@@ -78,7 +80,8 @@ def estimate_bytes(experiment: SequenceExperiment, step: StepSizes, *, runs: int
     agents_at_once = min(compute.layout.agent_chunk, experiment.population.meta_agents)
     base = BASE_BYTES + network.depth * COMPILER_BYTES_PER_BLOCK if on_cpu else ACCELERATOR_BASE_BYTES
     agents, inner_episodes = experiment.population.meta_agents, sizes.meta_batch_size * sizes.inner_episodes
+    working = agents_at_once * (row * rows + step.working)
     starts = inner_episodes * (together * agents * step.start + agents_at_once * step.critic)
     # The state of all runs is there at once, before and after an iteration.
-    kept = 2 * runs * agents * step.critic_state
-    return base + runs_at_once * (stored * experiment.steps_per_iteration + agents_at_once * row * rows + starts) + kept
+    kept = 2 * runs * agents * step.rule_state
+    return base + runs_at_once * (stored * experiment.steps_per_iteration + working + starts) + kept

@@ -30,11 +30,15 @@ def _as_they_are(params: Params, uses: int) -> Prepared:
     return params
 
 
+# The stream of an action's key that is decided with, beside the one that the action is drawn with.
+_DECIDING = 7
 Observation = Num[Array, "*features"]
 Observations = Num[Array, "steps *features"]
 Resets = Bool[Array, "steps"] | None
 # Memories lead with the batch whose members share them.
 Share = Callable[[PolicyCarry], PolicyCarry]
+# From a key, what is prepared, the memory after the observation and what came of it, to the logits to act by.
+Decide = Callable[[Key[Array, ""], Prepared, PolicyCarry, "PolicyOutput"], Float[Array, "actions"]]
 Step = Callable[[Prepared, Observation, PolicyCarry], tuple[PolicyOutput, PolicyCarry]]
 Unpack = Callable[[Float[Array, "parameters"]], Params]
 Unroll = Callable[[Prepared, Observations, PolicyCarry, Resets], tuple[PolicyOutput, PolicyCarry]]
@@ -57,6 +61,7 @@ class Policy(NamedTuple):
     outputs for a whole sequence, starting afresh at each step where ``resets`` is true (None: nowhere inside).
     ``takes_indices``: observations are numbers of the environment's vocabulary instead of features. ``share(carries)``
     makes the memories of a batch of sequences one; without it floating-point numbers become their means.
+    ``decide``: how a trained agent acts that does not do so by its logits alone, one who plans, say (None: by these).
     """
 
     init: Callable[[Key[Array, ""]], Params]
@@ -66,6 +71,15 @@ class Policy(NamedTuple):
     prepare: Callable[[Params, int], Prepared] = _as_they_are
     takes_indices: bool = False
     share: Share = _means
+    decide: Decide | None = None
+
+    def acting_logits(
+        self, key: Key[Array, ""], prepared: Prepared, carry: PolicyCarry, output: PolicyOutput
+    ) -> Float[Array, "actions"]:
+        """The logits that a trained agent draws its action from with this key, after a step that gave the rest."""
+        if self.decide is None:
+            return output.logits
+        return self.decide(jax.random.fold_in(key, _DECIDING), prepared, carry, output)
 
 
 def unroll_from_start(

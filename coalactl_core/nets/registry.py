@@ -17,6 +17,7 @@ from coalactl_core.nets.contract import check_policy
 from coalactl_core.nets.gru_policy import MOST_TABULATED, gru_policy, tabulated_gru_policy
 from coalactl_core.nets.hawk_policy import hawk_policy, tabulated_hawk_policy
 from coalactl_core.nets.policy import Policy
+from coalactl_core.nets.sequence_model import Revealed, sequence_model
 from coalactl_core.nets.tabulated import Windows
 from coalactl_core.plugins import load_plugin
 
@@ -28,8 +29,11 @@ def build_policy(
     num_actions: int,
     scan: str,
     vocabulary: Float[np.ndarray, "vocabulary features"] | None = None,
+    revealed: Revealed | None = None,
 ) -> Policy:
     """The policy of a ``[network]`` table; ``vocabulary`` holds all observations where they are a few.
+
+    ``revealed``: what they tell of the round before, where they tell own action and reward.
 
     Raises:
         ConfigurationError: the network is unknown or does not give what a policy must.
@@ -42,7 +46,15 @@ def build_policy(
         if vocabulary is not None and len(vocabulary) <= MOST_TABULATED:
             return tabulated_gru_policy(config, vocabulary, num_actions)
         return gru_policy(config, observation_size, num_actions)
-    build = load_plugin("network.name", config.name, group="coalactl.networks", builtin=["hawk", "gru"])
+    if config.name == "sequence-model":
+        if revealed is None:
+            raise ConfigurationError(
+                "network.name: 'sequence-model' is for games of few observations that reveal own action and reward, "
+                "repeated matrix games; use another network or environment.name = 'matrix-game'"
+            )
+        return sequence_model(config, num_actions, revealed)
+    networks = ["hawk", "gru", "sequence-model"]
+    build = load_plugin("network.name", config.name, group="coalactl.networks", builtin=networks)
     try:
         policy = build(config, observation_size, num_actions, scan)
     except Exception as error:  # A builder of another package: how it refuses sizes is its own affair.

@@ -63,6 +63,8 @@ class Agent:
     def probabilities(self, observation: Any, memory: PolicyCarry) -> Float[Array, "*lead actions"]:
         """The probabilities that :meth:`act` draws from; the memory is what it was before the observation.
 
+        Of an agent that decides by random numbers, as one that plans does, they are those of one key.
+
         Raises:
             ValueError: as :meth:`act` does.
         """
@@ -73,7 +75,7 @@ class Agent:
         self, observation: Num[Array, "*features"], memory: PolicyCarry
     ) -> tuple[Float[Array, "actions"], PolicyCarry]:
         """Logits of the actions, and the memory after one observation: what the others are made of, unchecked."""
-        return _decided(self.params, observation, memory, self.seat, self.game)
+        return _decided(self.params, jax.random.key(0), observation, memory, self.seat, self.game)
 
     def next_episode(self, memory: PolicyCarry) -> PolicyCarry:
         """The memory at the start of the next inner episode, by the agent's rule.
@@ -202,9 +204,9 @@ def _act(
     seat: Seat,
     game: AgentGame,
 ) -> tuple[Int[Array, "*lead"], PolicyCarry]:
-    logits, memory = _decided(params, observation, memory, seat, game)
-    lead = logits.shape[:-1]
+    lead = observation.shape[: observation.ndim - (game.vocabulary is None)]
     keys = key if key.shape == lead else jax.random.split(key, lead)
+    logits, memory = _decided(params, keys, observation, memory, seat, game)
     draw: Callable[..., Int[Array, "*lead"]] = _mapped(jax.random.categorical, len(lead))
     return draw(keys, logits), memory
 
@@ -228,7 +230,7 @@ def _turn(
 def _probabilities(
     params: Params, observation: Num[Array, "..."], memory: PolicyCarry, *, seat: Seat, game: AgentGame
 ) -> Float[Array, "*lead actions"]:
-    return jax.nn.softmax(_decided(params, observation, memory, seat, game)[0])
+    return jax.nn.softmax(_decided(params, jax.random.key(0), observation, memory, seat, game)[0])
 
 
 @partial(jax.jit, static_argnames=("seat", "axes"))
@@ -242,20 +244,27 @@ def _shared(memory: PolicyCarry, *, seat: Seat, axes: int) -> PolicyCarry:
 
 
 def _decided(
-    params: Params, observation: Num[Array, "..."], memory: PolicyCarry, seat: Seat, game: AgentGame
+    params: Params,
+    key: Key[Array, "*keys"],
+    observation: Num[Array, "..."],
+    memory: PolicyCarry,
+    seat: Seat,
+    game: AgentGame,
 ) -> tuple[Float[Array, "*lead actions"], PolicyCarry]:
-    """Logits, and the memory after the observation."""
+    """Logits, and the memory after the observation; one key is that of all, or each has its own."""
     vocabulary, policy = game.vocabulary, seat.policy
     axes = observation.ndim - (vocabulary is None)
     if vocabulary is not None and not policy.takes_indices:
         observation = jnp.asarray(vocabulary, dtype=float)[observation]
     prepared = policy.prepare(params, math.prod(observation.shape[:axes]))
 
-    def decide(seen: Num[Array, "*features"], carry: PolicyCarry) -> tuple[Float[Array, "actions"], PolicyCarry]:
+    def decide(
+        key: Key[Array, ""], seen: Num[Array, "*features"], carry: PolicyCarry
+    ) -> tuple[Float[Array, "actions"], PolicyCarry]:
         output, carry = policy.step(prepared, seen, carry)
-        return output.logits, carry
+        return policy.acting_logits(key, prepared, carry, output), carry
 
-    return _mapped(decide, axes)(observation, memory)
+    return _mapped(decide, axes)(jnp.broadcast_to(key, observation.shape[:axes]), observation, memory)
 
 
 def _mapped(function: Callable[..., Any], axes: int) -> Callable[..., Any]:

@@ -183,10 +183,11 @@ def _turn(
     ) -> tuple[_Standing, _Step]:
         own_key, environment_key = jax.random.split(key)
         output, remembered = seat.policy.step(prepared, see(state), memory)
-        actions = jnp.stack([jax.random.categorical(own_key, output.logits), other]).astype(jnp.int8)
+        logits = seat.policy.acting_logits(own_key, prepared, remembered, output)
+        actions = jnp.stack([jax.random.categorical(own_key, logits), other]).astype(jnp.int8)
         after, rewards, events = environment.step(environment_key, state, actions)
         record = DuelRecord(state=state, actions=actions, rewards=rewards, events=events)
-        return _Standing(after, remembered), _Step(record, jax.nn.softmax(output.logits)[0])
+        return _Standing(after, remembered), _Step(record, jax.nn.softmax(logits)[0])
 
     keys = jax.random.split(jax.random.fold_in(key, number), theirs.shape)
     return jax.vmap(jax.vmap(move))(keys, *standing, theirs)

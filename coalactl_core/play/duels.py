@@ -218,8 +218,9 @@ def _step(
     actions, remembered = [], []
     for player, (side, numbers) in enumerate(zip(duel.sides, players, strict=True)):
         seen = seen_by(player, numbers.crossing, duel)(state)
-        logits, memory = _decide(side, acting[player], learners[player], numbers, seen, memories[player])
-        actions.append(jax.random.categorical(action_keys[player], logits))
+        key, mind = action_keys[player], (acting[player], learners[player], memories[player])
+        logits, memory = _decide(key, side, numbers, mind, seen)
+        actions.append(jax.random.categorical(key, logits))
         remembered.append(memory)
     taken = jnp.stack(actions)
     after, rewards, events = duel.environment.step(environment_key, state, taken)
@@ -229,13 +230,16 @@ def _step(
 
 
 def _decide(
-    side: DuelSide, acting: Any, learner: Learner, player: Player, seen: Num[Array, "*features"], memory: PolicyCarry
+    key: Key[Array, ""], side: DuelSide, player: Player, mind: tuple[Any, Learner, PolicyCarry], seen: Num[Array, "..."]
 ) -> tuple[Float[Array, "actions"], PolicyCarry]:
     """Logits of the next action, and what is remembered."""
+    acting, learner, memory = mind
     if side.policy is None:
         return automata.log_probs(acting, memory), memory
     output, memory = side.policy.step(acting, seen, memory)
-    if side.coplayer is None or side.coplayer.behave is None or player.hyper is None:
+    if side.coplayer is None:
+        return side.policy.acting_logits(key, acting, memory, output), memory
+    if side.coplayer.behave is None or player.hyper is None:
         return output.logits, memory
     return side.coplayer.behave(learner, seen, output, player.hyper), memory
 
@@ -247,11 +251,7 @@ def _moved(player: int, acting: Any, memory: PolicyCarry, after: EnvironmentStat
 
 
 def _learnt(
-    player: int,
-    players: tuple[Player, Player],
-    learners: tuple[Learner, Learner],
-    records: DuelRecord,
-    duel: Duel,
+    player: int, players: tuple[Player, Player], learners: tuple[Learner, Learner], records: DuelRecord, duel: Duel
 ) -> Learner:
     """A player after it has learnt from an inner episode, if it is one that learns."""
     coplayer, hyper = duel.sides[player].coplayer, players[player].hyper

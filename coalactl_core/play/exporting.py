@@ -27,8 +27,9 @@ def exported(agent: Agent, batch: int | None = None, platforms: Sequence[str] = 
     """Each program's bytes by name; all lead with the batch, of whatever size unless ``batch`` is given.
 
     ``start(observation)`` is the memory of fresh starts, one for each observation. ``act(observation, memory)`` gives
-    the probabilities of actions, and the memory after the observation. ``next_episode(memory)`` is the memory at the
-    start of the next inner episode. An observation is an int32 where the game numbers them, else float32 features.
+    the probabilities of actions, as :meth:`Agent.probabilities` does, and the memory after the observation.
+    ``next_episode(memory)`` is the memory at the start of the next inner episode. An observation is an int32 where the
+    game numbers them, else float32 features.
     """
     size = jax.export.symbolic_shape("batch")[0] if batch is None else batch
     fresh = jax.eval_shape(agent.seat.policy.initial_carry)

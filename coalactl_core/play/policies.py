@@ -9,12 +9,15 @@ from jax import Array
 from jaxtyping import Float, Num
 
 from coalactl_core.configuration.experiment import SequenceExperiment
+from coalactl_core.configuration.ppi import PpiConfig
 from coalactl_core.configuration.sizes import NetworkConfig
 from coalactl_core.envs.base import Environment, FewObservations, TellsLastStep
 from coalactl_core.errors import ConfigurationError
 from coalactl_core.methods import CROSSINGS
 from coalactl_core.nets.policy import Policy, Unpack, on_numbers, packed
 from coalactl_core.nets.registry import build_policy
+from coalactl_core.nets.sequence_model import Revealed
+from coalactl_core.play.planning import Planner
 from coalactl_core.types import FORGOTTEN, EnvironmentState
 
 
@@ -35,10 +38,31 @@ def packed_policy(
         num_actions=environment.num_actions if outputs is None else outputs,
         scan=experiment.compute.scan,
         vocabulary=vocabulary,
+        revealed=revealed_by(environment),
     )
     if experiment.network.inputs != "observation" and vocabulary is not None and not policy.takes_indices:
         policy = on_numbers(policy, vocabulary)
-    return packed(policy)
+    planner = _planner(experiment)
+    return packed(policy if planner is None else policy._replace(decide=planner.decide))
+
+
+def revealed_by(environment: Environment) -> Revealed | None:
+    """What the numbers of observations tell of the round before; None in games where they do not tell everything."""
+    last_step = environment.last_step if isinstance(environment, TellsLastStep) else None
+    if last_step is None:
+        return None
+    actions, rewards = last_step[:, :-1], last_step[:, -1]
+    own = np.where(actions.any(-1), actions.argmax(-1), -1)
+    return Revealed(actions=tuple(own.tolist()), rewards=tuple(rewards.tolist()))
+
+
+def _planner(experiment: SequenceExperiment) -> Planner | None:
+    """How agents look ahead before they act; all do so by the same numbers, since they have one network."""
+    settings = [experiment.settings_of(method) for method in experiment.methods]
+    config = next((each for each in settings if isinstance(each, PpiConfig)), None)
+    if config is None:
+        return None
+    return Planner(beta=config.beta, samples=config.samples, horizon=config.horizon, discount=config.discount)
 
 
 def stepping_policy(experiment: SequenceExperiment, environment: Environment) -> tuple[Policy, Unpack]:

@@ -59,8 +59,10 @@ def train_response(
     if coplayer is None or hyper is None:
         raise ValueError("the second player of the duel is to learn")
     acting = duel
-    if remembers:  # It does not learn within the meta-episode.
-        acting = duel._replace(sides=(duel.sides[0], duel.sides[1]._replace(coplayer=None)))
+    if remembers:  # It does not learn within the meta-episode, and it learns as who acts by logits.
+        policy = duel.sides[1].policy
+        plain = None if policy is None else policy._replace(decide=None)
+        acting = duel._replace(sides=(duel.sides[0], duel.sides[1]._replace(coplayer=None, policy=plain)))
     keep = _all if remembers else _nothing
     response = players[1]._replace(crossing=jnp.asarray(CARRIED if remembers else FORGOTTEN))
 

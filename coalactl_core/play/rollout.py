@@ -25,6 +25,7 @@ from coalactl_core.types import (
     CARRIED,
     FIXED,
     FORGOTTEN,
+    META,
     NAIVE,
     SHARED,
     EnvironmentState,
@@ -51,7 +52,8 @@ class Rollout(NamedTuple):
     """The static side of play: the environment, who sits where, how many trajectories and inner episodes there are.
 
     ``observe``, ``policy`` and ``crossing`` are the ego agent's, and both players' where ``coplayer`` is None;
-    ``naive``: how naive co-players learn; ``learns``: whether the pool has some.
+    ``naive``: how naive co-players learn; ``learns``: whether the pool has some. ``meets_agents``: whether co-players
+    may be trained agents, who act as their policy decides.
     """
 
     environment: Environment
@@ -65,6 +67,7 @@ class Rollout(NamedTuple):
     shards: Shards = Shards()
     coplayer: Seat | None = None
     crossing: int = CARRIED
+    meets_agents: bool = True
 
     @property
     def seats(self) -> tuple[Seat, Seat]:
@@ -206,19 +209,22 @@ def _step(
     seen, theirs = (rollout.sight(player, opponent)(moment.state) for player in range(2))
     ego, ego_carry = own.policy.step(ego_params, seen, moment.ego_carry)
     coplayer, coplayer_carry = others.policy.step(coplayer_params, theirs, moment.coplayer_carry)
-    behaviour = coplayer.logits
+    own_logits, behaviour = own.policy.acting_logits(ego_key, ego_params, ego_carry, ego), coplayer.logits
+    if rollout.meets_agents and others.policy.decide is not None:
+        decided = others.policy.acting_logits(coplayer_key, coplayer_params, coplayer_carry, coplayer)
+        behaviour = jnp.where(opponent.kind == META, decided, behaviour)
     if rollout.learns and rollout.naive.behave is not None:
         explored = rollout.naive.behave(opponent.learner, theirs, coplayer, hyper)
         behaviour = jnp.where(opponent.kind == NAIVE, explored, behaviour)
     logits = _coplayer_logits(behaviour, moment, opponent)
-    actions = jnp.stack([jax.random.categorical(ego_key, ego.logits), jax.random.categorical(coplayer_key, logits)])
+    actions = jnp.stack([jax.random.categorical(ego_key, own_logits), jax.random.categorical(coplayer_key, logits)])
     state, rewards, events = environment.step(environment_key, moment.state, actions)
     record = Record(
         state=moment.state,
         actions=actions.astype(jnp.int8),
         rewards=rewards,
         events=events,
-        log_prob=jax.nn.log_softmax(ego.logits)[actions[0]],
+        log_prob=jax.nn.log_softmax(own_logits)[actions[0]],
         value=ego.value,
     )
     return Moment(state, ego_carry, coplayer_carry, _strategy_moved(moment, state, opponent, environment)), record

@@ -57,8 +57,9 @@ class Rule(NamedTuple):
     takes what it needs from the start of an inner episode of all pairings, and from its records (meta_batch,
     episode_steps, batch). ``update`` gives the learner after the iteration, and a report with one number for each
     column. ``crossing``: how the agent's memory crosses from one inner episode to the next; None: as the rollout of
-    its setting has it, where the method's row or its settings say so. ``whole``: it learns from all trajectories of a
-    chunk of meta-episodes at once, which an estimate of memory has to know.
+    its setting has it, where the method's row or its settings say so. An estimate of memory has to know ``whole``: it
+    learns from all trajectories of a chunk of meta-episodes at once; and ``working``: the bytes that one agent works on
+    at once of what else it plays and learns from.
     """
 
     init: Callable[[Key[Array, ""], Params], Learner]
@@ -66,6 +67,7 @@ class Rule(NamedTuple):
     update: Callable[[Key[Array, ""], Learner, Met, Numbers], tuple[Learner, Report]]
     crossing: int | None = None
     whole: bool = False
+    working: int = 0
 
 
 class Setting(NamedTuple):

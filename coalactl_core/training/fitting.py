@@ -102,13 +102,24 @@ def _step_sizes(experiment: SequenceExperiment, pieces: Pieces) -> StepSizes:
         has_tables=rollout.policy.takes_indices,
         start=max(_kept(group, experiment) for group in pieces.groups),
         whole=any(group.rule.whole for group in pieces.groups),
+        rule_state=max(_state_bytes(group) for group in pieces.groups),
+        working=max(group.rule.working for group in pieces.groups),
     )
     if experiment.batch_critic is None:
         return sizes
     critic = build_batch_critic(experiment.batch_critic, rollout.environment)
     kept = jax.eval_shape(lambda: fresh_state(critic))
     # Terms of the regression, before and after they are weighted, beside the features that they are made of.
-    return sizes._replace(critic=3 * kept.products.shape[0] * kept.products.dtype.itemsize, critic_state=_bytes(kept))
+    return sizes._replace(critic=3 * kept.products.shape[0] * kept.products.dtype.itemsize)
+
+
+def _state_bytes(group: RuleGroup) -> int:
+    """Bytes of what a rule keeps of its own from one iteration to the next."""
+
+    def state(key: Key[Array, ""]) -> Any:
+        return group.rule.init(key, group.rollout.policy.init(key)).state
+
+    return _bytes(jax.eval_shape(state, jax.random.key(0)))
 
 
 def _kept(group: RuleGroup, experiment: SequenceExperiment) -> int:

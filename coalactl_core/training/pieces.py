@@ -44,8 +44,8 @@ class Pieces(NamedTuple):
     keeps_optimizers: bool = False
 
     def rollout_of(self, agent: int) -> Rollout:
-        """Play as an agent knows it."""
-        return next(group.rollout for group in self.groups if agent in group.agents)
+        """Play as an agent knows it, against whomever."""
+        return next(group.rollout for group in self.groups if agent in group.agents)._replace(meets_agents=True)
 
     def with_learning(self, learns: bool) -> Pieces:
         """The parts of a program in which naive co-players learn in play, or do not."""
@@ -141,4 +141,5 @@ def _rollout(experiment: SequenceExperiment, environment: Environment, policy: P
         naive_chunk=experiment.compute.layout.naive_chunk,
         learns=experiment.population.has_naive,
         shards=chosen_shards(experiment),
+        meets_agents=experiment.population.has_meta,
     )

@@ -32,7 +32,10 @@ BAD_VALUES = [
     ("meta.learning_rate={ 5 = 1.0 }", "starts at iteration 0"),
     ("meta.learning_rate={ 0 = 1.0, x = 2.0 }", "iterations"),
     ("meta.learning_rate={ 0 = 1.0, interpolation = 'cubic' }", "'constant' or 'linear'"),
-    ("meta.method=foo", "'m-fos', 'lola-dice', 'advantage-alignment', 'loqa', 'pola', 'reciprocator' or 'shaper'"),
+    (
+        "meta.method=foo",
+        "'m-fos', 'lola-dice', 'advantage-alignment', 'loqa', 'pola', 'reciprocator', 'shaper' or 'ppi'",
+    ),
     ("meta.epochs=2.5", "2.5 given; use a whole number"),
     ("meta.epochs=0", "at least 1"),
     ("meta.epochs=ten", "whole number"),
