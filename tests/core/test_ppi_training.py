@@ -13,9 +13,10 @@ from coalactl_core.nets.policy import packed
 from coalactl_core.nets.registry import build_policy
 from coalactl_core.play.agent_games import AgentGame
 from coalactl_core.play.agents import Agent
-from coalactl_core.play.policies import observe_of, revealed_by, stepping_policy
+from coalactl_core.play.policies import observe_of, revealed_by, stepping_policy, told_crossing
 from coalactl_core.play.rollout import Seat
 from coalactl_core.training.engine import SequenceEngine, build_engine
+from coalactl_core.types import FORGOTTEN
 
 GAMES, ROUNDS, FIRST = 6, 5, 40
 POOL = {"meta": 2, "naive": 1, "p_naive": 0.0, "stratified": True}
@@ -122,6 +123,7 @@ def test_an_agent_that_is_loaded_plans() -> None:
 def test_the_estimate_of_memory_knows_what_is_kept() -> None:
     def needed(histories: int) -> int:
         engine = build_engine(experiment(ppi={"first_histories": histories}))
+        assert told_crossing(engine.experiment, 0) == engine.rollout_of(0).crossing == FORGOTTEN
         return engine.memory.needed(1)
 
     # Numbers and actions of two agents, before and after an iteration.
