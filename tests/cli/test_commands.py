@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import re
 import resource
 import shlex
 import subprocess
@@ -19,7 +18,7 @@ from rich.console import Console
 
 from coalactl import doctor
 from coalactl.evaluation.view import show_matrix
-from coalactl.presets import read_preset, shipped_presets
+from coalactl.presets import shipped_presets
 from coalactl.summary import Means
 from coalactl.sweep.view import LineSweep, choose_sweep_view
 from coalactl.terminal import OurConsole, duration
@@ -27,49 +26,6 @@ from coalactl.training.progress import Progress
 from coalactl.training.tables import result_table
 from coalactl.training.views import LineView, LiveView, choose_view, sparkline
 from coalactl.words import quantity, size
-
-ANALYTICAL = [preset for preset in shipped_presets() if preset.name.startswith("analytical-")]
-SEQUENCE = [preset for preset in shipped_presets() if preset not in ANALYTICAL]
-# Without those that differ from another in nothing but how many steps are looked ahead.
-BEGUN = [preset for preset in ANALYTICAL if not re.search("lola-(mixed-)?(1|2|10|20)$", preset.name)]
-# The one that a user begins with is tried with the quick tests.
-QUICK = ("ipd-shaping-quick",)
-TRIED = [pytest.param(each, marks=[pytest.mark.long] * (each.name not in QUICK)) for each in SEQUENCE]
-
-
-# What makes a preset small whose network is another than Hawk.
-SMALL = {
-    "hawk": (),
-    "gru": ("network.embedding=4", "network.mlp_width=32"),
-    "sequence-model": (
-        *("network.embedding=4", "network.mlp_width=32", "rollout.inner_episodes=1", "ppi.phases=1", "ppi.epochs=1"),
-        *("ppi.first_histories=8", "ppi.batch=4", "ppi.samples=2", "ppi.horizon=2"),
-    ),
-}
-
-
-@pytest.mark.parametrize("preset", TRIED, ids=lambda preset: preset.name)
-def test_every_shipped_preset_starts(train: Command, preset) -> None:
-    small = [word for value in SMALL[read_preset(preset)["network"]["name"]] for word in ("--set", value)]
-    result = train(preset.name, *TINY, *small, "--iterations", "1", "--out", "run", "--json")
-    assert result.code == 0, result.err
-    assert result.json["iterations"] == 1
-
-
-@pytest.mark.parametrize("preset", ANALYTICAL, ids=lambda preset: preset.name)
-def test_every_analytical_preset_is_whole(train: Command, preset) -> None:
-    shown = train(preset.name, "--dry-run", "--json")
-    made_here = {key for key, source in shown.json["sources"].items() if source == "default"}
-    assert made_here <= {"compute.precision"}  # what is chosen for a device, no preset says
-
-
-@pytest.mark.long
-@pytest.mark.parametrize("preset", BEGUN, ids=lambda preset: preset.name)
-def test_every_analytical_preset_starts(train: Command, preset) -> None:
-    small = ("--seeds", "2", "--set", "naive.steps=2", "--set", "naive.learners=2")
-    result = train(preset.name, *small, "--iterations", "1", "--out", "run", "--json")
-    assert result.code == 0, result.err
-    assert result.json["iterations"] == 1
 
 
 def test_presets_are_listed_shown_and_copied(coalactl: Command, train: Command) -> None:
