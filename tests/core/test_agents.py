@@ -22,6 +22,8 @@ from coalactl_core.play.agents import Agent
 from coalactl_core.play.policies import observe_of, told_crossing
 from coalactl_core.play.rollout import Seat
 from coalactl_core.play.trajectories import play_meta_trajectories
+from coalactl_core.rules import shaper
+from coalactl_core.rules.seam import Rule, Setting
 from coalactl_core.training.engine import build_engine
 from coalactl_core.types import CARRIED, FORGOTTEN, META, NAIVE, SHARED
 
@@ -238,8 +240,14 @@ def test_an_older_key_does_as_well() -> None:
 # --- what memories do is told without the rules ----------------------------------------------------------------------
 
 
+def sharing(setting: Setting) -> Rule:
+    """A rule that says itself how memories cross."""
+    return shaper.build(setting)._replace(crossing=SHARED)
+
+
 def test_a_row_and_a_rule_that_say_different_things_are_refused(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setitem(METHODS, "shaper", METHODS["shaper"]._replace(crossing="forgotten"))  # type: ignore[arg-type]
+    row = METHODS["shaper"]._replace(rule=f"{__name__}:sharing", crossing="forgotten")
+    monkeypatch.setitem(METHODS, "shaper", row)  # type: ignore[arg-type]
     with pytest.raises(ConfigurationError, match=r"'shaper' says that memories are forgotten, its rule .* are shared"):
         build_engine(of_method("shaper", 2))
 
