@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any, Protocol
+from typing import Any, Protocol, runtime_checkable
 
 import jax
 import jax.numpy as jnp
@@ -13,6 +13,7 @@ from coalactl_core.envs.base import DerivesMeasures, Environment
 from coalactl_core.types import EnvironmentState
 
 
+@runtime_checkable
 class _Records(Protocol):
     """The steps of one inner episode, both players'; leaves lead with (episode_steps, batch)."""
 
