@@ -15,7 +15,7 @@ iteration k are those of phase k−1, which in the first has not learnt.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from functools import partial
 from typing import NamedTuple
 
@@ -31,7 +31,7 @@ from coalactl_core.errors import ConfigurationError
 from coalactl_core.layout.sharding import Shards
 from coalactl_core.learning.optimizers import Optimizer, apply_gradients, fresh_learner
 from coalactl_core.nets.policy import Policy
-from coalactl_core.nets.sequence_model import HistoryLosses, Revealed, history_losses
+from coalactl_core.nets.sequence_model import Revealed
 from coalactl_core.play.policies import revealed_by
 from coalactl_core.play.rollout import Rollout
 from coalactl_core.rules.histories import (
@@ -45,6 +45,7 @@ from coalactl_core.rules.histories import (
     kept_by,
     with_games,
 )
+from coalactl_core.rules.model_losses import HistoryLosses, history_losses
 from coalactl_core.rules.seam import Met, Numbers, Report, Rule, Setting
 from coalactl_core.types import Learner, MetaHyperparameters, Number, Params
 
@@ -143,7 +144,7 @@ def fitted(
 
 
 def model_loss(
-    params: Params, part: Histories, settings: dict[str, Number], ppi: Ppi
+    params: Params, part: Histories, settings: Mapping[str, float | Number], ppi: Ppi
 ) -> tuple[Float[Array, ""], HistoryLosses]:
     """L of some histories (Eq. 5), and its parts."""
     tables = ppi.policy.prepare(params, part.numbers.size)
@@ -162,7 +163,7 @@ def _learn(key: Key[Array, ""], learner: Learner, met: Met, numbers: Numbers, *,
 
 
 def _gradient(
-    params: Params, part: Histories, *, settings: dict[str, Number], ppi: Ppi
+    params: Params, part: Histories, *, settings: Mapping[str, float | Number], ppi: Ppi
 ) -> tuple[Params, HistoryLosses]:
     gradients: tuple[Params, HistoryLosses] = jax.grad(model_loss, has_aux=True)(params, part, settings, ppi)
     return gradients

@@ -16,11 +16,12 @@ from __future__ import annotations
 
 from coalactl_core.rules.score_function import score_function_rule, updater_of
 from coalactl_core.rules.seam import Rule, Setting
+from coalactl_core.types import SHARED
 
 
 def build(setting: Setting) -> Rule:
-    """The rule of agents whose memory is the batch's from one inner episode to the next, as the method's row says."""
+    """The rule of agents whose memory is the batch's from one inner episode to the next."""
     updater = updater_of(setting.experiment, setting.group.meta, setting.rollout)
     # A meta-episode stays in one piece, for its trajectories share what they remember.
     updater = updater._replace(sharing=True, trajectory_chunk=setting.rollout.batch_size)
-    return score_function_rule(updater, setting.kinds)._replace(whole=True)
+    return score_function_rule(updater, setting.kinds)._replace(crossing=SHARED, whole=True)

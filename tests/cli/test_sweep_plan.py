@@ -198,7 +198,7 @@ MISTAKES = [
     (
         tables(axes={"meta.method": ["pg"]}),
         "meta.method: 'pg' given; use 'coala-pg', 'batch-unaware', 'm-fos', 'lola-dice', "
-        "'advantage-alignment', 'loqa', 'pola', 'reciprocator' or 'shaper'",
+        "'advantage-alignment', 'loqa', 'pola', 'reciprocator', 'shaper' or 'ppi'",
     ),
     (tables(axes={"meta.minibatches": [3]}), "meta.minibatches: 3 does not divide rollout.meta_batch_size 16"),
     (tables(axes={"run.seed": [1, 2]}), "run.seed: it cannot be swept or set; seeds stand in [selection] and [final]"),

@@ -45,7 +45,7 @@ def drawn() -> Any:
     """Parameters away from biases of zero."""
     draws = np.random.default_rng(0)
     like = jax.eval_shape(POLICY.init, jax.random.key(0))
-    return jax.tree.map(lambda leaf: 0.6 * draws.normal(size=leaf.shape), like)
+    return jax.tree.map(lambda leaf: jnp.asarray(0.6 * draws.normal(size=leaf.shape)), like)
 
 
 def played(count: int = 8, seed: int = 0) -> Histories:
