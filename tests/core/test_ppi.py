@@ -88,7 +88,7 @@ def test_the_loss_and_its_gradient_are_those_of_the_transcription() -> None:
 
     close(total, weighted(params))
     compared = 0
-    for path, place, changed in reference.changed(params, 1e-30j):
+    for path, place, changed in reference.changed(jax.tree.map(np.asarray, params), 1e-30j):
         slope = slopes
         for name in path:
             slope = slope[name]
