@@ -135,6 +135,7 @@ def test_a_real_compilation_is_left_too() -> None:
     assert RunDirectory("run").read_status().state == "preempted"
 
 
+@pytest.mark.long
 @pytest.mark.parametrize(("signum", "code", "state"), BOTH)
 def test_while_saving_the_first_signal_waits_until_all_is_saved(
     train: Command, signum: signal.Signals, code: int, state: str

@@ -69,6 +69,7 @@ def test_a_trial_is_the_same_packed_and_alone(sweep: Command, train: Command) ->
             pd.testing.assert_frame_equal(alone, packed, rtol=1e-6)
 
 
+@pytest.mark.long
 def test_trials_of_one_program_train_together(sweep: Command, monkeypatch: pytest.MonkeyPatch) -> None:
     trained: list[list[str]] = []
     train = packing.Program.train

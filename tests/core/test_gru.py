@@ -104,7 +104,7 @@ def test_numbers_of_a_few_observations_give_what_their_features_do(resets) -> No
 GAME = {"payoffs": [[3.0, -1.0], [4.0, 0.5]], "boundary": "last-joint-action"}
 
 
-@pytest.mark.parametrize("network", ["gru", "hawk", "test_gru:build"])
+@pytest.mark.parametrize("network", ["gru", pytest.param("hawk", marks=pytest.mark.long), "test_gru:build"])
 def test_a_network_may_take_in_the_own_last_action_and_reward(network) -> None:
     """Hidden at a start, unless that recalls the step before; told to networks that take features, too."""
     experiment = SequenceExperiment.model_validate(
@@ -122,10 +122,11 @@ def test_a_network_may_take_in_the_own_last_action_and_reward(network) -> None:
     plain, _ = packed(build_policy(experiment.network, **sizes))
     params = jax.random.normal(jax.random.key(1), policy.init(jax.random.key(0)).shape)
     see, values = observe_of(environment, policy), set()
+    step, plain_step = jax.jit(policy.step), jax.jit(plain.step)
     for state in range(9):
         seen = see(jnp.int8(state), 1)
-        found = policy.step(policy.prepare(params, 1), seen, policy.initial_carry())[0]
-        expected = plain.step(plain.prepare(params, 1), jnp.asarray(rows)[seen], plain.initial_carry())[0]
+        found = step(policy.prepare(params, 1), seen, policy.initial_carry())[0]
+        expected = plain_step(plain.prepare(params, 1), jnp.asarray(rows)[seen], plain.initial_carry())[0]
         jax.tree.map(partial(np.testing.assert_allclose, atol=1e-6), found, expected)
         values.add(float(found.value))
     assert len(values) == 9
