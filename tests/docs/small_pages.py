@@ -27,6 +27,18 @@ SHRUNK = {
     "network.mlp_width": 8,
     "population.naive": 2,
 }
+# Of agents that are a model of what they play, in a network of their own.
+PPI = {
+    **{key: value for key, value in SHRUNK.items() if key not in ("network.heads", "network.mlp_width")},
+    "rollout.inner_episodes": 1,
+    "network.embedding": 4,
+    "ppi.phases": 3,
+    "ppi.epochs": 1,
+    "ppi.batch": 4,
+    "ppi.first_histories": 8,
+    "ppi.samples": 2,
+    "ppi.horizon": 2,
+}
 ANALYTICAL = {"run.seeds": 2, "naive.learners": 2, "naive.steps": 2}
 START, RESUMED = "2", "3"
 NETWORK = "network_of_the_docs:elman_policy"
@@ -48,6 +60,8 @@ def shared_engine(experiment: SequenceExperiment) -> Any:
             [(each.agents, find_method(each.method).rule, each.batch_critic) for each in experiment.groups]
         ),
     }
+    if "ppi" in experiment.methods:
+        static["ppi"] = tree["ppi"]
     built = build_engine(experiment)
     static["environment"] = repr(built.rollout_of(0).environment)  # One environment may have several names.
     first = _engines.setdefault(json.dumps(static), built)
@@ -70,6 +84,8 @@ def shrunk(arguments: list[str]) -> list[str]:
     values: dict[str, Any] = SHRUNK if names_a_network(arguments) else {**SHRUNK, "network.name": NETWORK}
     if any(word.startswith("analytical-") for word in arguments):
         values = ANALYTICAL
+    if any("-ppi" in word for word in arguments):
+        values = PPI
     sizes = [word for key, value in values.items() for word in ("--set", f"{key}={value}")]
     return [*with_option(arguments, "--iterations", START), *sizes]
 
