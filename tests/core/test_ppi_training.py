@@ -110,7 +110,7 @@ def test_an_agent_that_is_loaded_plans() -> None:
     revealed = revealed_by(game)
     sizes: Any = {"observation_size": 5, "num_actions": 2, "scan": "sequential"}
     model, _ = packed(build_policy(experiment().network, revealed=revealed, **sizes))
-    expected = jax.nn.softmax(model.step(model.prepare(params, 1), np.int8(0), model.initial_carry())[0].logits)
+    expected = jax.nn.softmax(model.step(model.prepare(params, 1), jnp.int8(0), model.initial_carry())[0].logits)
     plain, planning = agent(0.0), agent(30.0)
     np.testing.assert_allclose(plain.probabilities(0, plain.start()), expected, atol=1e-6)
     assert abs(planning.probabilities(0, planning.start())[0] - expected[0]) > 0.05
