@@ -180,6 +180,7 @@ def test_a_link_out_of_a_run_is_refused_and_not_followed(made: Callable[..., str
     assert after == before
 
 
+@pytest.mark.long
 def test_a_linked_metric_part_or_run_of_a_pack_is_refused(made: Callable[..., str], train: Command) -> None:
     part = next(Path(made("cut")).glob("metrics/*.parquet"))
     part.rename("part")

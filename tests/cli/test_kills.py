@@ -118,6 +118,7 @@ def test_killed_before_it_exists_a_start_is_repeated(whole: Any, train: Command,
     assert_as_if_nothing_had_happened(whole, again, "cut", *several, "--iterations", "2")
 
 
+@pytest.mark.long
 def test_rows_of_another_log_every_stay_as_they_were(whole: Any, train: Command) -> None:
     started = ["--set", "run.log_every=2", "--set", "run.checkpoint_every=5"]
     assert train(*SMALL, "--iterations", "9", "--out", "cut", "-q", *started).code == 0

@@ -120,6 +120,7 @@ def test_seeds_of_the_selection_are_never_those_of_the_final_runs(
     assert [experiment.run.seed for experiment in final_trial(sweep, chosen).experiments()] == final
 
 
+@pytest.mark.long
 @quickly
 @given(axes=AXES)
 def test_the_written_sweep_gives_the_same_trials_without_preset_and_file(

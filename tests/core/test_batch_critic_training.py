@@ -80,6 +80,7 @@ def learned(state: TrainState) -> Any:
     return jax.tree.map(np.asarray, (state.meta.params, state.meta.states))
 
 
+@pytest.mark.long
 def test_lambdas_and_who_uses_the_critic_are_data_to_one_program(engine, fresh) -> None:
     pools = [
         experiment(),

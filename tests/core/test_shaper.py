@@ -84,6 +84,7 @@ def hawks() -> list[Policy]:
     return [plain, tabulated_hawk_policy(config, vocabulary, 2, "sequential")]
 
 
+@pytest.mark.long
 def test_hawk_learns_on_what_it_acted_by() -> None:
     """Unrolled as it was played, on both paths; its memories are those that it has without sharing no longer."""
     outputs = []
