@@ -151,7 +151,8 @@ def _results(
     payoffs, parts, steps = contestants[index].payoffs, [], []
     for agent, opponents in enumerate(lineups):
         tell(agent)
-        played = play(index, agent, contestants, opponents, request.seed, partial(tell, agent))
+        told = partial(tell, agent)
+        played = play(index, agent, contestants, opponents, request.seed, told, by_step=request.by_step)
         parts.append(rows_of(agent, played, payoffs))
         if request.by_step:
             steps.append(steps_of(agent, played))

@@ -39,6 +39,8 @@ def play(
     opponents: Sequence[tuple[Opponent, int]],
     seed: int,
     tell: Callable[[tuple[int, int]], None],
+    *,
+    by_step: bool = False,
 ) -> list[Played]:
     """One agent's meta-episodes against all its opponents, each as often as the number beside it says.
 
@@ -60,14 +62,19 @@ def play(
         seats.setdefault((*_plays_by(seat), opponent.learner), []).append((opponent, count))
     played = []
     for number, group in enumerate(seats.values()):
-        played += _play_seat(jax.random.fold_in(key, number), own, agent, contestants, group)
+        played += _play_seat(jax.random.fold_in(key, number), own, agent, contestants, group, by_step)
     if asked:
         played += _play_asked(jax.random.fold_in(key, len(seats)), own, agent, asked, tell)
     return played
 
 
 def _play_seat(
-    key: Any, own: Contestant, agent: int, contestants: Sequence[Contestant], group: Sequence[tuple[Opponent, int]]
+    key: Any,
+    own: Contestant,
+    agent: int,
+    contestants: Sequence[Contestant],
+    group: Sequence[tuple[Opponent, int]],
+    by_step: bool,
 ) -> list[Played]:
     """Against opponents of one network, of whom naive ones learn alike."""
     strategies_key, play_key = jax.random.split(key)
@@ -84,7 +91,9 @@ def _play_seat(
     )
     bank = jnp.stack([_parameters(network, contestants) for network in networks])
     chunks = jax.tree.map(lambda leaf: _in_chunks(leaf, rollout.shards.devices), lineup)
-    encounters = evaluate(play_key, own.agents[agent].params, bank, chunks, learner.hyper, rollout=rollout)
+    encounters = evaluate(
+        play_key, own.agents[agent].params, bank, chunks, learner.hyper, rollout=rollout, by_step=by_step
+    )
     return _shared_out(group, jax.tree.map(np.asarray, encounters))
 
 

@@ -12,6 +12,7 @@ from jax import Array
 from jaxtyping import Bool, Float, Int
 
 from coalactl_core.configuration.sizes import NetworkConfig
+from coalactl_core.nets.gates import gates_of, moved
 from coalactl_core.nets.hawk import lecun_normal
 from coalactl_core.nets.modules import policy_of
 from coalactl_core.nets.policy import Policy, PolicyOutput, Resets, as_sequences_of_one
@@ -55,13 +56,12 @@ def tabulated_gru_policy(
 
     def prepare(params: Params, uses: int) -> _PreparedGRU:
         del uses
-        cell, embedding = params["cell"], params["embedding"]
+        gates, embedding = gates_of(params["cell"]), params["embedding"]
         embedded = jnp.asarray(vocabulary) @ embedding["kernel"] + embedding["bias"]
-        entering = [cell[name] for name in ("ir", "iz", "in")]
         return _PreparedGRU(
-            inputs=jnp.concatenate([embedded @ gate["kernel"] + gate["bias"] for gate in entering], -1),
-            recurrent=jnp.concatenate([cell[name]["kernel"] for name in ("hr", "hz", "hn")], -1),
-            bias=cell["hn"]["bias"],
+            inputs=embedded @ gates.kernel + gates.bias,
+            recurrent=gates.recurrent,
+            bias=gates.candidate_bias,
             readout=jnp.concatenate([params[name]["kernel"] for name in ("policy", "value")], -1),
             readout_bias=jnp.concatenate([params[name]["bias"] for name in ("policy", "value")]),
         )
@@ -76,12 +76,7 @@ def tabulated_gru_policy(
             state = state if restart is None else jnp.where(restart, 0, state)
             # A product instead of a look-up: of the few rows' gradients none has to wait for another.
             entering = jax.nn.one_hot(number, len(vocabulary), dtype=state.dtype) @ prepared.inputs
-            (reset, update, candidate), (from_reset, from_update, from_candidate) = (
-                jnp.split(part, 3, -1) for part in (entering, state @ prepared.recurrent)
-            )
-            kept = nn.sigmoid(update + from_update)
-            new = jnp.tanh(candidate + nn.sigmoid(reset + from_reset) * (from_candidate + prepared.bias))
-            state = (1 - kept) * new + kept * state
+            state = moved(state, entering, prepared.recurrent, prepared.bias)
             return state, state
 
         carry, states = jax.lax.scan(step, carry, (observations, resets))

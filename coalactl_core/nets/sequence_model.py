@@ -26,6 +26,7 @@ from jax import Array
 from jaxtyping import Bool, Float, Int, Key
 
 from coalactl_core.configuration.sizes import NetworkConfig
+from coalactl_core.nets.gates import gates_of, moved
 from coalactl_core.nets.policy import Policy, PolicyOutput, Resets
 from coalactl_core.types import Params
 
@@ -110,34 +111,26 @@ def sequence_model(config: NetworkConfig, num_actions: int, revealed: Revealed) 
 
 def tables_of(params: Params) -> Tables:
     """The layers of tokens and the gates' input layers in one, since nothing is between them."""
-    cell = params["cell"]
-    kernel, recurrent = (
-        jnp.concatenate([cell[f"{part}{gate}"]["kernel"] for gate in "rzn"], -1) for part in ("i", "h")
-    )
-    bias = jnp.concatenate([cell[f"i{gate}"]["bias"] for gate in "rzn"])
+    gates = gates_of(params["cell"])
 
     def added(layer: Params) -> Float[Array, "tokens gates"]:
-        return (layer["kernel"] + layer["bias"]) @ kernel + bias
+        return (layer["kernel"] + layer["bias"]) @ gates.kernel + gates.bias
 
     reward = params["reward"]
     return Tables(
         observations=added(params["observation"]),
         actions=added(params["action"]),
-        slope=reward["kernel"][0] @ kernel,
-        offset=reward["bias"] @ kernel + bias,
-        recurrent=recurrent,
-        candidate_bias=cell["hn"]["bias"],
+        slope=reward["kernel"][0] @ gates.kernel,
+        offset=reward["bias"] @ gates.kernel + gates.bias,
+        recurrent=gates.recurrent,
+        candidate_bias=gates.candidate_bias,
         **{name: Head(**params[name]) for name in ("next_observation", "next_reward", "next_action")},
     )
 
 
 def after_token(state: Float[Array, "*lead width"], added: Float[Array, "*lead gates"], tables: Tables) -> State:
     """The state after a token that adds so much to the gates."""
-    reset, update, candidate = jnp.split(added, 3, -1)
-    own_reset, own_update, own_candidate = jnp.split(state @ tables.recurrent, 3, -1)
-    kept = jax.nn.sigmoid(update + own_update)
-    candidate = jnp.tanh(candidate + jax.nn.sigmoid(reset + own_reset) * (own_candidate + tables.candidate_bias))
-    return (1 - kept) * candidate + kept * state
+    return moved(state, added, tables.recurrent, tables.candidate_bias)
 
 
 def told(state: Float[Array, "*lead width"], head: Head) -> Float[Array, "*lead outputs"]:

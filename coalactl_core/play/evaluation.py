@@ -54,7 +54,7 @@ class Encounters(NamedTuple):
     visits: Float[Array, "*meta_batch inner_episodes observations"] | None
 
 
-@partial(jax.jit, static_argnames="rollout")
+@partial(jax.jit, static_argnames=("rollout", "by_step"))
 def evaluate(
     key: Key[Array, ""],
     agent: Params,
@@ -63,13 +63,16 @@ def evaluate(
     hyper: NaiveHyperparameters,
     *,
     rollout: Rollout,
+    by_step: bool = True,
 ) -> Encounters:
     """The meta-episodes of one agent in one program; leaves lead with the lineup's chunks and meta-batch, joined.
 
     ``bank`` leads with the members that the lineup names. The chunks are shared among the devices of the rollout's
-    shards, a divisor of their number; what is played depends neither on that nor on how many chunks there are.
+    shards, a divisor of their number; what is played depends neither on that nor on how many chunks there are. Without
+    ``by_step`` nothing is told of single steps.
     """
-    return rollout.shards.spread(partial(_play_lineup, rollout=rollout))(key, agent, bank, lineup, hyper)
+    play = partial(_play_lineup, rollout=rollout, by_step=by_step)
+    return rollout.shards.spread(play)(key, agent, bank, lineup, hyper)
 
 
 @partial(jax.jit, static_argnames="rollout")
@@ -109,13 +112,20 @@ def _drawn(strategy: Strategy, keys: Key[Array, "*lead"]) -> Automata:
 
 
 def _play_lineup(
-    key: Key[Array, ""], agent: Params, bank: Params, lineup: Lineup, hyper: NaiveHyperparameters, *, rollout: Rollout
+    key: Key[Array, ""],
+    agent: Params,
+    bank: Params,
+    lineup: Lineup,
+    hyper: NaiveHyperparameters,
+    *,
+    rollout: Rollout,
+    by_step: bool,
 ) -> Encounters:
     alone = rollout._replace(shards=Shards())
 
     def keep(start: Pairing, records: Record) -> tuple[Trajectory, Any]:
-        by_step = jax.vmap(partial(outcomes_by_step, environment=rollout.environment))(records)
-        return ego_trajectory(start, records), by_step
+        measure = jax.vmap(partial(outcomes_by_step, environment=rollout.environment))
+        return ego_trajectory(start, records), measure(records) if by_step else {}
 
     def play_chunk(chunk: tuple[Int[Array, ""], Lineup]) -> Encounters:
         number, met = chunk
