@@ -160,8 +160,8 @@ def test_agents_come_from_a_run_that_is_trained_before() -> None:
 @pytest.mark.usefixtures("from_another")
 def test_without_the_run_before_the_others_are_not_trained(coalactl: Command, monkeypatch: pytest.MonkeyPatch) -> None:
     before = part_named(SHAPING).naive_from
-    broken = {**before.settings, "meta.learning_rate": 1e30, "meta.max_grad_norm": 1e30}
-    change_shaping(monkeypatch, naive_from=before._replace(settings=broken))
+    run = before._replace(settings={**before.settings, "meta.learning_rate": 1e30, "meta.max_grad_norm": 1e30})
+    change_shaping(monkeypatch, naive_from=run, meta_from=run)
     result = coalactl("reproduce", "fig5a", "--out", "out", "-q")
     assert result.code == ExitCode.FAILED
     assert result.err.startswith("coalactl: 1 failed: coala-pg")
