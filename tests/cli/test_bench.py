@@ -95,6 +95,7 @@ def test_the_parts_together_are_a_training_iteration(measured: Measured) -> None
     )
 
 
+@pytest.mark.long
 def test_without_their_updates_co_players_play_on_as_they_began(measured: Measured) -> None:
     parts = measured.parts
     still, taught = parts.play().played[0].kept, parts.play_and_teach().played[0].kept

@@ -6,6 +6,7 @@ import re
 
 import pytest
 from command_line import TINY, Command
+from pages import trained_on_pages
 
 from coalactl.presets import read_preset, shipped_presets
 
@@ -15,7 +16,9 @@ SEQUENCE = [preset for preset in shipped_presets() if preset not in ANALYTICAL]
 BEGUN = [preset for preset in ANALYTICAL if not re.search("lola-(mixed-)?(1|2|10|20)$", preset.name)]
 # The one that a user begins with is tried with the quick tests.
 QUICK = ("ipd-shaping-quick",)
-TRIED = [pytest.param(each, marks=[pytest.mark.long] * (each.name not in QUICK)) for each in SEQUENCE]
+# Those that a page of the docs trains start there (tests/docs).
+STARTED = [preset for preset in SEQUENCE if preset.name in QUICK or preset.name not in trained_on_pages()]
+TRIED = [pytest.param(each, marks=[pytest.mark.long] * (each.name not in QUICK)) for each in STARTED]
 
 
 # What makes a preset small whose network is another than Hawk.

@@ -67,6 +67,7 @@ def test_a_terminal_has_a_spinner_and_a_bar() -> None:
         assert all(word in shown for word in (*words, "0:00")), shown
 
 
+@pytest.mark.long
 @pytest.mark.usefixtures("chatty")
 def test_every_command_that_takes_longer_tells(coalactl: Command, run: Path) -> None:
     commands = {

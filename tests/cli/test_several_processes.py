@@ -71,15 +71,15 @@ def test_two_processes_train_as_one_does_and_any_number_goes_on(monkeypatch: pyt
 
 
 @pytest.mark.long
-@pytest.mark.parametrize("victim", [0, 1])
-def test_where_one_is_killed_the_other_ends_with_a_line_and_the_run_goes_on(victim: int) -> None:
+def test_where_one_is_killed_the_other_ends_with_a_line_and_the_run_goes_on() -> None:
+    """The one that the others find each other through."""
     processes = start_all(*LONG)
     wait_for(processes[0], "iteration ")
-    processes[victim].kill()
+    processes[0].kill()
     began = time.monotonic()
     ended = end_all(processes)
     assert time.monotonic() - began < 60
-    code, out, complaints = ended[1 - victim]
+    code, out, complaints = ended[1]
     assert (code, out) == (1, "")
     assert complaints.splitlines()[-1] == f"coalactl: {LOST}"
     assert "Traceback" not in complaints
@@ -90,13 +90,12 @@ def test_where_one_is_killed_the_other_ends_with_a_line_and_the_run_goes_on(vict
 
 
 @pytest.mark.long
-@pytest.mark.parametrize(("asked", "signum", "code"), [(1, signal.SIGTERM, 75), (0, signal.SIGINT, 130)])
-def test_a_signal_to_one_stops_all_with_the_state_saved(asked: int, signum: signal.Signals, code: int) -> None:
+def test_a_signal_to_one_stops_all_with_the_state_saved() -> None:
     processes = start_all(*LONG)
     wait_for(processes[0], "iteration ")
-    processes[asked].send_signal(signum)
+    processes[1].send_signal(signal.SIGTERM)
     first, second = end_all(processes)
-    assert (first[0], second[0]) == (code, code), first[2] + second[2]
+    assert (first[0], second[0]) == (75, 75), first[2] + second[2]
     assert "coalactl train --resume run" in first[2]
     run = RunDirectory("run")
     assert steps(run) == [run.read_status().iteration]

@@ -197,7 +197,7 @@ def test_a_file_is_whole_and_is_what_the_table_says(name: str) -> None:
 
 # Each takes a minute: one of each way to remember and to meet others.
 @pytest.mark.long
-@pytest.mark.parametrize("name", ["ipd/coala-pg-mixed", "ipd/lola-dice-mixed", "ipd/shaper", "ipd/loqa", "coin/loqa"])
+@pytest.mark.parametrize("name", ["ipd/shaper", "ipd/loqa", "coin/loqa"])
 def test_the_card_tells_what_an_evaluation_gives(name: str, kept_engines: None) -> None:
     """By another seed, within four standard errors, over meta-episodes, of what two evaluations differ by."""
     evaluations = agent_file.read(Path(f"zoo:{name}")).contents.measures["evaluations"]

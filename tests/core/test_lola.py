@@ -65,10 +65,8 @@ def hawk() -> tuple[Any, Any, Any]:
     return policy._replace(prepare=lambda params, uses: unpack(params)), ego, other
 
 
-@pytest.mark.parametrize(
-    "optimizer",
-    [pytest.param(sgd, id="sgd"), pytest.param(differentiable_adam, id="adam", marks=pytest.mark.long)],
-)
+@pytest.mark.long
+@pytest.mark.parametrize("optimizer", [sgd, differentiable_adam], ids=["sgd", "adam"])
 def test_derivative_on_fixed_samples_agrees_with_finite_differences(optimizer) -> None:
     """What is sampled stays as it is, weighed by how likely the other policies make it; then the step is plain."""
     policy, ego, other = hawk()

@@ -42,8 +42,8 @@ EXTRAS = {
     "docs/tracking.md": "tensorboard",
 }
 PAGES = {page.relative_to(ROOT).as_posix(): page for page in (*pages(), *notebooks())}
-# Those that everybody begins with, and the one that no other page repeats; the others train several environments each.
-QUICK_PAGES = ("README.md", "docs/getting-started.md", "docs/notebooks/agents.ipynb")
+# The one that everybody begins with, and the one that no other repeats; the others train several environments each.
+QUICK_PAGES = ("README.md", "docs/notebooks/agents.ipynb")
 
 
 # --- running a page -------------------------------------------------------------------------------------------------
@@ -70,10 +70,10 @@ def test_a_page_runs_from_top_to_bottom(
         capsys.readouterr()
 
 
-@pytest.mark.long
 @pytest.mark.parametrize("command", inline_commands(), ids=lambda command: " ".join(command.words))
-def test_trainings_in_the_text_run(command: ShellCommand) -> None:
-    assert run_command(command) == 0
+def test_trainings_in_the_text_could_run(command: ShellCommand) -> None:
+    """Their options fit; that presets start has tests of its own."""
+    assert run_command(command._replace(words=(*command.words, "--dry-run"))) == 0
 
 
 def run_shell(block: Block, namespace: dict[str, Any]) -> None:

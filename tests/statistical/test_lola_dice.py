@@ -250,6 +250,7 @@ def test_mean_of_samples_is_the_total_derivative(samples, case) -> None:
         assert deviation(samples[case], np.asarray(jax.grad(inner_return)(ego["logits"], logits))) > 10
 
 
+@pytest.mark.long
 def test_baseline_makes_estimates_less_noisy(samples) -> None:
     noise = {baseline: np.sum(np.var(samples[1, baseline], 0)) for baseline in (True, False)}
     assert noise[True] < noise[False]

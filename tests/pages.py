@@ -16,14 +16,14 @@ import shlex
 from pathlib import Path
 from typing import Any, NamedTuple
 
-ROOT = Path(__file__).parents[2]
+ROOT = Path(__file__).parents[1]
 LANGUAGES = ("sh", "console", "python", "toml")
 
 _BLOCK = re.compile(
     r"^```(?P<language>\w+)(?: +(?P<file>[\w./-]+))?[^\n]*\n(?P<text>.*?)^```", re.MULTILINE | re.DOTALL
 )
 _INLINE = re.compile(r"`(coalactl train [^`]+)`")
-_CAPITALS = re.compile(r"\b[A-Z]{2,}\b")
+_CAPITALS = re.compile(r"\b[A-Z]+\b")
 _EXIT_CODE = re.compile(r"#.*exits with (\d+)")
 
 
@@ -94,6 +94,17 @@ def inline_commands() -> list[ShellCommand]:
     """Trainings that stand inside the text of all pages, but for those with a word in capitals to be replaced."""
     found = [text for page in pages() for text in _INLINE.findall(page.read_text())]
     return [ShellCommand(tuple(shlex.split(text)), 0) for text in dict.fromkeys(found) if not _CAPITALS.search(text)]
+
+
+def trained_on_pages() -> set[str]:
+    """The first arguments of trainings in blocks: presets, or files."""
+    found = [command.words for page in pages() for block in blocks(page) for command in _commands_in(block)]
+    trainings = [words for words in found if words[:2] == ("coalactl", "train") and "--dry-run" not in words]
+    return {words[2] for words in trainings if len(words) > 2}
+
+
+def _commands_in(block: Block) -> list[ShellCommand]:
+    return commands(block) if block.language in ("sh", "console") else []
 
 
 def _split(words: list[str]) -> list[list[str]]:
