@@ -19,7 +19,8 @@ _LEARNING = 9
 class PpiConfig(RuleSettings):
     """Weis et al. 2026 and its table of hyperparameters; OPEN there: β's scale, samples, the discount, loss weights.
 
-    ``phases``: as many as there is room for games; ``first_histories``: those of D_0.
+    ``phases``: as many as there is room for games, and for those of agents that it begins as; ``first_histories``:
+    those of D_0.
     """
 
     beta: Annotated[float, Field(ge=0, allow_inf_nan=False)] = 100.0
@@ -54,8 +55,8 @@ class PpiConfig(RuleSettings):
 
     def network_steps(self, experiment: AroundRule) -> float:
         """Those of roll-outs, the other's too where it is an agent, and of learning in a phase in the middle."""
-        sizes = experiment.rollout
-        planning = (1 + experiment.population.has_meta) * self.rollout_tokens
+        sizes, population = experiment.rollout, experiment.population
+        planning = (1 + (population.has_meta or population.has_naive)) * self.rollout_tokens
         learnt = _TOKENS * self.batch * self.gradient_steps(experiment, (experiment.run.iterations + 1) // 2)
         return planning + _LEARNING * learnt / (sizes.meta_batch_size * sizes.batch_size)
 
@@ -71,7 +72,7 @@ class PpiConfig(RuleSettings):
         )
 
     def check(self, experiment: AroundRule, method: str) -> None:
-        """It plays one inner episode of a symmetric game, in phases that there is room for, without naive learners."""
+        """It plays one inner episode of a symmetric game, in phases that there is room for."""
         if seats_differ(experiment.environment):
             raise ValueError(
                 f"environment.payoffs_second: differs from environment.payoffs; {method} learns from both sides of "
@@ -81,11 +82,6 @@ class PpiConfig(RuleSettings):
             raise ValueError(
                 f"rollout.inner_episodes: {experiment.rollout.inner_episodes} given; a history of {method} is one "
                 "inner episode, use 1"
-            )
-        if experiment.population.has_naive:
-            raise ValueError(
-                f"population.p_naive: above 0 agents meet naive learners, of which {method} has none between inner "
-                "episodes; use 0, or weights of population.fixed that add up to 1"
             )
         if self.batch > self.first_histories:
             raise ValueError(

@@ -53,7 +53,8 @@ class Rollout(NamedTuple):
 
     ``observe``, ``policy`` and ``crossing`` are the ego agent's, and both players' where ``coplayer`` is None;
     ``naive``: how naive co-players learn; ``learns``: whether the pool has some. ``meets_agents``: whether co-players
-    may be trained agents, who act as their policy decides.
+    may be trained agents, who act as their policy decides. Naive ones do so where they never learn, after the only
+    inner episode: they are trained ones of another run.
     """
 
     environment: Environment
@@ -212,7 +213,8 @@ def _step(
     own_logits, behaviour = own.policy.acting_logits(ego_key, ego_params, ego_carry, ego), coplayer.logits
     if rollout.meets_agents and others.policy.decide is not None:
         decided = others.policy.acting_logits(coplayer_key, coplayer_params, coplayer_carry, coplayer)
-        behaviour = jnp.where(opponent.kind == META, decided, behaviour)
+        trained = opponent.kind != FIXED if rollout.inner_episodes == 1 else opponent.kind == META
+        behaviour = jnp.where(trained, decided, behaviour)
     if rollout.learns and rollout.naive.behave is not None:
         explored = rollout.naive.behave(opponent.learner, theirs, coplayer, hyper)
         behaviour = jnp.where(opponent.kind == NAIVE, explored, behaviour)

@@ -45,14 +45,14 @@ def evenly(key: Key[Array, ""]) -> Chances:
 FIRST_PLAYERS: dict[str, Draw] = {"tabular": random_tabular, "random-actions": evenly}
 
 
-def began_with(first: Histories, capacity: int) -> Collected:
-    """A buffer for so many histories that has the first of them."""
+def began_with(first: Histories, capacity: int, models: int = 0) -> Collected:
+    """A buffer for so many histories that has the first of them; ``models`` that have learnt elsewhere."""
     size = first.numbers.shape[0]
     padding = [(0, capacity - size), (0, 0)]
     return Collected(
         histories=jax.tree.map(lambda leaf: jnp.pad(leaf, padding), first),
         size=jnp.int32(size),
-        phases=jnp.int32(0),
+        phases=jnp.int32(models),
     )
 
 

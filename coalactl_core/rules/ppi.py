@@ -10,7 +10,8 @@ observations, rewards and its own actions, and it plays the policy that the mode
 
 and D_0 are games of random memory-one players. Training plays before it learns, so that iteration k adds the games of
 phase k−1, none in the first, and then fits φ_k: after k iterations the agent is that of phase k, and the measures of
-iteration k are those of phase k−1, which in the first has not learnt.
+iteration k are those of phase k−1, which in the first has not learnt. Agents that begin as others' have: their first
+games are added.
 """
 
 from __future__ import annotations
@@ -90,7 +91,7 @@ def build(setting: Setting) -> Rule:
         revealed=revealed,
         first=FIRST_PLAYERS[config.first_data],
         first_histories=config.first_histories,
-        capacity=config.histories(setting.experiment, config.phases),
+        capacity=config.histories(setting.experiment, config.phases + 1),
         epochs=config.epochs,
         batch=config.batch,
         shards=rollout.shards if shares else Shards(),
@@ -101,11 +102,11 @@ def build(setting: Setting) -> Rule:
 def ppi_rule(ppi: Ppi, rollout: Rollout) -> Rule:
     """The rule behind the seam; its state is all that was played."""
 
-    def init(key: Key[Array, ""], params: Params) -> Learner:
+    def init(key: Key[Array, ""], params: Params, models: int = 0) -> Learner:
         first = first_histories(key, ppi.environment, ppi.first, ppi.first_histories)
-        return Learner(params, state=began_with(first, ppi.capacity))
+        return Learner(params, state=began_with(first, ppi.capacity, models))
 
-    return Rule(init=init, keep=kept_by(rollout), update=partial(_learn, ppi=ppi))
+    return Rule(init=init, keep=kept_by(rollout), update=partial(_learn, ppi=ppi), init_trained=partial(init, models=1))
 
 
 def fitted(

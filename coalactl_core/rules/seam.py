@@ -53,7 +53,8 @@ class Met(NamedTuple):
 class Rule(NamedTuple):
     """How one meta agent learns.
 
-    ``init`` makes a learner of fresh or of given parameters, with what the rule keeps of its own in ``state``. ``keep``
+    ``init`` makes a learner of fresh or of given parameters, with what the rule keeps of its own in ``state``;
+    ``init_trained`` does so of parameters that were trained elsewhere, where these make a difference. ``keep``
     takes what it needs from the start of an inner episode of all pairings, and from its records (meta_batch,
     episode_steps, batch). ``update`` gives the learner after the iteration, and a report with one number for each
     column. ``crossing``: how the agent's memory crosses from one inner episode to the next; None: as the rollout of
@@ -68,6 +69,7 @@ class Rule(NamedTuple):
     crossing: int | None = None
     whole: bool = False
     working: int = 0
+    init_trained: Callable[[Key[Array, ""], Params], Learner] | None = None
 
 
 class Setting(NamedTuple):

@@ -30,10 +30,19 @@ class RuleGroup(NamedTuple):
     table: str
 
 
-def fresh_agents(key: Key[Array, ""], params: Params, groups: Sequence[RuleGroup]) -> MetaAgents:
-    """Agents that have not learnt yet; ``params`` lead with their number, ``key`` is the run's."""
+def fresh_agents(
+    key: Key[Array, ""], params: Params, groups: Sequence[RuleGroup], *, trained: bool = False
+) -> MetaAgents:
+    """Agents that have not learnt yet; ``params`` lead with their number, ``key`` is the run's.
+
+    ``trained``: the parameters are of others that have.
+    """
     keys = jax.random.split(jax.random.fold_in(key, _BEGINNING), jax.tree.leaves(params)[0].shape[0])
-    learners = [jax.vmap(group.rule.init)(_of(keys, group.agents), _of(params, group.agents)) for group in groups]
+    begin = [(trained and group.rule.init_trained) or group.rule.init for group in groups]
+    learners = [
+        jax.vmap(init)(_of(keys, group.agents), _of(params, group.agents))
+        for init, group in zip(begin, groups, strict=True)
+    ]
     return _with_learners(learners, groups)
 
 

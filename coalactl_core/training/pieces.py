@@ -141,5 +141,5 @@ def _rollout(experiment: SequenceExperiment, environment: Environment, policy: P
         naive_chunk=experiment.compute.layout.naive_chunk,
         learns=experiment.population.has_naive,
         shards=chosen_shards(experiment),
-        meets_agents=experiment.population.has_meta,
+        meets_agents=experiment.population.has_meta or experiment.rollout.inner_episodes == 1,
     )

@@ -25,7 +25,7 @@ def with_parameters(engine: SequenceEngine, state: TrainState, parameters: PyTre
     """
 
     def fresh(key: Key[Array, ""], parameters: PyTree) -> MetaAgents:
-        return fresh_agents(key, _vectors(parameters), engine.pieces.groups)
+        return fresh_agents(key, _vectors(parameters), engine.pieces.groups, trained=True)
 
     fitting = _fitting(parameters, engine.summary(state).parameters)
     return state._replace(meta=jax.jit(jax.vmap(fresh))(state.key, fitting))
@@ -46,7 +46,7 @@ def with_naive(engine: SequenceEngine, state: TrainState, run: int, parameters: 
 def with_meta(engine: SequenceEngine, state: TrainState, run: int, parameters: PyTree) -> TrainState:
     """The same of the meta agents of one run, with fresh optimisers."""
     vectors = _in_turn(engine, state, parameters, engine.pieces.population.meta)
-    begun = fresh_agents(state.key[run], vectors, engine.pieces.groups)
+    begun = fresh_agents(state.key[run], vectors, engine.pieces.groups, trained=True)
     return state._replace(meta=jax.tree.map(lambda leaf, own: leaf.at[run].set(own), state.meta, begun))
 
 

@@ -1,4 +1,4 @@
-"""Trained agents act as their policy decides, wherever they play; naive ones and records of others do not."""
+"""Trained agents act as their policy decides, wherever they play; naive ones that learn and strategies do not."""
 
 from typing import Any
 
@@ -39,16 +39,17 @@ DECIDING: Policy = PLAIN._replace(decide=defects)
 PARAMS = {"logits": jnp.broadcast_to(jnp.asarray([CERTAIN, 0.0]), (5, 2)), "values": jnp.zeros(5)}
 
 
-@pytest.mark.parametrize(("policy", "own"), [(PLAIN, 0), (DECIDING, 1)])
-def test_the_agent_and_trained_coplayers_do_so_in_training(policy: Policy, own: int) -> None:
+@pytest.mark.parametrize(("policy", "own", "episodes"), [(PLAIN, 0, 1), (DECIDING, 1, 1), (DECIDING, 1, 2)])
+def test_the_agent_and_trained_coplayers_do_so_in_training(policy: Policy, own: int, episodes: int) -> None:
+    """Naive ones do where there is one inner episode, and they never learn: these were trained elsewhere."""
     kinds = jnp.asarray([META, NAIVE, FIXED])
     bank = jax.tree.map(lambda leaf: jnp.broadcast_to(leaf, (3, *leaf.shape)), PARAMS)
     met = opponents_of(kinds, jnp.zeros(3, int), bank, automata=going_by_outcomes(jnp.ones((3, 5))))
-    rollout = rollout_of(GAME, policy, BATCH, 1, learns=False)
+    rollout = rollout_of(GAME, policy, BATCH, episodes, learns=False)
     found = play_meta_trajectories(jax.random.key(0), PARAMS, met, naive_hyper(), rollout)
     assert (found.trajectory.actions == own).all()
     np.testing.assert_array_equal(found.outcomes["defection"][:, 0, 0], [own] * 3)
-    np.testing.assert_array_equal(found.outcomes["defection"][:, 0, 1], [own, 0, 0])
+    np.testing.assert_array_equal(found.outcomes["defection"][:, 0, 1], [own, own if episodes == 1 else 0, 0])
     np.testing.assert_allclose(found.trajectory.log_probs, 0, atol=1e-12)
     alone = rollout._replace(meets_agents=False)
     other = play_meta_trajectories(jax.random.key(0), PARAMS, met, naive_hyper(), alone)

@@ -17,6 +17,7 @@ from coalactl_core.play.agents import Agent
 from coalactl_core.play.policies import observe_of, revealed_by, stepping_policy, told_crossing
 from coalactl_core.play.rollout import Seat
 from coalactl_core.training.engine import SequenceEngine, build_engine
+from coalactl_core.training.warm_start import with_meta, with_naive
 from coalactl_core.types import FORGOTTEN
 
 GAMES, ROUNDS, FIRST = 6, 5, 40
@@ -78,6 +79,21 @@ def test_a_phase_adds_its_games_and_training_cut_in_three_is_training_at_once() 
 
 
 @pytest.mark.long
+def test_against_frozen_agents_and_begun_as_others_whose_first_games_are_added() -> None:
+    trained, _ = engine().advance(engine().init([3]), 1)
+    agents = engine().summary(trained).parameters
+    begun = with_meta(engine(), engine().init([4]), 0, agents)
+    np.testing.assert_array_equal(begun.meta.params[0], trained.meta.params[0])
+    after, _ = engine().advance(begun, 1)
+    assert np.asarray(after.meta.states[0].size)[0].tolist() == [FIRST + GAMES] * 2
+    frozen = build_engine(experiment(population={"p_naive": 1.0, "fixed": []}))
+    state = with_naive(frozen, frozen.init([4]), 0, agents)
+    after, metrics = frozen.advance(state, 2)
+    np.testing.assert_array_equal(after.naive.params[0, 0], trained.meta.params[0, 0])
+    assert np.isfinite(np.asarray(metrics.scalars["reward_vs_naive"])[0, :2]).all()
+
+
+@pytest.mark.long
 def test_each_phase_begins_at_a_model_of_its_own() -> None:
     """Without a rate that is what agents are after an iteration."""
     still = build_engine(experiment(ppi={"learning_rate": 0.0, "weight_decay": 0.0}))
@@ -136,7 +152,6 @@ def test_the_estimate_of_memory_knows_what_is_kept() -> None:
     [
         ({"run": {"iterations": 5}}, "run.iterations: 5 given; ppi has room for the games of ppi.phases 4"),
         ({"rollout": {"inner_episodes": 2}}, "rollout.inner_episodes: 2 given"),
-        ({"population": {"p_naive": 0.5}}, "population.p_naive: above 0"),
         ({"ppi": {"batch": 41}}, "ppi.batch: 41 is more than ppi.first_histories 40"),
         ({"network": {"name": "gru"}}, "network.name: 'gru' given; agents of ppi have another"),
         ({"network": {"depth": 2}}, "network.depth: 'sequence-model' has no use for it, but 'hawk'"),
