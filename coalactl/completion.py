@@ -100,10 +100,10 @@ def entrants(incomplete: str) -> Iterator[tuple[str, str]]:
 @_quiet
 def figures(incomplete: str) -> Iterator[tuple[str, str]]:
     """The paper's figures and groups of them."""
-    from coalactl.papers.table import GROUPS, entries
+    from coalactl.papers.table import entries, groups
 
     yield from _named(((entry.name, entry.shows) for entry in entries()), incomplete)
-    yield from _named(GROUPS.items(), incomplete)
+    yield from _named(groups().items(), incomplete)
     yield from _named([("ls", "what each figure takes")], incomplete)
 
 

@@ -9,7 +9,7 @@ import typer
 
 from coalactl import completion
 from coalactl.errors import ExitCode
-from coalactl.papers.table import GROUPS, names
+from coalactl.papers.table import groups, names
 from coalactl.papers.trains import Scale
 from coalactl.sweep.request import Executor
 
@@ -19,7 +19,7 @@ def reproduce(
         list[str],
         typer.Argument(
             metavar="FIGURE...",
-            help=f"{', '.join(names())}; {' or '.join(GROUPS)}; ls lists what each takes.",
+            help=f"{', '.join(names())}; {' or '.join(groups())}; ls lists what each takes.",
             autocompletion=completion.figures,
         ),
     ],

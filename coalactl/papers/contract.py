@@ -32,7 +32,7 @@ class Exhibit(NamedTuple):
     paper: str = ""
     """Whose it is; filled in by the table, as the following."""
     name: str = ""
-    """What a user calls it: ``fig5a``, or ``coala-pg/fig5a`` where another paper has one of that name."""
+    """What a user calls it: ``fig5a``, and with the paper's name, ``toy/fig5a``, of papers after the first."""
 
     @property
     def id(self) -> str:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from importlib import import_module
 from typing import TYPE_CHECKING, NamedTuple
@@ -32,16 +31,15 @@ class ExhibitEntry(NamedTuple):
 
 
 def entries() -> tuple[ExhibitEntry, ...]:
-    """All exhibits, paper by paper; names that two papers have go with the paper's."""
-    counts = Counter(short_name(module) for paper in PAPERS.values() for module in paper.exhibits)
-    return tuple(_entries(counts))
+    """All exhibits, paper by paper; names of the first are bare, and a later paper's go with its own name."""
+    return tuple(_entries())
 
 
-def _entries(counts: Mapping[str, int]) -> Iterator[ExhibitEntry]:
-    for name, paper in PAPERS.items():
+def _entries() -> Iterator[ExhibitEntry]:
+    for index, (name, paper) in enumerate(PAPERS.items()):
         for module, shows in paper.exhibits.items():
             short = short_name(module)
-            yield ExhibitEntry(name, module, short if counts[short] == 1 else f"{name}/{short}", shows)
+            yield ExhibitEntry(name, module, f"{name}/{short}" if index else short, shows)
 
 
 def short_name(module: str) -> str:
@@ -54,8 +52,10 @@ def names() -> tuple[str, ...]:
     return tuple(entry.name for entry in entries())
 
 
-GROUPS = {"analytical": "those of the exact game", "all": "every one"}
-"""Several exhibits by one word."""
+def groups() -> dict[str, str]:
+    """Several exhibits by one word, and what it stands for."""
+    of_papers = {name: f"those of {paper.source}" for name, paper in PAPERS.items()}
+    return {"analytical": "those of the exact game", **of_papers, "all": "every one"}
 
 
 def named(wanted: Sequence[str]) -> tuple[Exhibit, ...]:
@@ -70,8 +70,9 @@ def named(wanted: Sequence[str]) -> tuple[Exhibit, ...]:
 
 
 def _meant(name: str, loaded: Mapping[ExhibitEntry, Exhibit]) -> list[Exhibit]:
-    if name in GROUPS:
-        return [one for one in loaded.values() if name == "all" or one.trains.has_one_size]
+    if name in groups():
+        exact = name == "analytical"
+        return [one for one in loaded.values() if name in ("all", one.paper) or (exact and one.trains.has_one_size)]
     exhibits = [exhibit for entry, exhibit in loaded.items() if is_named(entry, name)]
     if not exhibits:
         raise KeyError(name)

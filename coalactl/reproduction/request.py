@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from coalactl.errors import UserError
 from coalactl.overrides import shortened
-from coalactl.papers.table import GROUPS, entries, is_named, named, short_name
+from coalactl.papers.table import entries, groups, is_named, named, short_name
 from coalactl.papers.trains import Scale
 from coalactl.paths import typed, usable
 from coalactl.sweep.request import Executor, SweepRequest
@@ -74,14 +74,14 @@ def checked(request: ReproduceRequest) -> ReproduceRequest:
 
 
 def _check(name: str) -> None:
-    """Raises :class:`UserError` where there is no such exhibit, or one in each of several papers."""
+    """Raises :class:`UserError` where there is no such exhibit."""
     listed = entries()
-    known = (*(entry.name for entry in listed), *GROUPS, LIST)
-    if name in (*GROUPS, LIST) or any(is_named(entry, name) for entry in listed):
+    known = (*(entry.name for entry in listed), *groups(), LIST)
+    if name in (*groups(), LIST) or any(is_named(entry, name) for entry in listed):
         return
     alike = [entry.name for entry in listed if short_name(entry.module) == name]
     if alike:
-        raise UserError(f"{name}: {len(alike)} papers have one; use {' or '.join(alike)}")
+        raise UserError(f"there is no figure {name!r} in the first paper; use {' or '.join(alike)}")
     close = difflib.get_close_matches(name, known, n=1)
     hint = f"did you mean {close[0]!r}?" if close else f"use {', '.join(known)}"
     raise UserError(f"there is no figure {shortened(repr(name))} to reproduce; {hint}")

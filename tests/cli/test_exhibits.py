@@ -11,11 +11,12 @@ from papers import part_named
 from report_runs import analytical_run, build, figures_of, sequence_pack
 from toy_paper import PAPER as TOY
 
-from coalactl.configuration import plain
+from coalactl.configuration import plain, resolve
 from coalactl.errors import ExitCode
 from coalactl.papers.contract import Exhibit
 from coalactl.papers.table import PAPERS, entries, named, names, results
 from coalactl.papers.trains import Scale, each_once
+from coalactl.presets import find_preset, read_preset
 from coalactl.report.judging import judge
 from coalactl.report.roles import Case
 from coalactl.report.verdicts import command
@@ -114,6 +115,15 @@ def test_the_command_that_a_report_names_for_missing_runs_is_one(exhibit: Exhibi
         assert command(judge(exhibit, claim, Case(claim.roles, {}))) == f"coalactl reproduce {exhibit.name}"
 
 
+@pytest.mark.parametrize("preset", ["ipd-in-context-frozen-quick", "ipd-in-context-extorters-quick", "ipd-loqa-quick"])
+def test_where_nobody_learns_within_a_game_there_is_no_experiment_of_the_first_paper(preset: str) -> None:
+    config = {**plain(resolve(read_preset(find_preset(preset)), preset, {}).experiment), "preset": preset}
+    config["meta"]["method"] = "coala-pg"
+    assert not [role.name for role in results()[0].roles if role.fits(config)]
+    config["rollout"]["inner_episodes"] = 2
+    assert len([role.name for role in results()[0].roles if role.fits(config)]) == 1
+
+
 # --- a second paper ---------------------------------------------------------------------------------------------------
 
 
@@ -124,14 +134,16 @@ def toy(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @pytest.mark.usefixtures("toy")
-def test_what_two_papers_have_goes_with_the_papers_name(coalactl: Command) -> None:
-    assert {"coala-pg/fig4a", "toy/fig4a", "fig5a", "fig99"} <= set(names())
-    assert "fig4a" not in names()
+def test_what_a_second_paper_has_goes_with_its_name(coalactl: Command) -> None:
+    assert {"fig4a", "toy/fig4a", "fig5a", "toy/fig99"} <= set(names())
+    assert [exhibit.id for exhibit in named(["fig4a"])] == ["coala-pg/4A"]
+    assert [exhibit.id for exhibit in named(["toy"])] == ["toy/4A", "toy/99"]
+    assert {exhibit.paper for exhibit in named(["coala-pg"])} == {"coala-pg"}
     assert [exhibit.id for exhibit in named(["toy/fig4a"])] == ["toy/4A"]
     assert named(["coala-pg/fig5a"]) == named(["fig5a"])
-    result = coalactl("reproduce", "fig4a")
+    result = coalactl("reproduce", "fig99")
     assert (result.code, len(result.err.splitlines())) == (ExitCode.USAGE, 1)
-    assert "2 papers have one; use coala-pg/fig4a or toy/fig4a" in result.err
+    assert "there is no figure 'fig99' in the first paper; use toy/fig99" in result.err
 
 
 @pytest.mark.usefixtures("toy")
@@ -144,7 +156,7 @@ def test_a_report_judges_and_draws_both(coalactl: Command) -> None:
     made = build([Path("runs")])
     judged = {judgement.exhibit.label: judgement for judgement in made.judgements}
     assert judged["toy/4A"].verdict == "reproduced"
-    assert judged["coala-pg/4A"].outcomes[0].verdict == "reproduced"
+    assert judged["4A"].outcomes[0].verdict == "reproduced"
     drawn = {figure.name.partition("-cleanup")[0] for figure in figures_of(made)}
     assert {"fig-4a", "fig-toy-4a", "fig-6"} <= drawn
     assert not [figure.name for figure in made.figures if figure.name.startswith("fig-curves-naive-cleanup")]

@@ -16,8 +16,9 @@ BALANCE_ROLES = {16: "gradient-balance", 8: "gradient-balance-8", 32: "gradient-
 
 
 def _is_dilemma(config: Config) -> bool:
-    """The paper's payoffs and naive learners, and no fixed opponents."""
-    return is_the_dilemma(config) and learns_by_a2c(config) and not config["population"].get("fixed")
+    """The paper's payoffs and naive learners, no fixed opponents, and inner episodes to learn between."""
+    several = config.get("rollout", {}).get("inner_episodes", 2) > 1
+    return is_the_dilemma(config) and learns_by_a2c(config) and several and not config["population"].get("fixed")
 
 
 def _measures_balance(config: Config) -> bool:
