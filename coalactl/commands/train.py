@@ -66,7 +66,7 @@ _InitFrom = Annotated[
     Path | None,
     typer.Option(
         metavar="RUN",
-        help="Start at the trained parameters of another run, an agent file or zoo:NAME.",
+        help="Start at the trained parameters of another run, a pack (seed by seed), an agent file or zoo:NAME.",
         autocompletion=completion.players,
     ),
 ]

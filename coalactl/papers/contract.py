@@ -29,6 +29,10 @@ class Exhibit(NamedTuple):
     """The kinds of opponents against which it shows rewards over training."""
     pool: str = ""
     """Against whom the trained agents are evaluated; empty where it is of training alone."""
+    episodes: int | None = None
+    """How many meta-episodes each agent plays there, if not the default."""
+    by_step: bool = False
+    """Whether such an evaluation is told step by step."""
     paper: str = ""
     """Whose it is; filled in by the table, as the following."""
     name: str = ""

@@ -6,14 +6,14 @@ from collections.abc import Iterator, Mapping, Sequence
 from importlib import import_module
 from typing import TYPE_CHECKING, NamedTuple
 
-from coalactl.papers import coala_pg
+from coalactl.papers import coala_pg, in_context
 from coalactl.papers.paper import Paper
 
 if TYPE_CHECKING:
     from coalactl.papers.contract import Exhibit, Results
 
 
-PAPERS: dict[str, Paper] = {paper.name: paper for paper in (coala_pg.PAPER,)}
+PAPERS: dict[str, Paper] = {paper.name: paper for paper in (coala_pg.PAPER, in_context.PAPER)}
 
 
 class ExhibitEntry(NamedTuple):

@@ -32,7 +32,7 @@ class TrainingPart(NamedTuple):
     seeds: tuple[int, ...] = FRESH_SEEDS
     settings: Mapping[str, Any] = {}
     naive_from: TrainingPart | None = None
-    """A part of one run that is trained first: its meta agents are the naive agents of these runs."""
+    """A part that is trained first: the meta agents of its run, or of that of the same seed, are the naive agents."""
     meta_from: TrainingPart | None = None
     """The same: its meta agents are what those of these runs begin as."""
     minutes: float | None = None

@@ -39,6 +39,18 @@ def final(column: str) -> Measure:
     return lambda group: group.values(column)
 
 
+def best(column: str) -> Measure:
+    """A measure over that tenth of the iterations in which it is largest."""
+
+    def measured(group: Group) -> PerSeed:
+        curve = group.curve(column)
+        window = max(1, round(len(curve) / 10))
+        means = curve.rolling(window, min_periods=window).mean().max()
+        return {int(str(seed)): float(value) for seed, value in means.items()}
+
+    return measured
+
+
 def untrained(column: str) -> Measure:
     """A measure at iteration 0."""
     return lambda group: group.values(column, untrained=True)
@@ -47,6 +59,16 @@ def untrained(column: str) -> Measure:
 def newest(column: str) -> Measure:
     """What the first agent has at the last iteration: a draw, where a mean over iterations would hide the spread."""
     return lambda group: group.newest(column)
+
+
+def within_game(evaluation: str, metric: str, opponent: str, first: int, last: int) -> Measure:
+    """The mean over steps of an inner episode, from 1 on and both ends included, of an evaluation step by step."""
+
+    def measured(group: Group) -> PerSeed:
+        rows = group.by_step(evaluation, metric, opponent)
+        return {int(str(seed)): float(value) for seed, value in rows.iloc[first - 1 : last].mean().items()}
+
+    return measured
 
 
 def minus(first: Measure, second: Measure) -> Measure:

@@ -35,7 +35,7 @@ def of_a_pool(setting: Setting | None, name: str, title: str, beside: Beside) ->
     control = beside.setting.group(beside.method) if beside.setting else None
     if control is not None:
         look = LOOKS[beside.method, NO_CRITIC]._replace(dashes=":")
-        among += _curve(control, "reward_vs_meta", beside.label, look)
+        among += curve_of(control, "reward_vs_meta", beside.label, look)
     panels = (
         panel_of("among meta agents", REWARD, among),
         panel_of("against naive learners", REWARD, list(curves_of(setting, "reward_vs_naive"))),
@@ -85,10 +85,11 @@ def look_of(group: Group) -> Look:
 def curves_of(setting: Setting, column: str) -> Iterator[Line]:
     """A measure of every method over training."""
     for group in groups_drawn(setting):
-        yield from _curve(group, column, group.label, look_of(group))
+        yield from curve_of(group, column, group.label, look_of(group))
 
 
-def _curve(group: Group, column: str, label: str, look: Look) -> Iterator[Line]:
+def curve_of(group: Group, column: str, label: str, look: Look) -> Iterator[Line]:
+    """A measure of one method over training, by a name and a look of one's own."""
     curve = group.curve(column)
     if not curve.empty:
         window = _window(int(curve.index.max()) + 1)
@@ -120,6 +121,13 @@ def episodes_of(setting: Setting, metric: str, evaluation: str | None = None) ->
         rows = group.within(metric) if evaluation is None else group.evaluated(evaluation, metric)
         if not rows.empty:
             yield line_of(rows.set_axis(rows.index + 1), group.label, look_of(group))
+
+
+def steps_of(group: Group, evaluation: str, metric: str, opponent: str, label: str, look: Look) -> Iterator[Line]:
+    """A measure by step within an inner episode, from 1 on, in an evaluation that was made step by step."""
+    rows = group.by_step(evaluation, metric, opponent)
+    if not rows.empty:
+        yield line_of(rows.set_axis(rows.index + 1), label, look)
 
 
 def line_of(rows: pd.DataFrame, label: str, look: Look) -> Line:

@@ -30,6 +30,8 @@ class Run:
     status: Status
     evaluations: Mapping[str, pd.DataFrame] = field(default_factory=dict)
     """By name; of runs with one training seed."""
+    by_step: Mapping[str, pd.DataFrame] = field(default_factory=dict)
+    """Of these the ones that were made step by step."""
     agents: Agents | None = None
     """Those whose rows count; all where None."""
 
@@ -52,8 +54,11 @@ class Run:
             yield all_agents[0], self
             return
         for agents in all_agents:
-            evaluations = {name: _of_agents(rows, agents) for name, rows in self.evaluations.items()}
-            yield agents, replace(self, agents=agents, evaluations=evaluations)
+            evaluations, by_step = (
+                {name: _of_agents(rows, agents) for name, rows in tables.items()}
+                for tables in (self.evaluations, self.by_step)
+            )
+            yield agents, replace(self, agents=agents, evaluations=evaluations, by_step=by_step)
 
     @property
     def metrics(self) -> pd.DataFrame:

@@ -10,6 +10,7 @@ import itertools
 import os
 import tomllib
 from collections.abc import Collection, Iterator, Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -142,6 +143,7 @@ def _take(path: Path, root: Path, only: Only | None, seen: _Seen) -> None:
 
 def _take_run(folder: Path, root: Path, evaluations: Collection[str] | None, seen: _Seen) -> None:
     good: dict[str, pd.DataFrame] = {}
+    by_step: dict[str, pd.DataFrame] = {}
     for path, rows in read_evaluations(folder):
         if evaluations is not None and path.stem not in evaluations:
             seen.others.append(Other(_name(folder, root), path.stem))
@@ -149,7 +151,13 @@ def _take_run(folder: Path, root: Path, evaluations: Collection[str] | None, see
             seen.problems[path] = Problem(_name(path, root), rows)
         else:
             good[path.stem] = rows
-    seen.runs[folder] = _read_run(folder, _name(folder, root), good)
+    for path, rows in read_evaluations(folder, by_step=True):
+        if isinstance(rows, str):
+            seen.problems[path] = Problem(_name(path, root), rows)
+        elif path.stem in good:
+            by_step[path.stem] = rows
+    run = _read_run(folder, _name(folder, root))
+    seen.runs[folder] = replace(run, evaluations=good, by_step=by_step)
 
 
 def common_root(paths: Sequence[Path]) -> Path:
@@ -186,13 +194,13 @@ def _counting(sweep: Path) -> str:
         return "final"
 
 
-def _read_run(path: Path, name: str, evaluations: Mapping[str, pd.DataFrame]) -> Run:
+def _read_run(path: Path, name: str) -> Run:
     nameable(path)
     directory = RunDirectory.open(path)
     status = directory.read_status()
     if status.state != "finished":
         raise UserError(f"{_state(directory, status)} at iteration {status.iteration} of {status.iterations}")
-    run = Run(name, directory, directory.read_config(), directory.read_provenance(), status, evaluations)
+    run = Run(name, directory, directory.read_config(), directory.read_provenance(), status)
     if not isinstance(run.config.get("run"), Mapping) or "seed" not in run.config["run"]:
         raise UserError(f"{name}: its config.toml has no run.seed; another version has written it")
     if run.ends.empty:

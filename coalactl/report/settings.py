@@ -16,7 +16,7 @@ from coalactl.agents import NO_CRITIC, Agents, agents_with, is_judged_with_criti
 from coalactl.errors import UserError
 from coalactl.presets import read_preset, shipped_presets
 from coalactl.report.configurations import as_run, in_words, own_keys, setting_keys
-from coalactl.report.evaluations import within
+from coalactl.report.evaluations import by_step, within
 from coalactl.report.finished import Run
 
 _MOST_NAMED, _LONGEST_SLUG, _STAMP = 3, 32, 4
@@ -84,6 +84,13 @@ class Group:
     def evaluated(self, name: str, metric: str, opponent: str = "naive") -> pd.DataFrame:
         """The same as ``within``, from evaluations of that name."""
         curves = {run.seeds[0]: within(run.evaluations[name], metric, opponent) for run in self.runs}
+        return pd.DataFrame(curves).sort_index(axis=1)
+
+    def by_step(self, name: str, metric: str, opponent: str) -> pd.DataFrame:
+        """A row a step within an inner episode, a column a seed, of the runs that have such an evaluation."""
+        curves = {
+            run.seeds[0]: by_step(run.by_step[name], metric, opponent) for run in self.runs if name in run.by_step
+        }
         return pd.DataFrame(curves).sort_index(axis=1)
 
     def within(self, metric: str, opponent: str = "naive", untrained: bool = False) -> pd.DataFrame:

@@ -100,13 +100,14 @@ def _evaluate(observers: Sequence[Observer], exhibit: Exhibit, request: Reproduc
         EvalRequest(
             runs=tuple(runs),
             pool=exhibit.pool,
-            episodes=DEFAULT_EPISODES,
+            episodes=exhibit.episodes or DEFAULT_EPISODES,
             seed=0,
             step=None,
             p_naive=None,
             name=name,
             json=False,
             quiet=True,
+            by_step=exhibit.by_step,
             progress=not request.quiet,
         )
     )

@@ -32,13 +32,15 @@ def sweep_of(part: TrainingPart, out: Path) -> Sweep:
 
 def _agents_from(part: TrainingPart, out: Path) -> dict[str, str]:
     """Where the runs are, or will be, that a part's agents come from, seen from here."""
-    return {f"population.{key}": _run_of(source, out) for key, source in part.sources.items()}
+    return {f"population.{key}": _runs_of(source, out) for key, source in part.sources.items()}
 
 
-def _run_of(source: TrainingPart, out: Path) -> str:
+def _runs_of(source: TrainingPart, out: Path) -> str:
+    """Its one run, which serves all seeds, or the pack of its seeds, of which each takes its own."""
     (trial,) = plan(sweep_of(source, out))
     pack = SweepFolder(out / source.name).job(trial).path
-    return Path(os.path.relpath(pack / f"seed-{trial.seeds[0]}")).as_posix()
+    runs = pack if len(trial.seeds) > 1 else pack / f"seed-{trial.seeds[0]}"
+    return Path(os.path.relpath(runs)).as_posix()
 
 
 def folder_of(part: TrainingPart, out: Path) -> SweepFolder:

@@ -32,6 +32,11 @@ def sources_at(path: Path) -> tuple[Source, ...]:
     return tuple(Pack.open(path).runs) if is_pack(path) else (source_at(path),)
 
 
+def of_seed(path: Path, seed: int) -> Path:
+    """Where the agents of a training seed are: in a pack the run of that seed, else what is at the path."""
+    return path / f"seed-{seed}" if is_pack(path) else path
+
+
 def steps_of(source: Source) -> list[int]:
     """The steps at which there are agents, in order."""
     return [source.contents.step] if isinstance(source, AgentFile) else steps(source)

@@ -7,11 +7,12 @@ from pathlib import Path
 from typing import Any
 
 import jax
+import numpy as np
 
 from coalactl.engines import Engine, sequence_engine
 from coalactl.errors import ExitCode, UserError
 from coalactl.runs.agent_file import named_as_one, place_of
-from coalactl.runs.sources import source_at
+from coalactl.runs.sources import of_seed, source_at
 from coalactl.trained import checkpoint_of, experiment_of
 from coalactl_core.configuration.experiment import SequenceExperiment
 from coalactl_core.configuration.kinds import Experiment
@@ -26,7 +27,7 @@ def fresh_state(engine: Engine, experiments: Sequence[Experiment]) -> Any:
     state = engine.init([experiment.run.seed for experiment in experiments], experiments)
     for run, experiment in enumerate(experiments):
         for key, source in sources_of(experiment).items():
-            state = _with_agents_of(key, source, engine, state, run)
+            state = _with_agents_of(key, of_seed(Path(source), experiment.run.seed), engine, state, run)
     return state
 
 
@@ -35,14 +36,16 @@ def sources_of(experiment: Experiment) -> dict[str, str]:
     return experiment.population.sources if isinstance(experiment, SequenceExperiment) else {}
 
 
-def initial_parameters(source: Path, engine: Engine, state: Any) -> Any:
-    """The state with the meta agents of another run's newest checkpoint, or of an agent file.
+def initial_parameters(source: Path, engine: Engine, state: Any, seeds: Sequence[int]) -> Any:
+    """The state with the meta agents of another run's newest checkpoint, or of an agent file; of a pack seed by seed.
 
     One agent may become several. Raises :class:`UserError`: the policies differ, or the numbers of agents do.
     """
-    theirs = _trained_in(source, engine, f"--init-from {source}")
+    sources = [of_seed(source, seed) for seed in seeds]
+    trained = {each: _trained_in(each, engine, f"--init-from {each}") for each in sources}
     try:
-        return _with_parameters(engine, state, theirs)
+        of_runs = jax.tree.map(lambda *leaves: np.concatenate(leaves), *(trained[each] for each in sources))
+        return _with_parameters(engine, state, of_runs)
     except ConfigurationError as error:
         raise UserError(f"--init-from {source}: {error}", ExitCode.DAMAGED) from error
 
@@ -59,11 +62,8 @@ def _with_parameters(engine: Engine, state: Any, parameters: Any) -> Any:
     return warm_start.with_parameters(sequence_engine(engine), state, parameters)
 
 
-def _with_agents_of(key: str, source: str, engine: Engine, state: Any, run: int) -> Any:
-    named = f"population.{key}: {source}"
-    path = Path(source)
-    if not (place_of(path) if named_as_one(path) else path / "config.toml").is_file():
-        raise UserError(f"{named}: there is no run; give the directory of one, or an agent file, seen from here")
+def _with_agents_of(key: str, path: Path, engine: Engine, state: Any, run: int) -> Any:
+    named = f"population.{key}: {path}"
     from coalactl_core.training import warm_start
 
     begin = {"naive_from": warm_start.with_naive, "meta_from": warm_start.with_meta}[key]
@@ -75,6 +75,11 @@ def _with_agents_of(key: str, source: str, engine: Engine, state: Any, run: int)
 
 def _trained_in(source: Path, engine: Engine, named: str) -> Any:
     """Parameters of the meta agents of a run's newest checkpoint, or of a file, leading with (runs, agents)."""
+    if not (place_of(source) if named_as_one(source) else source / "config.toml").is_file():
+        raise UserError(
+            f"{named}: there is no run; give the directory of one, or of a pack with the same seeds, or an agent file, "
+            "seen from here"
+        )
     run = source_at(source)
     kind = experiment_of(run).kind
     if kind != engine.experiment.kind:

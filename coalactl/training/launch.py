@@ -97,7 +97,8 @@ def _start_from(
     with company.stop.leaving_at_once():
         state = fresh_state(engine, experiments)
         if request.init_from is not None:
-            state = initial_parameters(request.init_from, engine, state)
+            seeds = [experiment.run.seed for experiment in experiments]
+            state = initial_parameters(request.init_from, engine, state, seeds)
     path = Path(company.peers.led(lambda: str(_create(experiments, preset, request))))
     runs = _runs_at(path, experiments, request)
     with company.peers.held(runs.lock()):

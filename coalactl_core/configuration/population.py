@@ -65,8 +65,8 @@ class PopulationConfig(Section):
     """Who is trained, and whom the meta agents meet (§5.1, App. B.2).
 
     ``naive``: how many naive agents there are; in groups where not all learn by ``[naive]`` as it is. ``naive_from``: a
-    run, or a file of agents, whose meta agents the naive agents are, in turn; by default fresh initialisations;
-    ``meta_from``: the same of what meta agents begin as.
+    run, a pack (of which each seed takes its own run) or a file of agents, whose meta agents the naive agents are, in
+    turn; by default fresh initialisations; ``meta_from``: the same of what meta agents begin as.
     ``fixed_drawn``: for whom a fixed strategy with random numbers draws them, once for an opponent, so that its whole
     batch meets the same, or for each trajectory.
     """

@@ -149,6 +149,23 @@ def test_an_agent_of_the_run_is_every_naive_agent_and_what_meta_agents_begin_as(
     assert not any(np.any(leaf) for leaf in jax.tree.leaves(parts[1].meta.opt_states))
 
 
+def test_of_a_pack_each_seed_takes_the_agents_of_its_own(train: Command) -> None:
+    begun = {"meta": ["--init-from", "pack"], "naive": ["--set", "population.naive_from=pack"]}
+    assert train(*TINY, "--iterations", "1", "--seeds", "2", "--seed", "7", "--out", "pack", "-q").code == 0
+    options = ("--iterations", "1", "--seeds", "2", "--seed", "7", *begun["meta"], *begun["naive"])
+    made = train(*TINY, *options, "--out", "on", "-q")
+    assert made.code == 0, made.err
+    engine = engine_for(validate(RunDirectory("on/seed-8").read_config()))
+    theirs, ours = (
+        restore(RunDirectory(f"{path}/seed-8"), engine.run_template, step)[1] for path, step in (("pack", 1), ("on", 0))
+    )
+    assert np.array_equal(theirs.meta.params, ours.meta.params)
+    assert np.array_equal(ours.naive.params, np.repeat(theirs.meta.params, len(ours.naive.params), axis=0))
+    for option in begun.values():
+        refused = train(*TINY, "--seeds", "2", "--seed", "8", *option, "--out", "none", "-q")
+        assert_one_line(refused, "pack/seed-9: there is no run", "of a pack with the same seeds", code=2)
+
+
 def test_a_run_that_cannot_fit_says_what_would_before_anything_is_written(train: Command) -> None:
     result = train("cleanup-shaping", "--set", "rollout.meta_batch_size=1000000", "--out", "huge")
     assert_one_line(result, "memory: about", "it fits with --set ", "--set rollout.meta_batch_size=", code=2)

@@ -80,13 +80,18 @@ def _of_cleanup(setting: Setting, group: Group) -> Values:
     return _in_role(role, group.method) if role else {}
 
 
+def _learns_between_games(setting: Setting) -> bool:
+    """Matrix games of several inner episodes: in those of one nobody learns, which the paper does not have."""
+    return setting.game == MATRIX_GAME and setting.config.get("rollout", {}).get("inner_episodes", 2) > 1
+
+
 PRINTED = Printed(
     tables=(
         PrintedTable(
             name="hyperparameters",
             title="Hyperparameters of the meta agents beside the paper's (Table 4)",
             note="Table 4 gives one set for all methods. A dash where the paper does not have the game.",
-            covers=lambda setting: setting.game == MATRIX_GAME,
+            covers=_learns_between_games,
             values=lambda *_: TABLE_4,
         ),
         PrintedTable(
