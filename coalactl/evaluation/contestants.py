@@ -99,12 +99,12 @@ def same_settings(entries: Sequence[Entry]) -> list[list[int]]:
     return list(by_settings.values())
 
 
-def check_same_game(entries: Sequence[Entry], what: str = "cross-play") -> None:
+def check_same_game(entries: Sequence[Entry], what: str = "cross-play", *, any_length: bool = False) -> None:
     """Raises :class:`UserError` unless all the runs play one game; sizes of networks and batches may differ."""
     first = entries[0]
     for other in entries[1:]:
         ours, theirs = (
-            {**plain(entry.experiment)["environment"], "inner_episode_length": _length(entry)}
+            {**plain(entry.experiment)["environment"], "inner_episode_length": 0 if any_length else _length(entry)}
             for entry in (first, other)
         )
         for key in {**ours, **theirs}:

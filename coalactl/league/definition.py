@@ -59,12 +59,16 @@ class EntrantConfig(Section):
 
 
 class PlayConfig(Section):
-    """How much is played: meta-episodes of each pair of seeds in each order, and their size (None: as trained)."""
+    """How much is played: meta-episodes of each pair of seeds in each order, and their size (None: as trained).
+
+    With a length of inner episodes runs may be of games of other lengths.
+    """
 
     episodes: Annotated[int, Field(ge=1, le=100_000)] = 4
     seed: _Seed = 0
     batch_size: Size | None = None
     inner_episodes: Size | None = None
+    inner_episode_length: Size | None = None
 
 
 class ExploitabilityConfig(Section):
@@ -94,9 +98,12 @@ class Definition(NamedTuple):
 
     def to_tables(self) -> dict[str, Any]:
         """As ``definition.json`` holds it: without the budget, as responses may be trained later."""
+        length = self.play.inner_episode_length
+        # Leagues that were begun without it stay what they are.
+        idle = {"inner_episode_length"} if length is None else set()
         return {
             "preset": self.preset,
-            "play": self.play.model_dump(),
+            "play": self.play.model_dump(exclude=idle),
             "entrants": [entrant.model_dump() for entrant in self.entrants],
         }
 

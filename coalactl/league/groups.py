@@ -60,8 +60,11 @@ def gather(definition: Definition, folder: Path) -> Gathered:
     entries = [entry for group in groups for entry in group.entries]
     if definition.preset:
         entries.insert(0, _entry_of_preset(definition.preset))
-    check_same_game(entries, "a league")
+    length = definition.play.inner_episode_length
+    check_same_game(entries, "a league", any_length=length is not None)
     experiment = entries[0].experiment
+    if length is not None:
+        experiment = _with_length(experiment, length)
     if seats_differ(experiment.environment):
         raise UserError(
             "a league sits everybody in either seat, and agents learn in the first one only; its game pays the second "
@@ -70,6 +73,11 @@ def gather(definition: Definition, folder: Path) -> Gathered:
     for group in groups:
         _check_strategy(group, experiment)
     return Gathered(tuple(groups), experiment)
+
+
+def _with_length(experiment: SequenceExperiment, length: int) -> SequenceExperiment:
+    rollout = experiment.rollout.model_copy(update={"inner_episode_length": length})
+    return experiment.model_copy(update={"rollout": rollout})
 
 
 def runs_of(part: TrainingPart, folder: Path) -> list[Path]:

@@ -116,6 +116,26 @@ def test_a_file_says_who_plays(coalactl: Command) -> None:
     assert set(counts["cooperation"][0]) == {0.25, 0.75}
 
 
+@pytest.mark.long
+def test_with_a_length_of_its_own_a_league_takes_agents_of_games_of_other_lengths(coalactl: Command) -> None:
+    """Agents of the zoo, whose games have ten steps, among such as know games of a hundred alone."""
+    entrants = "".join(f"[[entrants]]\n{entrant}\n" for entrant in ('run = "zoo:ipd/shaper"', 'strategy = "grim"'))
+    sizes = "episodes = 1\nbatch_size = 2\ninner_episodes = 1\n"
+    Path("as.toml").write_text(f'preset = "ipd-in-context-mixed-quick"\n[play]\n{sizes}{entrants}')
+    assert_one_line(
+        coalactl("league", "as.toml"), "a league needs runs of one game: inner_episode_length is 100", code=2
+    )
+    Path("of.toml").write_text(Path("as.toml").read_text().replace(sizes, f"{sizes}inner_episode_length = 30\n"))
+    found = coalactl("league", "of.toml", "--json")
+    assert found.code == 0, found.err
+    league = json.loads(Path("runs/league-of/league.json").read_text())
+    assert (league["game"]["inner_episode_length"], league["game"]["inner_episodes"]) == (30, 1)
+    # Grim and its like cooperate with each other in all of the steps.
+    of_grim = next(one for one in found.json["pairs"] if one["entrant"] == one["other"] == "grim")
+    assert of_grim["reward"]["mean"] == pytest.approx(1.0)
+    assert json.loads(Path("runs/league-of/definition.json").read_text())["play"]["inner_episode_length"] == 30
+
+
 @pytest.mark.parametrize("league", shipped_leagues(), ids=lambda league: league.name)
 def test_shipped_leagues_are_whole(league) -> None:
     config = LeagueConfig.model_validate(read_preset(league))
