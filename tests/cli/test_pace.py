@@ -72,6 +72,9 @@ def test_other_sizes_are_scaled_by_their_work_and_compiled_from_nothing() -> Non
     )
     wider = Planned(experiment(network__width=64), 1)
     assert seconds_of(wider) > seconds_of(Planned(experiment(), 1))
+    # A GRU has a table of its own where observations are few.
+    of_gru = Planned(experiment(network__name="gru"), 1)
+    assert seconds_of(of_gru) == pytest.approx(6 + 20 + 120 * 0.4 * 1.3, rel=0.1)
 
 
 def test_exact_games_and_sampled_ones_say_nothing_about_each_other() -> None:
