@@ -10,9 +10,8 @@ from coalactl.papers.in_context.roles import role
 from coalactl.papers.in_context.runs import ablations, trains
 from coalactl.papers.in_context.steps import (
     AGAINST_PROBES,
-    ALWAYS_COOPERATED_WITH,
     BEST_RESPONSE,
-    LITTLE_LOST,
+    against_constant,
     episodes,
     evaluation_of,
     source,
@@ -79,18 +78,7 @@ def within_games(number: str, method: str, name: str) -> Exhibit:
                 "reward against tit-for-tat in rounds 50 to 90",
                 above=COOPERATES,
             ),
-            mean(
-                runs,
-                settled(evaluation, "fixed always-cooperate"),
-                "reward against always-cooperate in rounds 50 to 90",
-                above=ALWAYS_COOPERATED_WITH,
-            ),
-            mean(
-                runs,
-                settled(evaluation, "fixed always-defect"),
-                "reward against always-defect in rounds 50 to 90",
-                above=LITTLE_LOST,
-            ),
+            *against_constant(runs, evaluation),
         ),
     )
     title = f"Fig. {number}: {name} in a mixed pool, within a game"

@@ -13,7 +13,7 @@ from coalactl.papers.in_context.measures import COOPERATION, Shown, settled, tra
 from coalactl.papers.in_context.roles import PPI, role
 from coalactl.papers.in_context.runs import trains
 from coalactl.report.checks import Source, best, final, mean, minus, most, within_game
-from coalactl.report.claims import Claim
+from coalactl.report.claims import Check, Claim
 
 EVALUATED = 160
 """Meta-episodes; of each the batch of training."""
@@ -47,6 +47,15 @@ def evaluation_of(number: str) -> str:
 def episodes(method: str) -> int:
     """How many meta-episodes an agent is evaluated in."""
     return PLANNED if method == PPI else EVALUATED
+
+
+def against_constant(runs: Source, evaluation: str) -> tuple[Check, ...]:
+    """Who always cooperates is exploited, and little is lost to who always defects."""
+    bounds = {"always-cooperate": ALWAYS_COOPERATED_WITH, "always-defect": LITTLE_LOST}
+    return tuple(
+        mean(runs, settled(evaluation, f"fixed {name}"), f"reward against {name} in rounds 50 to 90", above=bound)
+        for name, bound in bounds.items()
+    )
 
 
 def tabular(number: str, method: str) -> Exhibit:
@@ -87,18 +96,7 @@ def best_responses(number: str, method: str) -> Exhibit:
                 "cooperation with tit-for-tat in rounds 50 to 90",
                 above=COOPERATES,
             ),
-            mean(
-                runs,
-                settled(evaluation, "fixed always-cooperate"),
-                "reward against always-cooperate in rounds 50 to 90",
-                above=ALWAYS_COOPERATED_WITH,
-            ),
-            mean(
-                runs,
-                settled(evaluation, "fixed always-defect"),
-                "reward against always-defect in rounds 50 to 90",
-                above=LITTLE_LOST,
-            ),
+            *against_constant(runs, evaluation),
         ),
     )
     title = f"Fig. {number}: best responses within a game"
