@@ -20,14 +20,14 @@ COOPERATION = "cooperation"
 SETTLED = (50, 90)
 
 _PANELS = (("reward", curves.REWARD, "reward"), (COOPERATION, COOPERATION, COOPERATION))
-_COLOURS = {
-    "meta": BLUE,
-    "naive": ORANGE,
-    "fixed": GREY,
-    "tabular": GREY,
-    "fixed tit-for-tat": GREEN,
-    "fixed always-cooperate": PINK,
-    "fixed always-defect": ORANGE,
+_LOOKS = {
+    "meta": Look(BLUE),
+    "naive": Look(ORANGE),
+    "fixed": Look(GREY),
+    "tabular": Look(GREY),
+    "fixed tit-for-tat": Look(GREEN, "--"),
+    "fixed always-cooperate": Look(PINK, ":"),
+    "fixed always-defect": Look(ORANGE, "-."),
 }
 
 
@@ -129,7 +129,8 @@ def _played(group: Group, evaluation: str, shown: Shown, metric: str) -> Iterato
 
 
 def _look(shown: Shown) -> Look:
-    return Look(_COLOURS[shown.opponent], "--" if shown.whose else "-")
+    look = _LOOKS[shown.opponent]
+    return look._replace(dashes="--") if shown.whose else look
 
 
 def _turned(line: Line) -> Line:

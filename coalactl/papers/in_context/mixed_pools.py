@@ -52,7 +52,7 @@ def over_training(number: str, method: str, name: str) -> Exhibit:
     )
     beside = tuple(Beside(source(control, method), *_ABLATIONS[control]) for control in controls)
     shown = (_LEARNERS, Shown("against random strategies", "fixed"))
-    title = f"Fig. {number}: {name} in a mixed pool"
+    title = f"Fig. {number} of arXiv:2602.16301: {name} in a mixed pool"
     return Exhibit(
         number,
         trains(method, "mixed", *controls),
@@ -81,7 +81,7 @@ def within_games(number: str, method: str, name: str) -> Exhibit:
             *against_constant(runs, evaluation),
         ),
     )
-    title = f"Fig. {number}: {name} in a mixed pool, within a game"
+    title = f"Fig. {number} of arXiv:2602.16301: {name} in a mixed pool, within a game"
     return Exhibit(
         number,
         trains(method, "mixed"),

@@ -71,7 +71,7 @@ def tabular(number: str, method: str) -> Exhibit:
         ),
     )
     shown = (Shown("learner", "fixed"), Shown("random memory-one", "fixed", "coplayer_"))
-    title = f"Fig. {number}: against random strategies"
+    title = f"Fig. {number} of arXiv:2602.16301: against random strategies"
     return Exhibit(
         number,
         trains(method, "tabular"),
@@ -99,7 +99,7 @@ def best_responses(number: str, method: str) -> Exhibit:
             *against_constant(runs, evaluation),
         ),
     )
-    title = f"Fig. {number}: best responses within a game"
+    title = f"Fig. {number} of arXiv:2602.16301: best responses within a game"
     return Exhibit(
         number,
         trains(method, "tabular"),
@@ -129,7 +129,7 @@ def extortion(number: str, method: str) -> Exhibit:
             ),
         ),
     )
-    title = f"Fig. {number}: extortion of an in-context learner"
+    title = f"Fig. {number} of arXiv:2602.16301: extortion of an in-context learner"
     return Exhibit(
         number,
         trains(method, "frozen"),
@@ -149,7 +149,7 @@ def extortion_within_games(number: str, method: str) -> Exhibit:
         (role("frozen", method),),
         (mean(runs, lead, "the extorter's reward less the in-context learner's in rounds 50 to 90", above=LEAD),),
     )
-    title = f"Fig. {number}: extortion within a game"
+    title = f"Fig. {number} of arXiv:2602.16301: extortion within a game"
     return Exhibit(
         number,
         trains(method, "frozen"),
@@ -178,7 +178,7 @@ def extorters(number: str, method: str) -> Exhibit:
             mean(runs, final("reward_vs_meta"), "reward of two extorters at the end", above=COOPERATES),
         ),
     )
-    title = f"Fig. {number}: two extorters"
+    title = f"Fig. {number} of arXiv:2602.16301: two extorters"
     return Exhibit(
         number,
         trains(method, "extorters"),
@@ -198,7 +198,7 @@ def extorters_begin(number: str, method: str) -> Exhibit:
         (role("frozen", method),),
         (mean(runs, minus(early, late), "cooperation in rounds 91 to 100 less that in rounds 3 to 12", above=0.0),),
     )
-    title = f"Fig. {number}: two extorters before they train against each other"
+    title = f"Fig. {number} of arXiv:2602.16301: two extorters before they train against each other"
     return Exhibit(
         number,
         trains(method, "frozen"),
