@@ -51,8 +51,7 @@ def _programs(path: Path, agent: Agent, batch: int | None) -> dict[str, bytes]:
 
     try:
         return exported(agent, batch)
-    # What JAX raises where a network of another package compares a symbolic batch, or has no lowering for a platform.
-    except (InconclusiveDimensionOperation, NotImplementedError) as error:
+    except (InconclusiveDimensionOperation, NotImplementedError) as error:  # JAX: no symbolic batch, or no lowering.
         remedy = "; try --batch N" if batch is None else ""
         raise UserError(f"{path}: its network cannot be exported: {reason(error)}{remedy}") from error
 

@@ -68,22 +68,28 @@ def shape_of(experiment: Experiment, devices: int) -> Shape:
     if isinstance(experiment, AnalyticalExperiment):
         work = _ITERATION + _exact_steps(experiment) / speed
         return Shape(_program(_exact_choices(experiment), used), experiment.kind, True, _is_lola(experiment), work)
-    few = words_of(experiment.environment.name).few_observations
-    tables = few and experiment.network.name == "hawk"
+    slowness = _slowness(experiment)
     choices = {key: value for key, value in experiment.static_choices.items() if key != "compute"}
     work = experiment.population.meta_agents * experiment.rollout.steps * _TURN
-    work += experiment.steps_per_iteration * _step_work(experiment, tables) / speed
+    work += experiment.steps_per_iteration * _step_work(experiment) * slowness / speed
     return Shape(
         _program(choices, used),
         experiment.kind,
-        tables,
+        slowness == 1.0,
         _further_plays(experiment) + _network_steps(experiment) > 0,
         work,
     )
 
 
-def _step_work(experiment: SequenceExperiment, tables: bool) -> float:
-    """Of an environment step."""
+def _slowness(experiment: SequenceExperiment) -> float:
+    """How much longer a step takes than one of Hawk with tables."""
+    if not words_of(experiment.environment.name).few_observations:
+        return _WITHOUT_TABLES
+    return {"hawk": 1.0, "gru": _GRU}.get(experiment.network.name, _WITHOUT_TABLES)
+
+
+def _step_work(experiment: SequenceExperiment) -> float:
+    """Of an environment step, with tables."""
     population = experiment.population
     # Mapped over opponents a choice between ways of learning computes all of them.
     ways = {learners.config.static_choices: learners.config.passes for learners in experiment.naive_learners}
@@ -95,9 +101,7 @@ def _step_work(experiment: SequenceExperiment, tables: bool) -> float:
     measured = _balance_share(experiment) * (_PLAY + teach)
     network = experiment.network
     size = (max(network.width, network.mlp_width) / _WIDTH) ** _OF_WIDTH * network.depth
-    few = words_of(experiment.environment.name).few_observations
-    without = _GRU if few and network.name == "gru" else _WITHOUT_TABLES
-    return (_PLAY + teach + both + learn + measured) * size * (1.0 if tables else without)
+    return (_PLAY + teach + both + learn + measured) * size
 
 
 def _further_plays(experiment: SequenceExperiment) -> float:

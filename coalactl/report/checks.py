@@ -51,6 +51,11 @@ def best(column: str) -> Measure:
     return measured
 
 
+def least(column: str) -> Measure:
+    """A measure over the last tenth of the iterations of that agent which has least of it."""
+    return lambda group: group.least(column)
+
+
 def untrained(column: str) -> Measure:
     """A measure at iteration 0."""
     return lambda group: group.values(column, untrained=True)

@@ -10,7 +10,6 @@ import itertools
 import os
 import tomllib
 from collections.abc import Collection, Iterator, Mapping, Sequence
-from dataclasses import replace
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -28,6 +27,7 @@ from coalactl.runs.layout import Folders
 
 _DEPTH = 8
 _SUPERSEDED = "superseded"
+_Evaluations = Mapping[str, pd.DataFrame]
 _BROKEN = "left out: a symbolic link to what is not there"
 
 
@@ -156,8 +156,7 @@ def _take_run(folder: Path, root: Path, evaluations: Collection[str] | None, see
             seen.problems[path] = Problem(_name(path, root), rows)
         elif path.stem in good:
             by_step[path.stem] = rows
-    run = _read_run(folder, _name(folder, root))
-    seen.runs[folder] = replace(run, evaluations=good, by_step=by_step)
+    seen.runs[folder] = _read_run(folder, _name(folder, root), good, by_step)
 
 
 def common_root(paths: Sequence[Path]) -> Path:
@@ -194,13 +193,13 @@ def _counting(sweep: Path) -> str:
         return "final"
 
 
-def _read_run(path: Path, name: str) -> Run:
+def _read_run(path: Path, name: str, evaluations: _Evaluations, by_step: _Evaluations) -> Run:
     nameable(path)
     directory = RunDirectory.open(path)
     status = directory.read_status()
     if status.state != "finished":
         raise UserError(f"{_state(directory, status)} at iteration {status.iteration} of {status.iterations}")
-    run = Run(name, directory, directory.read_config(), directory.read_provenance(), status)
+    run = Run(name, directory, directory.read_config(), directory.read_provenance(), status, evaluations, by_step)
     if not isinstance(run.config.get("run"), Mapping) or "seed" not in run.config["run"]:
         raise UserError(f"{name}: its config.toml has no run.seed; another version has written it")
     if run.ends.empty:

@@ -18,6 +18,7 @@ from coalactl.presets import read_preset, shipped_presets
 from coalactl.report.configurations import as_run, in_words, own_keys, setting_keys
 from coalactl.report.evaluations import by_step, within
 from coalactl.report.finished import Run
+from coalactl.summary import last_tenth
 
 _MOST_NAMED, _LONGEST_SLUG, _STAMP = 3, 32, 4
 
@@ -74,6 +75,18 @@ class Group:
                 first = rows[rows["agent"] == rows["agent"].min()]
                 newest = first.dropna(subset=[column]).groupby("seed")[column].last()
                 values.update({int(seed): float(value) for seed, value in newest.items()})
+        return values
+
+    def least(self, column: str) -> dict[int, float]:
+        """Each seed's value over the last tenth of the iterations, of that agent which has least of it."""
+        values: dict[int, float] = {}
+        for run in self.runs:
+            rows = run.measured(column)
+            if column in rows:
+                known = rows.dropna(subset=[column])
+                late = known[known["iteration"] >= min(known["iteration"].max(), last_tenth(run.status.iterations))]
+                by_seed = late.groupby(["seed", "agent"])[column].mean().groupby("seed").min()
+                values.update({int(seed): float(value) for seed, value in by_seed.items()})
         return values
 
     def curve(self, column: str) -> pd.DataFrame:

@@ -60,8 +60,21 @@ def in_lines(judgements: Sequence[Judgement]) -> Iterator[str]:
     """A line for each claim that was tested, and one for all others."""
     yield from map(in_one_line, tested(judgements))
     if left := untested(judgements):
-        figures = ", ".join(dict.fromkeys(one.exhibit.label for one in left))
+        figures = ", ".join(dict.fromkeys(_figures(left, tested(judgements))))
         yield f"not tested: {len(left)} claim{'s' if len(left) > 1 else ''} (Fig. {figures}); claims.md tells what for"
+
+
+def _figures(left: Sequence[Judgement], judged: Sequence[Judgement]) -> Iterator[str]:
+    """What claims are called; those of a later paper by its name alone, where none of it was tested."""
+    begun = {_paper_in(one) for one in judged}
+    for one in left:
+        paper = _paper_in(one)
+        yield f"all of {paper}" if paper and paper not in begun else one.exhibit.label
+
+
+def _paper_in(judgement: Judgement) -> str:
+    """The name before a figure's; empty of the first paper."""
+    return judgement.exhibit.label.rpartition("/")[0]
 
 
 def to_markdown(judgements: Sequence[Judgement]) -> str:

@@ -18,7 +18,7 @@ from report_runs import build, figures_of, sequence_pack
 from coalactl.papers.in_context.roles import A2C, PPI
 from coalactl.papers.table import named
 from coalactl.papers.trains import TrainingPart
-from coalactl.report.checks import best
+from coalactl.report.checks import best, within_game
 from coalactl.runs.pack import Pack
 
 LEARNERS = pytest.mark.parametrize(("method", "preset"), [(A2C, "ipd-in-context-mixed"), (PPI, "ipd-ppi")])
@@ -59,11 +59,11 @@ def test_a_mixed_pool_is_held_against_its_ablations(method: str, preset: str) ->
     _pool("runs/mixed", method, preset, among=0.9)
     _pool("runs/alone", method, preset, among=0.05, **{"population.fixed": []})
     if method == A2C:
-        assert _verdicts(f"in-context/{number}") == ["reproduced", "reproduced", "not tested", "reproduced"]
+        assert _verdicts(f"in-context/{number}") == ["reproduced"] * 3 + ["not tested", "reproduced"]
         _pool("runs/told", method, preset, among=0.6, **{"environment.opponent": "told"})
-        assert _verdicts(f"in-context/{number}") == ["reproduced", "reproduced", "not reproduced", "reproduced"]
+        assert _verdicts(f"in-context/{number}") == ["reproduced"] * 3 + ["not reproduced", "reproduced"]
     else:
-        assert _verdicts(f"in-context/{number}") == ["reproduced"] * 3
+        assert _verdicts(f"in-context/{number}") == ["reproduced"] * 4
     made = build([Path("runs")])
     (figure,) = [one for one in figures_of(made) if one.name.startswith(f"fig-in-context-{number.lower()}-")]
     ablations = ["told whom they meet"] * (method == A2C) + ["without random strategies"]
@@ -77,6 +77,12 @@ def test_a_mixed_pool_is_held_against_its_ablations(method: str, preset: str) ->
     key, paper = ("ppi.horizon", "15") if method == PPI else ("meta.entropy", "0.01")
     assert {row[4] for row in printed.rows if row[2] == key} == {paper}
     assert "hyperparameters" not in tables
+
+
+def test_where_one_learner_extorts_the_other_they_do_not_cooperate() -> None:
+    """Agents lie 0.2 apart, so that one of the two earns 0.48 where both earn 0.58 on average."""
+    _pool("runs/mixed", A2C, "ipd-in-context-mixed", among=0.58)
+    assert _verdicts("in-context/1B")[:2] == ["reproduced", "not reproduced"]
 
 
 def test_within_a_game_the_settled_rounds_count_of_whom_a_check_is_about() -> None:
@@ -104,6 +110,11 @@ def test_the_best_tenth_of_training_is_the_highest_running_mean() -> None:
     rewards = pd.DataFrame({7: [0.0] * 40 + [0.9, 0.1, 0.8, 0.4] + [0.2] * 16, 8: [0.5] * 60})
     found = best("reward_vs_meta")(SimpleNamespace(curve=lambda _: rewards))
     assert found == pytest.approx({7: (0.9 + 0.1 + 0.8 + 0.4 + 0.2 + 0.2) / 6, 8: 0.5})
+
+
+def test_rounds_of_a_game_count_from_one_to_the_last_that_is_named() -> None:
+    group = SimpleNamespace(by_step=lambda *_: pd.DataFrame({7: np.arange(LENGTH)}))
+    assert within_game("of", "reward", "meta", 3, 12)(group) == {7: np.mean(range(2, 12))}
 
 
 @pytest.mark.long

@@ -49,7 +49,7 @@ def test_the_page_leads_with_figures_and_what_was_tested(coalactl: Command) -> N
     assert "COALA-PG extorts" in claims
     assert "no finished runs of analytical-extortion" not in claims
     folded = re.fullmatch(r"<h2>[^<]*</h2><details><summary>(.*?)</summary>(.*)</details>", untested, re.DOTALL)
-    assert folded[1].startswith("19 published claims")
+    assert folded[1].startswith("35 published claims")
     assert "coalactl reproduce fig3a" in folded[2]
     assert "COALA-PG extorts naive learners: considerably" not in folded[2]
 
@@ -61,7 +61,8 @@ def test_the_terminal_tells_figures_then_what_was_tested_and_the_rest_in_a_line(
         f"report/{path.as_posix().removeprefix('report/')}" for path in sorted(Path("report/figures").glob("*.svg"))
     ]
     assert tested.startswith("5A   partly (2 of 3 checks reproduced, 1 not tested) ipd-shaping-quick")
-    assert untested.startswith("not tested: 19 claims (Fig. 3A, 3B,")
+    assert untested.startswith("not tested: 35 claims (Fig. 3A, 3B,")
+    assert untested.endswith("H.3, all of in-context); claims.md tells what for")
     assert out == "report"
     told = Path("report/claims.md").read_text()
     assert "**partly**, 2 of 3 checks reproduced, 1 not tested |" in told

@@ -5,7 +5,7 @@ Rewards are a step: mutual cooperation gives 1, mutual defection 0.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import NamedTuple
 
 from coalactl.report import curves
@@ -41,9 +41,9 @@ class Shown(NamedTuple):
 
 
 class Beside(NamedTuple):
-    """Another pool, drawn in the same axes."""
+    """Another experiment, drawn in the same axes."""
 
-    source: Source
+    experiment: str
     label: str
     look: Look
 
@@ -65,13 +65,18 @@ def settled(evaluation: str, opponent: str, metric: str = "reward") -> Measure:
 
 
 def over_training(
-    case: Case, source: Source, number: str, title: str, shown: tuple[Shown, ...], beside: tuple[Beside, ...] = ()
+    case: Case,
+    source: Source,
+    number: str,
+    title: str,
+    shown: Sequence[Shown],
+    beside: Sequence[tuple[Source, Beside]],
 ) -> Figure | None:
-    """Rewards and cooperation over training, and of pools beside them the first of these measures."""
+    """Rewards and cooperation over training, and of other runs beside them the first of these measures."""
     setting, group = _found(case, source)
     if setting is None or group is None:
         return None
-    others = [(_found(case, each.source)[1], each) for each in beside]
+    others = [(_found(case, runs)[1], each) for runs, each in beside]
     panels = tuple(
         curves.panel_of(
             name,
@@ -92,7 +97,7 @@ def over_training(
 
 
 def within_games(
-    case: Case, source: Source, number: str, title: str, evaluation: str, shown: tuple[Shown, ...]
+    case: Case, source: Source, number: str, title: str, evaluation: str, shown: Sequence[Shown]
 ) -> Figure | None:
     """The same by round of a game, of the trained agents."""
     setting, group = _found(case, source)

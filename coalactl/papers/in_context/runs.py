@@ -26,6 +26,7 @@ _MINUTES: Mapping[tuple[str, str], float] = {
     ("frozen", A2C): 33,
     ("extorters", A2C): 17,
     ("mixed", A2C): 50,
+    ("told", A2C): 30,
     ("no-tabular", A2C): 25,
 }
 
